@@ -1,0 +1,70 @@
+"""What every script shares at its edges: how it fails, how it stops, and the argument types that argparse lacks."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+
+
+class UserError(Exception):
+    """Something that the user can put right. Its text is one line: what, where, what was seen, what was wanted, the remedy."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, with a line for the user that says what was kept and how to go on."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script's `main` and leave with its exit code.
+
+    0 when done, 2 after a `UserError` (one line on stderr, no traceback), 130 after Ctrl-C. Anything else is a fault of
+    ours and keeps its traceback.
+    """
+    try:
+        main()
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt as interrupt:
+        print(f"\nstopped: {interrupt or 'interrupted by the user'}", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone (`... | head`). Python would complain once more while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def new_parser(docstring: str | None) -> argparse.ArgumentParser:
+    """Return a parser that shows the script's docstring as it stands and accepts no abbreviated flag."""
+    return argparse.ArgumentParser(
+        description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+
+
+def positive_int(text: str) -> int:
+    """Parse a whole number of at least 1; argparse reports the rest."""
+    value = int(text) if text.strip().lstrip("+").isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return value
+
+
+def decimal_number(text: str) -> Decimal:
+    """Parse a finite decimal number exactly: 0.1 stays one tenth, which a float is not."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not value.is_finite():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    return value
+
+
+def rate(text: str) -> Decimal:
+    """Parse a share in (0, 1] exactly."""
+    value = decimal_number(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most 1 (0.1 keeps a tenth)")
+    return value
