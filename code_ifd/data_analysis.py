@@ -1,0 +1,189 @@
+"""Step 1: score every record with a small language model.
+
+Reads a dataset with instruction, (input,) output. Writes one line a record, in
+order: the perplexity of the response alone and after its prompt, or the reason
+why the record has none. Beside it, <save_path>.meta.json says what was scored.
+Run the same command again after a stop of any kind: it goes on where it was.
+
+python code_ifd/data_analysis.py --data_path data/sample_alpaca.json --save_path outputs/scores.jsonl \\
+    --model_name_or_path smollm2-135m
+"""
+
+import argparse
+import importlib.metadata
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from cli import Interrupted, UserError, new_parser, positive_int, run
+from model_source import ModelSource, find_model
+from prompts import TEMPLATES
+from records import Record, check_fields, read_dataset, refuse_overwriting, sha256_of
+from score_file import META_FORMAT, Score, read_score_file, score_line, skipped_line
+from score_journal import ScoreJournal
+
+if TYPE_CHECKING:
+    from scoring import Scorer
+
+
+def resolve_range(start_idx: int, end_idx: int, num_records: int) -> tuple[int, int]:
+    """Return the records to score as [start, end); -1 stands for the end of the dataset. Raises UserError."""
+    end = num_records if end_idx == -1 else end_idx
+    if not 0 <= start_idx < end <= num_records:
+        raise UserError(
+            f"--start_idx {start_idx} --end_idx {end_idx}: the dataset has records 0 to {num_records - 1}; "
+            f"wanted 0 <= start_idx < end_idx <= {num_records} (end_idx is not included; -1 is the end)"
+        )
+    return start_idx, end
+
+
+def describe_run(args: argparse.Namespace, source: ModelSource, start: int, end: int, num_records: int) -> dict[str, Any]:
+    """Return the meta of this run: all that decides its numbers, and what a reader of the file would like to know."""
+    return {
+        "format": META_FORMAT,
+        "model": source.name,
+        "model_fingerprint": source.fingerprint,
+        "dtype": "float32" if args.dtype == "auto" else args.dtype,
+        "max_length": args.max_length,
+        "prompt": args.prompt,
+        "data_path": args.data_path,
+        "data_sha256": sha256_of(args.data_path),
+        "num_records": num_records,
+        "start_idx": start,
+        "end_idx": end,
+        "records_per_window": args.records_per_window,
+        "tokens_per_batch": args.tokens_per_batch,
+        "device": args.device,
+        "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "tokenizers")},
+    }
+
+
+def load_scorer(args: argparse.Namespace, source: ModelSource) -> tuple["Scorer", Any]:
+    """Return the scorer and the tokenizer."""
+    # torch takes seconds to import: a mistyped path or a broken record should not wait for it.
+    from causal_lm import DTYPES, choose_device, load_causal_lm
+    from scoring import Scorer, default_tokens_per_batch
+
+    device = choose_device(args.device)
+    model, tokenizer = load_causal_lm(source, DTYPES[args.dtype], device, args.max_length, args.trust_remote_code)
+    return Scorer(model, args.tokens_per_batch or default_tokens_per_batch(device)), tokenizer
+
+
+def score_window(scorer: "Scorer", tokenizer: Any, records: list[Record], args: argparse.Namespace, bar: tqdm) -> list[dict]:
+    """Return one line a record, in order. The bar moves on as batches finish, and ends a whole window further."""
+    from sequences import encode_window
+
+    start = bar.n
+    pairs = encode_window(tokenizer, records, args.prompt, args.max_length)
+    sequences = [sequence for pair in pairs if not isinstance(pair, str) for sequence in (pair.direct, pair.conditioned)]
+    num_finished = 0
+
+    def on_batch(num_sequences: int) -> None:
+        nonlocal num_finished
+        num_finished += num_sequences
+        bar.update(start + num_finished // 2 - bar.n)
+
+    losses = iter(scorer.mean_nll(sequences, on_batch))
+    lines = []
+    for pair in pairs:
+        if isinstance(pair, str):
+            lines.append(skipped_line(pair))
+        else:
+            lines.append(score_line(next(losses), next(losses), pair.direct.num_scored, pair.conditioned.num_scored))
+    bar.update(start + len(records) - bar.n)
+    return lines
+
+
+def score_rest(journal: ScoreJournal, records: list[Record], source: ModelSource, args: argparse.Namespace) -> None:
+    """Score the records that the journal does not have yet, window by window. Raises Interrupted on Ctrl-C."""
+    scorer, tokenizer = load_scorer(args, source)
+    # disable=None: no bar where stderr is no terminal.
+    with tqdm(total=len(records), initial=journal.num_done, unit=" records", disable=None, dynamic_ncols=True) as bar:
+        while journal.num_done < len(records):
+            window = records[journal.num_done : journal.num_done + args.records_per_window]
+            journal.append(score_window(scorer, tokenizer, window, args, bar))
+
+
+def report(args: argparse.Namespace, num_new: int, seconds: float) -> None:
+    """Print what the score file holds, and warn when most prompts did not help."""
+    scores = read_score_file(args.save_path).scores
+    reasons = Counter(score for score in scores if isinstance(score, str))
+    scored = [score for score in scores if isinstance(score, Score)]
+    skipped = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "none"
+    speed = f"{num_new} in {seconds:.1f} s, {num_new / seconds:.1f} records/s" if num_new else "all of them done before"
+    print(f"{len(scores)} records ({speed}), {len(scored)} with a score; skipped: {skipped} -> {args.save_path}")
+    num_misaligned = sum(score.loss_conditioned >= score.loss_direct for score in scored)
+    if num_misaligned * 2 > len(scored):
+        print(
+            f"warning: for {num_misaligned} of {len(scored)} scored records the prompt does not help the response (IFD >= 1). "
+            f"Usually the prompt template is wrong for this model or data: --prompt is {args.prompt!r}; compare with 'none'. "
+            "A model that cannot read the language of the data looks the same.",
+            file=sys.stderr,
+        )
+
+
+def parse_args() -> argparse.Namespace:
+    parser = new_parser(__doc__)
+    parser.add_argument("--data_path", required=True, help="dataset: a .json array or .jsonl, with instruction, input (optional), output")
+    parser.add_argument("--save_path", required=True, help="score file to write, or to go on with (.jsonl)")
+    parser.add_argument(
+        "--model_name_or_path", default="gpt2",
+        help="causal language model: a Hub id, a local folder, or smollm2-135m, which comes with pip (default: %(default)s)",
+    )
+    parser.add_argument("--revision", default="main", help="branch, tag or commit of a Hub model (default: %(default)s)")
+    parser.add_argument("--trust_remote_code", action="store_true", help="run Python code that comes with the model (default: off)")
+    parser.add_argument(
+        "--max_length", type=positive_int, default=1024,
+        help="tokens of prompt and response that are read; the rest is cut off (default: %(default)s)",
+    )
+    parser.add_argument("--start_idx", type=int, default=0, help="first record to score, counted from 0 (default: %(default)s)")
+    parser.add_argument("--end_idx", type=int, default=-1, help="record to stop before; -1 is the end (default: %(default)s)")
+    parser.add_argument(
+        "--prompt", choices=TEMPLATES, default="none",
+        help="prompt template: none (the published scores), alpaca, vicuna, wiz, or chat, the tokenizer's own (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto",
+        help="number format of the model; auto is float32, as in the published scores (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto",
+        help="where to run; auto takes cuda, else mps, else cpu (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tokens_per_batch", type=positive_int,
+        help="tokens in a batch, padding included: the memory limit; halved when memory runs out (default: 2048 on a CPU, "
+        "16384 on a GPU)",
+    )
+    parser.add_argument(
+        "--records_per_window", type=positive_int, default=256,
+        help="records scored and saved at once; what a kill can cost (default: %(default)s)",
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    refuse_overwriting(args.save_path, args.data_path)
+    dataset = read_dataset(args.data_path)
+    check_fields(dataset, args.data_path)
+    start, end = resolve_range(args.start_idx, args.end_idx, len(dataset))
+    source = find_model(args.model_name_or_path, args.revision)
+    with ScoreJournal(args.save_path, describe_run(args, source, start, end, len(dataset))) as journal:
+        num_before, started = journal.num_done, time.perf_counter()
+        try:
+            if journal.num_done < end - start:
+                score_rest(journal, dataset[start:end], source, args)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"{journal.num_done} of {end - start} records are in {args.save_path}; the same command goes on from there"
+            ) from None
+        num_new = journal.num_done - num_before
+    report(args, num_new, time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    run(main)

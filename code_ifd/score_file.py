@@ -1,0 +1,150 @@
+"""Score files: what step 1 writes and step 2 reads.
+
+`scores.jsonl` has one line a record: the two perplexities and losses, or the reason why there are none.
+`scores.jsonl.meta.json` says what they are scores of: model, data, settings.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cli import UserError
+from records import encode_json, json_type, read_text, shorten
+
+META_FORMAT = 1
+# Two runs whose meta differ in one of these would not give the same numbers for the same line.
+SCORING_KEYS = ("format", "model_fingerprint", "dtype", "max_length", "prompt", "data_sha256")
+# A run that resumes must also cut the same records into the same windows, with the same software.
+RESUME_KEYS = (*SCORING_KEYS, "start_idx", "end_idx", "records_per_window", "versions")
+
+
+@dataclass(frozen=True)
+class Score:
+    """Losses in nats per token, their perplexities, and how many tokens each was averaged over."""
+
+    ppl_direct: float
+    ppl_conditioned: float
+    loss_direct: float
+    loss_conditioned: float
+
+
+@dataclass(frozen=True)
+class ScoreFile:
+    """A whole score file: a Score or a reason for each line, and its meta, None for a file of the original tool."""
+
+    path: str
+    meta: dict[str, Any] | None
+    scores: list[Score | str]
+
+
+def score_line(loss_direct: float, loss_conditioned: float, num_direct: int, num_conditioned: int) -> dict[str, Any]:
+    """Return the line of a scored record from its losses (nats per token) and its numbers of scored tokens."""
+    # exp overflows above 709.78; no loss that large is a real one.
+    if not (0 <= loss_direct < 709 and 0 <= loss_conditioned < 709):
+        return skipped_line("non_finite")
+    return {
+        "ppl": [0, math.exp(loss_direct), 0, math.exp(loss_conditioned)],
+        "loss": [0, loss_direct, 0, loss_conditioned],
+        "tokens": [num_direct, num_conditioned],
+    }
+
+
+def skipped_line(reason: str) -> dict[str, str]:
+    """Return the line of a record that has no score."""
+    return {"skipped": reason}
+
+
+def meta_path(score_path: str) -> str:
+    """Return where the meta file of a score file lies."""
+    return f"{score_path}.meta.json"
+
+
+def read_meta(score_path: str) -> dict[str, Any] | None:
+    """Return a score file's meta, or None when there is none. Raises UserError for one that is damaged."""
+    path = meta_path(score_path)
+    if not Path(path).exists():
+        return None
+    try:
+        meta = json.loads(read_text(path))
+    except ValueError as error:
+        raise UserError(f"{path}: broken JSON: {error}; remove it and its score file, and score again") from None
+    needed = {*RESUME_KEYS, "num_records"}
+    if not isinstance(meta, dict) or not needed <= meta.keys():
+        raise UserError(f"{path}: not the meta file of a score file; remove it and its score file, and score again")
+    return meta
+
+
+def differences(old: dict[str, Any], new: dict[str, Any], keys: tuple[str, ...]) -> str:
+    """Return what differs between two metas as text, empty when nothing does: `dtype: float32 there, float16 now`."""
+    found = [f"{key}: {shorten(old[key], 80)} there, {shorten(new[key], 80)} now" for key in keys if old[key] != new[key]]
+    return "; ".join(found)
+
+
+def read_score_file(path: str) -> ScoreFile:
+    """Return a score file with its meta. Raises UserError for a line that is no score line, naming it."""
+    meta = read_meta(path)
+    lines = read_text(path).split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    # A file of ours never holds anything but finite scores and reasons; the original tool wrote {}, 0 and NaN too.
+    parse = parse_original_line if meta is None else parse_line
+    scores = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            scores.append(parse(line))
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{path}: line {number}: not a score line: {error}; score this dataset again") from None
+    return ScoreFile(path, meta, scores)
+
+
+def parse_line(line: str | bytes) -> Score | str:
+    """Return the Score of a line that this tool wrote, or the reason why its record has none. Raises ValueError."""
+    value = json.loads(line, parse_constant=_refuse_constant)
+    if isinstance(value, dict) and set(value) == {"skipped"} and isinstance(value["skipped"], str):
+        return value["skipped"]
+    score = _score_of(value)
+    if not isinstance(score, Score) or min(score.ppl_direct, score.ppl_conditioned) < 1:
+        raise ValueError(f"a perplexity below 1 in {shorten(value)}")
+    return score
+
+
+def parse_original_line(line: str) -> Score | str:
+    """Return the Score of a line that the original tool wrote, or a reason: `not_scored` for {} and 0, `non_finite`.
+
+    A perplexity is at least 1; the original tool wrote 0 where scoring had failed. Raises ValueError.
+    """
+    value = json.loads(line)
+    if value == {}:
+        return "not_scored"
+    if isinstance(value, dict) and isinstance(value.get("skipped"), str):
+        return value["skipped"]
+    score = _score_of(value)
+    numbers = (score.ppl_direct, score.ppl_conditioned, score.loss_direct, score.loss_conditioned)
+    if not all(map(math.isfinite, numbers)):
+        return "non_finite"
+    return score if min(score.ppl_direct, score.ppl_conditioned) > 0 else "not_scored"
+
+
+def encode_lines(lines: list[dict[str, Any]]) -> bytes:
+    """Return score lines as the bytes of a file."""
+    return b"".join(encode_json(line) + b"\n" for line in lines)
+
+
+def _score_of(value: Any) -> Score:
+    if not isinstance(value, dict):
+        raise ValueError(f"{shorten(value)} is a {json_type(value)}, not an object")
+    for key in ("ppl", "loss"):
+        numbers = value.get(key)
+        if not (isinstance(numbers, list) and len(numbers) == 4 and all(type(x) in (int, float) for x in numbers)):
+            raise ValueError(f"{key!r} is {shorten(numbers)}, not four numbers")
+    ppl, loss = value["ppl"], value["loss"]
+    try:
+        return Score(float(ppl[1]), float(ppl[3]), float(loss[1]), float(loss[3]))
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
