@@ -1,0 +1,77 @@
+"""A short table of a scored dataset and of what was selected from it, for a
+terminal.
+
+Reads a scored dataset (step 2) and the selected records (step 3). Writes
+nothing.
+
+python code_ifd/show_selection.py --json_data_path outputs/scored.json --selected outputs/selected.json
+"""
+
+import argparse
+import statistics
+import unicodedata
+from collections import Counter
+
+from cli import new_parser, run
+from ifd import is_score
+from records import Record, read_dataset
+
+WIDTH = 80
+NUM_SHOWN = 3
+
+
+def columns(text: str) -> int:
+    """Return how many terminal columns a text takes: Chinese, Japanese and Korean characters take two each."""
+    return sum(0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def first_words(record: Record, num_columns: int) -> str:
+    """Return the beginning of a record's instruction on one line of at most `num_columns` terminal columns."""
+    # Control characters would move the cursor; any white space becomes one blank.
+    text = " ".join("".join(char if char.isprintable() else " " for char in str(record.get("instruction"))).split())
+    if columns(text) <= num_columns:
+        return text
+    while columns(text) > num_columns - 3:
+        text = text[:-1]
+    return text + "..."
+
+
+def table(records: list[Record], num_selected: int, key_name: str) -> str:
+    """Return the table as text of at most WIDTH columns."""
+    scored = [record for record in records if is_score(record.get(key_name))]
+    scored.sort(key=lambda record: -record[key_name])
+    reasons = Counter(record.get("ifd_skipped") or "no score" for record in records if not is_score(record.get(key_name)))
+    lines = [f"{'records':<16}{len(records):>8}", f"{'with a score':<16}{len(scored):>8}"]
+    lines += [f"{'  ' + reason:<16}{count:>8}  skipped" for reason, count in sorted(reasons.items())]
+    below = [record for record in scored if record[key_name] < 1]
+    lines.append(f"{'IFD >= 1':<16}{len(scored) - len(below):>8}  the prompt does not help the response: left out")
+    lines.append(f"{'selected':<16}{num_selected:>8}")
+    if len(scored) > 1:
+        cuts = statistics.quantiles([record[key_name] for record in scored], n=20, method="inclusive")
+        shown = "   ".join(f"{percent}% {cuts[percent // 5 - 1]:.3f}" for percent in (5, 25, 50, 75, 95))
+        lines += ["", f"IFD quantiles   {shown}"]
+    for title, part in (("highest below 1", below[:NUM_SHOWN]), ("lowest", below[-NUM_SHOWN:][::-1])):
+        lines += ["", f"IFD    {title}"]
+        lines += [f"{record[key_name]:.3f}  {first_words(record, WIDTH - 7)}" for record in part]
+    return "\n".join(lines)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = new_parser(__doc__)
+    parser.add_argument("--json_data_path", required=True, help="scored dataset (.json or .jsonl)")
+    parser.add_argument("--selected", required=True, help="the records selected from it (.json or .jsonl)")
+    parser.add_argument(
+        "--key_name", choices=("ifd_ppl", "ifd_loss"), default="ifd_ppl", help="which score to show (default: %(default)s)"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    records, selected = read_dataset(args.json_data_path), read_dataset(args.selected)
+    print("\n" + table(records, len(selected), args.key_name))
+    print(f"\nscored dataset    {args.json_data_path}\nselected records  {args.selected}")
+
+
+if __name__ == "__main__":
+    run(main)
