@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The three steps in a row, then a short table: what you run overnight.
+# Reads DATA_PATH, writes the scores, the scored dataset and the selected records into OUTPUT_DIR.
+# Edit the variables, or set them before the command. Flags of code_ifd/data_analysis.py may follow it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/environment.sh
+
+DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}"
+MODEL="${MODEL:-gpt2}"
+SAMPLE_RATE="${SAMPLE_RATE:-0.1}"
+OUTPUT_DIR="${OUTPUT_DIR:-outputs}"
+
+# outputs/my_data_gpt2_scores.jsonl, _data.json, _selected.json: named after the dataset and the model.
+DATA_FILE="$(basename "$DATA_PATH")"
+BASE="$OUTPUT_DIR/${DATA_FILE%.*}_$(basename "$MODEL")"
+FORMAT="${DATA_FILE##*.}"
+
+DATA_PATH="$DATA_PATH" SAVE_PATH="${BASE}_scores.jsonl" MODEL="$MODEL" \
+  bash scripts/step1_select_data_analysis_gpt2.sh "$@"
+PT_DATA_PATH="${BASE}_scores.jsonl" JSON_DATA_PATH="$DATA_PATH" JSON_SAVE_PATH="${BASE}_data.$FORMAT" \
+  bash scripts/step2_put_analysis_to_data.sh
+JSON_DATA_PATH="${BASE}_data.$FORMAT" JSON_SAVE_PATH="${BASE}_selected.$FORMAT" SAMPLE_RATE="$SAMPLE_RATE" \
+  bash scripts/step3_select_data.sh
+python3 code_ifd/show_selection.py --json_data_path "${BASE}_data.$FORMAT" --selected "${BASE}_selected.$FORMAT"

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Step 2: put the scores of step 1 into the dataset.
+# Reads PT_DATA_PATH and JSON_DATA_PATH, writes JSON_SAVE_PATH.
+# Edit the variables, or set them before the command. More score files (shards) may follow it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/environment.sh
+
+PT_DATA_PATH="${PT_DATA_PATH:-outputs/sample_alpaca_gpt2_scores.jsonl}"
+JSON_DATA_PATH="${JSON_DATA_PATH:-data/sample_alpaca.json}"
+JSON_SAVE_PATH="${JSON_SAVE_PATH:-outputs/sample_alpaca_gpt2_data.json}"
+
+python3 code_ifd/put_analysis_to_data.py \
+  --json_data_path "$JSON_DATA_PATH" \
+  --json_save_path "$JSON_SAVE_PATH" \
+  --pt_data_path "$PT_DATA_PATH" \
+  "$@"

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Step 3: keep the records with the highest score below the threshold.
+# Reads JSON_DATA_PATH, writes JSON_SAVE_PATH.
+# Edit the variables, or set them before the command. Flags of code_ifd/select_data.py may follow it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/environment.sh
+
+JSON_DATA_PATH="${JSON_DATA_PATH:-outputs/sample_alpaca_gpt2_data.json}"
+JSON_SAVE_PATH="${JSON_SAVE_PATH:-outputs/sample_alpaca_gpt2_selected.json}"
+SAMPLE_RATE="${SAMPLE_RATE:-0.1}"
+FILTER_THREASH="${FILTER_THREASH:-1}"
+
+python3 code_ifd/select_data.py \
+  --json_data_path "$JSON_DATA_PATH" \
+  --json_save_path "$JSON_SAVE_PATH" \
+  --sample_rate "$SAMPLE_RATE" \
+  --filter_threash "$FILTER_THREASH" \
+  "$@"

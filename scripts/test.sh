@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Set up as quickstart.sh does, and run the tests.
+# REAL_DATA_DIR=FOLDER adds the tests on real data. Arguments go to pytest: bash scripts/test.sh -m "not long"
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/environment.sh
+
+ensure_installed tests/requirements.txt
+python3 -m pytest "$@"
