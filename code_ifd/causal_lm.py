@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import smollm2
 import torch
+from cli import UserError
+from model_source import ModelSource
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
@@ -13,10 +16,6 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 from transformers import logging as transformers_logging
-
-import smollm2
-from cli import UserError
-from model_source import ModelSource
 
 DTYPES = {"auto": torch.float32, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -58,7 +57,8 @@ def load_causal_lm(
             location, config=config, dtype=dtype, output_loading_info=True, **options
         )
     except (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError) as error:
-        raise UserError(f"--model_name_or_path {source.name}: cannot be loaded: {_first_line(error)}") from None
+        remedy = "; if you trust it, add --trust_remote_code" if "custom code" in str(error) else ""
+        raise UserError(f"--model_name_or_path {source.name}: cannot be loaded: {_first_line(error)}{remedy}") from None
     if info["missing_keys"]:
         missing = ", ".join(sorted(info["missing_keys"])[:3])
         raise UserError(

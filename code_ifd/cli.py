@@ -1,10 +1,12 @@
 """What every script shares at its edges: how it fails, how it stops, and the argument types that argparse lacks."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from typing import NoReturn
 
 
 class UserError(Exception):
@@ -15,12 +17,23 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C, with a line for the user that says what was kept and how to go on."""
 
 
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one line, like that of any other mistake."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the complaint and leave with exit code 2."""
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a script's `main` and leave with its exit code.
 
     0 when done, 2 after a `UserError` (one line on stderr, no traceback), 130 after Ctrl-C. Anything else is a fault of
     ours and keeps its traceback.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that has no Chinese shows a question mark for it.
+        sys.stdout.reconfigure(errors="replace")
     try:
         main()
         sys.stdout.flush()
@@ -28,19 +41,17 @@ def run(main: Callable[[], None]) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
-        print(f"\nstopped: {interrupt or 'interrupted by the user'}", file=sys.stderr)
+        print(f"\nstopped: {str(interrupt) or 'interrupted by the user'}", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output has gone (`... | head`). Python would complain once more while closing stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _leave_broken_stdout(error)
 
 
-def new_parser(docstring: str | None) -> argparse.ArgumentParser:
+def new_parser(docstring: str | None) -> Parser:
     """Return a parser that shows the script's docstring as it stands and accepts no abbreviated flag."""
-    return argparse.ArgumentParser(
-        description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    return Parser(description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
 
 
 def positive_int(text: str) -> int:
@@ -68,3 +79,13 @@ def rate(text: str) -> Decimal:
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most 1 (0.1 keeps a tenth)")
     return value
+
+
+def _leave_broken_stdout(error: OSError) -> NoReturn:
+    """Leave after a failed print, the only write that names no file and is not turned into a UserError where it happens."""
+    # Python would complain once more when it closes stdout.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):  # `... | head` has read enough
+        sys.exit(141)  # as the shell reports a program that a closed pipe has ended
+    print(f"error: the summary could not be printed: {error.strerror}; the files are written", file=sys.stderr)
+    sys.exit(2)

@@ -16,14 +16,13 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from cli import Interrupted, UserError, new_parser, positive_int, run
 from model_source import ModelSource, find_model
 from prompts import TEMPLATES
 from records import Record, check_fields, read_dataset, refuse_overwriting, sha256_of
 from score_file import META_FORMAT, Score, read_score_file, score_line, skipped_line
 from score_journal import ScoreJournal
+from tqdm import tqdm
 
 if TYPE_CHECKING:
     from scoring import Scorer
@@ -117,9 +116,10 @@ def report(args: argparse.Namespace, num_new: int, seconds: float) -> None:
     print(f"{len(scores)} records ({speed}), {len(scored)} with a score; skipped: {skipped} -> {args.save_path}")
     num_misaligned = sum(score.loss_conditioned >= score.loss_direct for score in scored)
     if num_misaligned * 2 > len(scored):
+        other = "none" if args.prompt != "none" else "chat (instruction-tuned models) or alpaca"
         print(
             f"warning: for {num_misaligned} of {len(scored)} scored records the prompt does not help the response (IFD >= 1). "
-            f"Usually the prompt template is wrong for this model or data: --prompt is {args.prompt!r}; compare with 'none'. "
+            f"Usually the prompt template is wrong for this model: --prompt is {args.prompt}, compare with {other}. "
             "A model that cannot read the language of the data looks the same.",
             file=sys.stderr,
         )

@@ -6,8 +6,10 @@ help at all: the response most likely answers something else.
 """
 
 import math
+import sys
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 
@@ -32,10 +34,10 @@ def is_score(value: Any) -> bool:
 
     A ratio of two perplexities is finite and above 0. The original tool wrote 0 and NaN for records that failed.
     """
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= sys.float_info.max
 
 
-def select(scores: list[float | None], threshold: Decimal, num_wanted: int) -> Selection:
+def select(scores: list[float | None], threshold: float, num_wanted: int) -> Selection:
     """Return the `num_wanted` highest scores strictly below the threshold; None stands for a record without a score."""
     scored = [(score, index) for index, score in enumerate(scores) if score is not None]
     qualified = [(score, index) for score, index in scored if score < threshold]
@@ -51,4 +53,4 @@ def select(scores: list[float | None], threshold: Decimal, num_wanted: int) -> S
 
 def num_selected(sample_rate: Decimal, num_records: int) -> int:
     """Return floor(sample_rate * num_records), exactly: a tenth of 990 is 99, not 98.99999999999999."""
-    return int(sample_rate * num_records)
+    return math.floor(Fraction(sample_rate) * num_records)

@@ -48,7 +48,7 @@ def find_model(name: str, revision: str = "main") -> ModelSource:
 
 def _hash_folder(folder: Path) -> str:
     files = sorted({path for pattern in MODEL_FILES for path in folder.glob(pattern) if path.is_file()})
-    if not (folder / "config.json") in files:
+    if (folder / "config.json") not in files:
         raise UserError(f"--model_name_or_path {folder}: no config.json in this folder; it must hold a transformers model")
     digest = hashlib.sha256()
     for path in files:

@@ -17,7 +17,7 @@ from itertools import pairwise
 from cli import UserError, new_parser, run
 from ifd import ratio
 from records import Record, read_dataset, refuse_overwriting, sha256_of, write_dataset
-from score_file import SCORING_KEYS, Score, ScoreFile, differences, read_score_file
+from score_file import SCORING_KEYS, Score, ScoreFile, differences, meta_path, read_score_file
 
 
 def check_shard(shard: ScoreFile, data_path: str, data_sha256: str, num_records: int) -> None:
@@ -103,7 +103,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    refuse_overwriting(args.json_save_path, args.json_data_path, *args.pt_data_path)
+    inputs = [*args.pt_data_path, *map(meta_path, args.pt_data_path)]
+    refuse_overwriting(args.json_save_path, args.json_data_path, *inputs)
     records = read_dataset(args.json_data_path)
     shards = [read_score_file(path) for path in args.pt_data_path]
     scores = join_shards(shards, args.json_data_path, len(records))

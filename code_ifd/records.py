@@ -110,11 +110,12 @@ def atomic_writer(path: str) -> Iterator[IO[bytes]]:
     """
     target = Path(path)
     # The process id keeps two runs apart; a run that was killed leaves its file behind, never a broken target.
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    renamed = False
+    temporary = target.with_name(f".{target.name[:20]}.{os.getpid()}.tmp")
+    opened = renamed = False
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
+            opened = True
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -123,7 +124,7 @@ def atomic_writer(path: str) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise UserError(f"{path}: cannot be written, nothing was changed: {error.strerror}; free space or choose another place") from None
     finally:
-        if not renamed:
+        if opened and not renamed:
             temporary.unlink(missing_ok=True)
 
 

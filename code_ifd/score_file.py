@@ -18,6 +18,20 @@ META_FORMAT = 1
 SCORING_KEYS = ("format", "model_fingerprint", "dtype", "max_length", "prompt", "data_sha256")
 # A run that resumes must also cut the same records into the same windows, with the same software.
 RESUME_KEYS = (*SCORING_KEYS, "start_idx", "end_idx", "records_per_window", "versions")
+META_TYPES = {
+    "format": int,
+    "model_fingerprint": str,
+    "dtype": str,
+    "max_length": int,
+    "prompt": str,
+    "data_path": str,
+    "data_sha256": str,
+    "num_records": int,
+    "start_idx": int,
+    "end_idx": int,
+    "records_per_window": int,
+    "versions": dict,
+}
 
 
 @dataclass(frozen=True)
@@ -68,10 +82,9 @@ def read_meta(score_path: str) -> dict[str, Any] | None:
         return None
     try:
         meta = json.loads(read_text(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: broken JSON: {error}; remove it and its score file, and score again") from None
-    needed = {*RESUME_KEYS, "num_records"}
-    if not isinstance(meta, dict) or not needed <= meta.keys():
+    if not isinstance(meta, dict) or any(type(meta.get(key)) is not kind for key, kind in META_TYPES.items()):
         raise UserError(f"{path}: not the meta file of a score file; remove it and its score file, and score again")
     return meta
 
@@ -105,8 +118,9 @@ def parse_line(line: str | bytes) -> Score | str:
     if isinstance(value, dict) and set(value) == {"skipped"} and isinstance(value["skipped"], str):
         return value["skipped"]
     score = _score_of(value)
-    if not isinstance(score, Score) or min(score.ppl_direct, score.ppl_conditioned) < 1:
-        raise ValueError(f"a perplexity below 1 in {shorten(value)}")
+    numbers = (score.ppl_direct, score.ppl_conditioned, score.loss_direct, score.loss_conditioned)
+    if not all(map(math.isfinite, numbers)) or min(numbers[:2]) < 1:
+        raise ValueError(f"a perplexity that is none in {shorten(value)}")
     return score
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from filelock import lock_descriptor
-
 from cli import UserError
+from filelock import lock_descriptor
 from records import atomic_writer, encode_json
 from score_file import RESUME_KEYS, differences, encode_lines, meta_path, parse_line, read_meta
 
@@ -97,7 +96,7 @@ class ScoreJournal:
         num_lines = offset = 0
         with open(self.path, "rb") as file:
             for line in file:
-                if not _is_whole(line):
+                if num_lines == self.num_records or not _is_whole(line):
                     break
                 num_lines += 1
                 offset += len(line)

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from transformers import PreTrainedModel
-
 from cli import UserError
 from sequences import TokenSequence
+from transformers import PreTrainedModel
 
 # Logits of 512 x 2,048 in float32 take 4 MB, which stays in a processor's cache between the GEMM and the log-sum-exp.
 HEAD_TOKENS = 512

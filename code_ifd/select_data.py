@@ -4,7 +4,8 @@ Reads a scored dataset (step 2, or the original tool). Writes the records with
 the highest score strictly below the threshold, highest first, or in dataset
 order with --keep_order.
 
-python code_ifd/select_data.py --json_data_path outputs/scored.json --json_save_path outputs/selected.json --sample_rate 0.1
+python code_ifd/select_data.py --json_data_path outputs/scored.json \\
+    --json_save_path outputs/selected.json --sample_rate 0.1
 """
 
 import argparse
@@ -78,7 +79,7 @@ def main() -> None:
     records = read_dataset(args.json_data_path)
     scores = read_scores(records, args.key_name, args.json_data_path)
     num_wanted = wanted_number(args, len(records))
-    selection = select(scores, args.filter_threash, num_wanted)
+    selection = select(scores, float(args.filter_threash), num_wanted)
     if not selection.indices:
         raise UserError(f"{args.json_data_path}: no record has {args.key_name} below {args.filter_threash}; nothing was written")
     indices = sorted(selection.indices) if args.keep_order else selection.indices
