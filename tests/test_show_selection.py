@@ -1,0 +1,147 @@
+"""The table of a scored dataset: its counts are right and it fits a terminal, whatever the data holds."""
+
+import time
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import RunScript
+from show_selection import columns, one_line, table
+from test_cli import error_line, files_in, write_json
+
+# 21 scores from 0.05 to 1.05: the quantile of p percent is 0.05 + p / 100.
+LADDER = [(step + 1) / 20 for step in range(21)]
+
+
+def make_record(instruction: Any = "a", score: Any = 0.5, **more: Any) -> dict[str, Any]:
+    return {"instruction": instruction, "output": "b", "ifd_ppl": score, **more}
+
+
+def widest(text: str) -> int:
+    """Columns of the widest line: wide characters take two, marks on the one before them none."""
+
+    def width(char: str) -> int:
+        return 2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.category(char) == "Mn" else 1
+
+    return max(sum(map(width, line)) for line in text.split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "num"), [("", 0), ("abc", 3), ("\u6c49\u5b57", 2 * 2), ("\uff21", 2), ("\U0001f389", 2), ("e\u0301", 1), ("caf\xe9", 4)]
+)
+def test_columns_counts_what_a_terminal_shows(text: str, num: int) -> None:
+    assert columns(text) == num
+
+
+@pytest.mark.parametrize(
+    ("instruction", "num_columns", "text"),
+    [
+        ("short", 5, "short"),
+        ("longer", 5, "lo..."),
+        ("\u6c49" * 100, 73, "\u6c49" * 35 + "..."),  # 35 * 2 + 3 = 73
+        ("\u6c49" * 100, 72, "\u6c49" * 34 + "..."),  # 34 * 2 + 3 = 71; half a character has no place
+        ("\U0001f389" * 5, 9, "\U0001f389" * 3 + "..."),
+        (" one\ttwo\r\n\n three\u2028four\xa0five ", 73, "one two three four five"),
+        ("red\x1b[31m\x07\x00\x9b2J end", 73, "red [31m 2J end"),  # an escape sequence without its escape is plain text
+        ("right\u202eleft\u200b", 73, "right left"),  # nothing turns the line around or hides
+        ("", 73, ""),
+    ],
+)
+def test_one_line_fit_on_one_line(instruction: str, num_columns: int, text: str) -> None:
+    assert one_line(instruction, num_columns) == text
+
+
+def test_one_line_of_a_long_instruction_take_no_time() -> None:
+    # Public test prompts reach 18,598 characters. Processor time, since the machine may be busy.
+    started = time.process_time()
+    one_line("word " * 2000, 73)
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        "\u6c49\u5b57" * 200, "\U0001f468\u200d\U0001f469\u200d\U0001f467" * 60, "tab\t" * 99, "line\n" * 99, "\x1b[2J\x1b]0;title\x07" * 40,
+        "e\u0301" * 200, "x" * 500, None, 7, ["a" * 200], {},
+    ],
+    ids=lambda value: ascii(value)[:12],
+)
+def test_no_line_is_wider_than_80_columns(instruction: Any) -> None:
+    text = table([make_record(instruction, score) for score in LADDER], 3, "ifd_ppl")
+    assert widest(text) <= 80
+    assert all(line.isprintable() for line in text.split("\n"))
+
+
+@pytest.mark.parametrize("score", [999.5, 123456.789, 1e300, 10**400], ids=["999.5", "123456.789", "1e300", "10**400"])
+def test_huge_scores_fit_too(score: float) -> None:
+    assert widest(table([make_record("a", score)] * 3, 0, "ifd_ppl")) <= 80
+
+
+@pytest.mark.parametrize("reason", ["x" * 200, "\u6c49" * 60, "a\x1b[2Jb", "two\nlines", 7, ["list"], True], ids=lambda value: ascii(value)[:12])
+def test_reason_that_is_not_ours_takes_one_line_that_fits(reason: Any) -> None:
+    def lines_with(reason: Any) -> list[str]:
+        records = [make_record(score=None, ifd_skipped=reason), make_record(score=None, ifd_skipped="long_prompt")]
+        return table(records, 0, "ifd_ppl").split("\n")
+
+    lines = lines_with(reason)
+    assert len(lines) == len(lines_with("short_response"))
+    assert all(line.isprintable() for line in lines)
+    assert widest("\n".join(lines)) <= 80
+
+
+def counts(text: str) -> dict[str, int]:
+    """The label and the number of each line of the form `label    number ...`."""
+    lines = [line for line in text.split("\n") if line[18:26].strip().isdecimal()]
+    return {line[:18].strip(): int(line[18:26]) for line in lines}
+
+
+def test_counts_are_right() -> None:
+    skipped = [make_record(score=None, ifd_skipped=reason) for reason in ("long_prompt", "empty_response", "long_prompt")]
+    unscored = [make_record(score=0), {"instruction": "no key"}]  # as the original tool left them
+    records = [make_record(score=score) for score in (0.2, 1.0, 0.9, 3.5)] + skipped + unscored
+    assert counts(table(records, 2, "ifd_ppl")) == {
+        "records": 4 + 3 + 2, "with a score": 4, "long_prompt": 2, "empty_response": 1, "no score": 2, "IFD >= 1": 2, "selected": 2,
+    }
+
+
+def test_quantiles() -> None:
+    lines = table([make_record(score=score) for score in LADDER[::-1]], 3, "ifd_ppl").split("\n")
+    assert "IFD quantiles     5% 0.100  25% 0.300  50% 0.550  75% 0.800  95% 1.000" in lines
+
+
+def test_highest_below_1_and_lowest_are_shown() -> None:
+    records = [make_record(f"score {score}", score) for score in (0.5, 1.0, 0.1, 0.9, 2.0, 0.7, 0.3)]
+    lines = table(records, 3, "ifd_ppl").split("\n")
+    highest, lowest = lines.index("IFD    highest below 1") + 1, lines.index("IFD    lowest") + 1
+    assert lines[highest : highest + 3] == ["0.900  score 0.9", "0.700  score 0.7", "0.500  score 0.5"]
+    assert lines[lowest : lowest + 3] == ["0.100  score 0.1", "0.300  score 0.3", "0.500  score 0.5"]
+
+
+def test_key_name_chooses_the_score() -> None:
+    record = make_record(score=1.5) | {"ifd_loss": 0.25}
+    assert counts(table([record], 1, "ifd_ppl"))["IFD >= 1"] == 1
+    assert counts(table([record], 1, "ifd_loss"))["IFD >= 1"] == 0
+    assert "0.250  a" in table([record], 1, "ifd_loss").split("\n")
+
+
+def test_no_score_at_all_gives_a_table_too() -> None:
+    assert counts(table([make_record(score=None)], 0, "ifd_ppl"))["with a score"] == 0
+
+
+def test_script_prints_the_table_and_writes_nothing(run_script: RunScript, tmp_path: Path) -> None:
+    write_json(tmp_path / "scored.json", [make_record("\u6c49\t\x1b[2J\U0001f389" * 50, score) for score in LADDER])
+    write_json(tmp_path / "selected.json", [make_record()] * 2)
+    before = files_in(tmp_path)
+    done = run_script("show_selection", "--json_data_path=scored.json", "--selected=selected.json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert counts(done.stdout) == {"records": 21, "with a score": 21, "IFD >= 1": 2, "selected": 2}
+    assert widest(done.stdout) <= 80
+    assert done.stdout.endswith("scored dataset    scored.json\nselected records  selected.json\n")
+    assert files_in(tmp_path) == before
+
+
+def test_missing_selection_is_one_line(run_script: RunScript, tmp_path: Path) -> None:
+    write_json(tmp_path / "scored.json", [make_record()])
+    done = run_script("show_selection", "--json_data_path=scored.json", "--selected=selected.json", cwd=tmp_path)
+    assert error_line(done) == "selected.json: cannot be read: No such file or directory"

@@ -1,0 +1,58 @@
+"""Tiny causal language models with random weights, saved as users have them: a folder with weights and a tokenizer."""
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+TEXT = [
+    "Below is an instruction that describes a task. Write a response that completes the request.",
+    "Name three colours of autumn leaves. Red, yellow and brown. What is seven times eight? Fifty-six.",
+    "Der Zug nach Lindau fährt um neun Uhr ab. 東京は日本の首都です。 Où est la gare ?",
+]
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}<user>{{ message['content'] }}</user>\n{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+def build_tokenizer(adds_bos: bool) -> PreTrainedTokenizerFast:
+    """Return a byte-level BPE tokenizer of 400 tokens; with `adds_bos` it begins every text with <s>."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=["<s>"], initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(TEXT, trainer)
+    if adds_bos:
+        tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", chat_template=CHAT_TEMPLATE if adds_bos else None)
+
+
+def save_gpt2(folder: Path) -> Path:
+    """Save a GPT-2 with 64 positions and a tokenizer without special tokens; return the folder."""
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer(adds_bos=False)
+    # A wide initialisation, or all predictions would be alike and no test could tell one token from the next.
+    config = GPT2Config(
+        vocab_size=len(tokenizer), n_positions=64, n_embd=32, n_layer=2, n_head=2, initializer_range=0.3,
+        bos_token_id=0, eos_token_id=0,
+    )
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def save_llama(folder: Path) -> Path:
+    """Save a Llama with 256 positions and a tokenizer with a BOS and a chat template; return the folder."""
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer(adds_bos=True)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, max_position_embeddings=256, initializer_range=0.3, bos_token_id=0, eos_token_id=0,
+    )
+    # bfloat16 on disk, as most checkpoints are: scores must be float32 all the same.
+    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
