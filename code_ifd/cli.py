@@ -76,7 +76,8 @@ def decimal_number(text: str) -> Decimal:
 def rate(text: str) -> Decimal:
     """Parse a share in (0, 1] exactly."""
     value = decimal_number(text)
-    if not 0 < value <= 1:
+    # The exponent too: exact arithmetic on 1e-99999999 would take a hundred million digits.
+    if not (0 < value <= 1 and value.adjusted() > -20):
         raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most 1 (0.1 keeps a tenth)")
     return value
 

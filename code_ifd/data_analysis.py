@@ -81,6 +81,7 @@ def score_window(scorer: "Scorer", tokenizer: Any, records: list[Record], args: 
     num_finished = 0
 
     def on_batch(num_sequences: int) -> None:
+        """Move the bar: two sequences make a record."""
         nonlocal num_finished
         num_finished += num_sequences
         bar.update(start + num_finished // 2 - bar.n)

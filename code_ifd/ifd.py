@@ -52,5 +52,5 @@ def select(scores: list[float | None], threshold: float, num_wanted: int) -> Sel
 
 
 def num_selected(sample_rate: Decimal, num_records: int) -> int:
-    """Return floor(sample_rate * num_records), exactly: a tenth of 990 is 99, not 98.99999999999999."""
+    """Return floor(sample_rate * num_records), exactly: 0.29 of 100 is 29, where floats say 28.999999999999996."""
     return math.floor(Fraction(sample_rate) * num_records)

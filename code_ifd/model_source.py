@@ -88,6 +88,7 @@ def _ask_hub(name: str, revision: str) -> tuple[str | None, str]:
     answer: list[str | Exception] = []
 
     def ask() -> None:
+        """Put the commit, or the error, into `answer`."""
         try:
             answer.append(HfApi().model_info(name, revision=revision, timeout=HUB_TIMEOUT_SECONDS / 2).sha)
         except (HTTPError, HFValidationError, OSError) as error:

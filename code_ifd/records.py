@@ -33,7 +33,7 @@ def read_dataset(path: str) -> list[Record]:
     if dataset_format(path) == ".json":
         records = _parse_json(text, path, non_finite)
         if not isinstance(records, list):
-            raise UserError(f"{path}: a {json_type(records)}, not an array of records; a .json dataset is [{{...}}, {{...}}]")
+            raise UserError(f"{path}: this is {json_type(records)}, not an array of records; a .json dataset is [{{...}}, {{...}}]")
     else:
         # Only "\n" ends a line: str.splitlines would also cut at U+2028, which JSON strings may hold.
         lines = enumerate(text.split("\n"), start=1)
@@ -42,7 +42,7 @@ def read_dataset(path: str) -> list[Record]:
         raise UserError(f"{path}: no records in it")
     for index, record in enumerate(records):
         if not isinstance(record, dict):
-            raise UserError(f"{path}: record {index} is a {json_type(record)}, not an object with instruction and output")
+            raise UserError(f"{path}: record {index} is {json_type(record)}, not an object with instruction and output")
     if non_finite:
         print(f"note: {path}: {len(non_finite)} NaN or Infinity, which JSON does not have, read as null", file=sys.stderr)
     return records
@@ -59,7 +59,7 @@ def check_fields(records: list[Record], path: str) -> None:
             if field == "input" and value is None:
                 continue
             if not isinstance(value, str):
-                seen = f"is {shorten(value)} ({json_type(value)})" if field in record else "is missing"
+                seen = f"is {describe(value)}" if field in record else "is missing"
                 raise UserError(f"{path}: record {index}: field {field!r} {seen}; it must be a string")
             if not value.isascii() and not _is_encodable(value):
                 raise UserError(
@@ -158,9 +158,14 @@ def read_text(path: str) -> str:
 
 
 def json_type(value: Any) -> str:
-    """Return the JSON name of a Python value's type."""
-    names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+    """Return what a Python value is in JSON, with its article."""
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
     return names.get(type(value), "null")
+
+
+def describe(value: Any) -> str:
+    """Return a value and its JSON type, for messages: `7 (a number)`."""
+    return "null" if value is None else f"{shorten(value)} ({json_type(value)})"
 
 
 def shorten(value: Any, num_chars: int = 40) -> str:

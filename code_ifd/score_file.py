@@ -99,8 +99,11 @@ def read_score_file(path: str) -> ScoreFile:
     """Return a score file with its meta. Raises UserError for a line that is no score line, naming it."""
     meta = read_meta(path)
     lines = read_text(path).split("\n")
-    if lines[-1] == "":
-        lines.pop()
+    torn = lines.pop()
+    if torn and meta is not None:
+        raise UserError(f"{path}: its last line is torn, so step 1 has not finished; run it again with the same flags")
+    if torn:  # the original tool's last line may lack its end
+        lines.append(torn)
     # A file of ours never holds anything but finite scores and reasons; the original tool wrote {}, 0 and NaN too.
     parse = parse_original_line if meta is None else parse_line
     scores = []
@@ -148,7 +151,7 @@ def encode_lines(lines: list[dict[str, Any]]) -> bytes:
 
 def _score_of(value: Any) -> Score:
     if not isinstance(value, dict):
-        raise ValueError(f"{shorten(value)} is a {json_type(value)}, not an object")
+        raise ValueError(f"{shorten(value)} is {json_type(value)}, not an object")
     for key in ("ppl", "loss"):
         numbers = value.get(key)
         if not (isinstance(numbers, list) and len(numbers) == 4 and all(type(x) in (int, float) for x in numbers)):

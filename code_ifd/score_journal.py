@@ -4,6 +4,7 @@ A window's lines are appended and fsynced at once, so only the last window can b
 its last whole window: a window is scored as one, and scoring half of it anew would round differently.
 """
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -33,11 +34,10 @@ class ScoreJournal:
         self.num_done = 0
         self._size = 0  # bytes of the finished windows
         self._fd = _open_locked(path)
-        try:
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(os.close, self._fd)
             self._resume()
-        except BaseException:
-            os.close(self._fd)
-            raise
+            on_failure.pop_all()
 
     def __enter__(self) -> "ScoreJournal":
         return self

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from cli import UserError, decimal_number, new_parser, positive_int, rate, run
 from ifd import Selection, is_score, num_selected, select
-from records import Record, json_type, read_dataset, refuse_overwriting, shorten, write_dataset
+from records import Record, describe, read_dataset, refuse_overwriting, write_dataset
 
 
 def read_scores(records: list[Record], key_name: str, path: str) -> list[float | None]:
@@ -23,7 +23,7 @@ def read_scores(records: list[Record], key_name: str, path: str) -> list[float |
     for index, record in enumerate(records):
         value = record.get(key_name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise UserError(f"{path}: record {index}: {key_name!r} is {shorten(value)} ({json_type(value)}); it must be a number or null")
+            raise UserError(f"{path}: record {index}: {key_name!r} is {describe(value)}; it must be a number or null")
         scores.append(value if is_score(value) else None)
     if not any(key_name in record for record in records):
         raise UserError(f"{path}: no record has {key_name!r}; run step 2 on it first, or choose another --key_name")

@@ -90,11 +90,11 @@ def test_wrong_range_names_the_right_one(run_script: RunScript, data: Path, tiny
     ("records", "message"),
     [
         ([{"instruction": "a"}], "record 0: field 'output' is missing; it must be a string"),
-        ([{"instruction": "a", "output": "b"}, {"instruction": 7, "output": "b"}], "record 1: field 'instruction' is 7 (number)"),
-        ([{"instruction": "a", "output": None}], "record 0: field 'output' is null (null)"),
-        ([{"instruction": "a", "output": "b", "input": []}], "record 0: field 'input' is [] (array)"),
+        ([{"instruction": "a", "output": "b"}, {"instruction": 7, "output": "b"}], "record 1: field 'instruction' is 7 (a number)"),
+        ([{"instruction": "a", "output": None}], "record 0: field 'output' is null; it must be a string"),
+        ([{"instruction": "a", "output": "b", "input": []}], "record 0: field 'input' is [] (an array)"),
         ([], "no records in it"),
-        ({"instruction": "a"}, "a object, not an array of records"),
+        ({"instruction": "a"}, "this is an object, not an array of records"),
     ],
 )
 def test_bad_record_stops_before_any_scoring(run_script: RunScript, tmp_path: Path, tiny_gpt2: Path, records: object, message: str) -> None:

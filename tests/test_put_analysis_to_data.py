@@ -109,6 +109,7 @@ def test_stale_reason_and_scores_of_an_earlier_run_are_replaced() -> None:
         ([(2, 10)], "no score file for records 0 to 1; add the missing shard (next is 0)"),
         ([(0, 4), (4, 8)], "no score file for records 8 to 9; add the missing shard"),
         ([(0, 6), (4, 10)], "1: records 4 to 5 are in another score file too; leave one of them out"),
+        ([(0, 5), (4, 10)], "1: records 4 to 4 are in another score file too; leave one of them out"),
         ([(0, 10), (2, 3)], "1: records 2 to 2 are in another score file too"),
     ],
 )
