@@ -17,7 +17,7 @@ from transformers import (
 )
 from transformers import logging as transformers_logging
 
-DTYPES = {"auto": torch.float32, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def choose_device(name: str) -> torch.device:
@@ -45,7 +45,7 @@ def load_causal_lm(
         location = str(smollm2.dequantized_folder(Path(location), source.fingerprint))
     options = {
         "revision": source.revision or "main",
-        "local_files_only": source.in_cache or source.revision is None,
+        "local_files_only": source.in_cache or source.is_local,
         "trust_remote_code": trust_remote_code,
     }
     try:

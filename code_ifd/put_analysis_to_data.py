@@ -11,13 +11,12 @@ python code_ifd/put_analysis_to_data.py --pt_data_path outputs/scores.jsonl \\
 """
 
 import argparse
-from collections import Counter
 from itertools import pairwise
 
-from cli import UserError, new_parser, run
+from cli import UserError, new_parser, run, say
 from ifd import ratio
-from records import Record, read_dataset, refuse_overwriting, sha256_of, write_dataset
-from score_file import SCORING_KEYS, Score, ScoreFile, differences, meta_path, read_score_file
+from records import Record, read_hashed_dataset, refuse_overwriting, write_dataset
+from score_file import SCORING_KEYS, Score, ScoreFile, differences, meta_path, read_score_file, skipped_summary
 
 
 def check_shard(shard: ScoreFile, data_path: str, data_sha256: str, num_records: int) -> None:
@@ -37,7 +36,7 @@ def check_shard(shard: ScoreFile, data_path: str, data_sha256: str, num_records:
         )
 
 
-def join_shards(shards: list[ScoreFile], data_path: str, num_records: int) -> list[Score | str]:
+def join_shards(shards: list[ScoreFile], data_path: str, data_sha256: str, num_records: int) -> list[Score | str]:
     """Return one score or reason a record, in record order. Raises UserError unless the shards tile the dataset."""
     if len(shards) == 1 and shards[0].meta is None:
         scores = shards[0].scores
@@ -47,14 +46,13 @@ def join_shards(shards: list[ScoreFile], data_path: str, num_records: int) -> li
                 "without a meta file the numbers must be equal"
             )
         return scores
-    data_sha256 = sha256_of(data_path)
     for shard in shards:
         if shard.meta is None:
             raise UserError(f"{shard.path}: has no meta file, so nothing says which records it scores; only a single file may lack it")
         check_shard(shard, data_path, data_sha256, num_records)
     shards = sorted(shards, key=lambda shard: (shard.meta["start_idx"], shard.meta["end_idx"]))
     for one, next_one in pairwise(shards):
-        difference = differences(one.meta, next_one.meta, SCORING_KEYS)
+        difference = differences(one.meta, next_one.meta, SCORING_KEYS, ("in the first", "in the second"))
         if difference:
             raise UserError(f"{one.path} and {next_one.path} were not scored alike ({difference}); score one of them again")
     check_tiling(shards, num_records)
@@ -105,14 +103,12 @@ def main() -> None:
     args = parse_args()
     inputs = [*args.pt_data_path, *map(meta_path, args.pt_data_path)]
     refuse_overwriting(args.json_save_path, args.json_data_path, *inputs)
-    records = read_dataset(args.json_data_path)
+    records, data_sha256 = read_hashed_dataset(args.json_data_path)
     shards = [read_score_file(path) for path in args.pt_data_path]
-    scores = join_shards(shards, args.json_data_path, len(records))
+    scores = join_shards(shards, args.json_data_path, data_sha256, len(records))
     scored = [add_score(record, score) for record, score in zip(records, scores, strict=True)]
     write_dataset(args.json_save_path, scored)
-    reasons = Counter(score for score in scores if isinstance(score, str))
-    skipped = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "none"
-    print(f"{len(scored)} records, {len(scored) - reasons.total()} with a score; skipped: {skipped} -> {args.json_save_path}")
+    say(f"{len(scored)} records, {skipped_summary(scores)} -> {args.json_save_path}")
 
 
 if __name__ == "__main__":

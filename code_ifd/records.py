@@ -22,13 +22,19 @@ FORMATS = (".json", *JSON_LINES)
 
 
 def read_dataset(path: str) -> list[Record]:
-    """Return the records of a dataset file in file order, each a dict with all of its keys.
+    """Return the records of a dataset file in file order, each a dict with all of its keys. See read_hashed_dataset."""
+    return read_hashed_dataset(path)[0]
+
+
+def read_hashed_dataset(path: str) -> tuple[list[Record], str]:
+    """Return the records of a dataset file in file order, and the SHA-256 of the bytes that they were read from, in hex.
 
     The extension decides: `.json` is an array of objects, `.jsonl` one object a line (blank lines are passed over).
     NaN and Infinity, which some tools write though JSON has none, become null, and a line on stderr counts them.
     Raises UserError for a file that cannot be read, is not valid JSON, holds no record, or holds something else.
     """
-    text = read_text(path)
+    data = _read_bytes(path)
+    text = _decode(data, path)
     non_finite: list[str] = []
     if dataset_format(path) == ".json":
         records = _parse_json(text, path, non_finite)
@@ -45,7 +51,7 @@ def read_dataset(path: str) -> list[Record]:
             raise UserError(f"{path}: record {index} is {json_type(record)}, not an object with instruction and output")
     if non_finite:
         print(f"note: {path}: {len(non_finite)} NaN or Infinity, which JSON does not have, read as null", file=sys.stderr)
-    return records
+    return records, hashlib.sha256(data).hexdigest()
 
 
 def check_fields(records: list[Record], path: str) -> None:
@@ -149,10 +155,19 @@ def sha256_of(path: str | Path) -> str:
 
 def read_text(path: str) -> str:
     """Return a file's text, without a byte-order mark. Raises UserError if it is missing, unreadable or not UTF-8."""
+    return _decode(_read_bytes(path), path)
+
+
+def _read_bytes(path: str) -> bytes:
     try:
-        return Path(path).read_bytes().decode("utf-8-sig")
+        return Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _decode(data: bytes, path: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}: {error.reason}; convert it to UTF-8") from None
 
@@ -179,6 +194,8 @@ def _parse_json(text: str, path: str, non_finite: list[str], line: int | None = 
         return json.loads(text, parse_constant=non_finite.append)
     except json.JSONDecodeError as error:
         hint = ""
+        if line == 1 and text.lstrip().startswith("["):
+            hint = "; if the file is one array, its name must end in .json"
         if line is None and error.msg == "Extra data":
             hint = "; if it holds one record a line, its name must end in .jsonl"
         where = f"line {line or error.lineno} column {error.colno}"

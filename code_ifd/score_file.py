@@ -6,6 +6,7 @@
 
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ META_TYPES = {
 
 @dataclass(frozen=True)
 class Score:
-    """Losses in nats per token, their perplexities, and how many tokens each was averaged over."""
+    """Losses in nats per token, and their perplexities."""
 
     ppl_direct: float
     ppl_conditioned: float
@@ -89,10 +90,23 @@ def read_meta(score_path: str) -> dict[str, Any] | None:
     return meta
 
 
-def differences(old: dict[str, Any], new: dict[str, Any], keys: tuple[str, ...]) -> str:
+def differences(one: dict[str, Any], other: dict[str, Any], keys: tuple[str, ...], names: tuple[str, str] = ("there", "now")) -> str:
     """Return what differs between two metas as text, empty when nothing does: `dtype: float32 there, float16 now`."""
-    found = [f"{key}: {shorten(old[key], 80)} there, {shorten(new[key], 80)} now" for key in keys if old[key] != new[key]]
+    found = []
+    for key in keys:
+        if one[key] != other[key]:
+            # Two hashes tell a reader nothing; the data's names might.
+            shown = "data_path" if key == "data_sha256" else key
+            note = ", and their contents differ" if key == "data_sha256" else ""
+            found.append(f"{shown}: {shorten(one[shown], 80)} {names[0]}, {shorten(other[shown], 80)} {names[1]}{note}")
     return "; ".join(found)
+
+
+def skipped_summary(scores: list[Score | str]) -> str:
+    """Return the number of records with a score, and of those without by reason: `97 with a score; skipped: long_prompt 3`."""
+    reasons = Counter(score for score in scores if isinstance(score, str))
+    skipped = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "none"
+    return f"{len(scores) - reasons.total()} with a score; skipped: {skipped}"
 
 
 def read_score_file(path: str) -> ScoreFile:
@@ -136,7 +150,7 @@ def parse_original_line(line: str) -> Score | str:
     if value == {}:
         return "not_scored"
     if isinstance(value, dict) and isinstance(value.get("skipped"), str):
-        return value["skipped"]
+        return value["skipped"]  # a file of ours that has lost its meta
     score = _score_of(value)
     numbers = (score.ppl_direct, score.ppl_conditioned, score.loss_direct, score.loss_conditioned)
     if not all(map(math.isfinite, numbers)):

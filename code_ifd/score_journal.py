@@ -89,7 +89,10 @@ class ScoreJournal:
             )
         difference = differences(meta, self.meta, RESUME_KEYS)
         if difference:
-            raise UserError(f"{self.path}: holds scores of another run ({difference}); give --save_path another name, or remove it")
+            raise UserError(
+                f"{self.path}: holds scores of another run ({difference}); go on with what it was begun with, "
+                "or give --save_path (OUTPUT_DIR of run_pipeline.sh) another name"
+            )
 
     def _find_whole_windows(self) -> None:
         per_window = self.meta["records_per_window"]

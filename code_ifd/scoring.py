@@ -22,7 +22,7 @@ PADDING_ID = 0
 
 def default_tokens_per_batch(device: torch.device) -> int:
     """Return a token budget that suits the device: small batches stay in a CPU's cache, large ones fill a GPU."""
-    return 2048 if device.type == "cpu" else 16384
+    return 1024 if device.type == "cpu" else 16384
 
 
 @dataclass

@@ -12,7 +12,7 @@ import argparse
 import sys
 from decimal import Decimal
 
-from cli import UserError, decimal_number, new_parser, positive_int, rate, run
+from cli import UserError, decimal_number, new_parser, positive_int, rate, run, say
 from ifd import Selection, is_score, num_selected, select
 from records import Record, describe, read_dataset, refuse_overwriting, write_dataset
 
@@ -43,7 +43,7 @@ def wanted_number(args: argparse.Namespace, num_records: int) -> int:
 def report(selection: Selection, args: argparse.Namespace, num_records: int, num_wanted: int) -> None:
     """Print where every record went, and on stderr when fewer qualified than were asked for."""
     num_kept = len(selection.indices)
-    print(
+    say(
         f"{num_records} records: {selection.num_skipped} skipped (no score), {selection.num_at_or_over} at or over the "
         f"threshold {args.filter_threash}, {selection.num_below_cut} below the cut, {num_kept} selected -> {args.json_save_path}"
     )

@@ -67,17 +67,16 @@ def apply_chat_template(tokenizer: "PreTrainedTokenizerBase", question: str) -> 
 def _pair_or_reason(
     response: str, prompt_ids: list[int], whole_ids: list[int], response_ids: list[int], max_length: int
 ) -> SequencePair | str:
-    prompt_len = min(len(prompt_ids), max_length)
-    # Published convention: the direct pass may be one token longer than the room after the prompt, since it cannot
-    # predict its first token, which therefore does not count.
-    direct = TokenSequence(response_ids[: max_length - prompt_len + 1], first_scored=1)
-    # Published convention: the response begins after as many tokens as the prompt has alone, even where the tokenizer
-    # merges across the boundary. The count is of the untruncated prompt.
-    conditioned = TokenSequence(whole_ids[:max_length], first_scored=max(len(prompt_ids), 1))
     if not response.strip():
         return "empty_response"
     if len(prompt_ids) >= max_length:
         return "long_prompt"
+    # Published convention: the direct pass may be one token longer than the room after the prompt, since it cannot
+    # predict its first token, which therefore does not count.
+    direct = TokenSequence(response_ids[: max_length - len(prompt_ids) + 1], first_scored=1)
+    # Published convention: the response begins after as many tokens as the prompt has alone, even where the tokenizer
+    # merges across the boundary. The count is of the untruncated prompt.
+    conditioned = TokenSequence(whole_ids[:max_length], first_scored=max(len(prompt_ids), 1))
     if direct.num_scored < 1 or conditioned.num_scored < 1:
         return "short_response"
     return SequencePair(direct, conditioned)

@@ -14,7 +14,7 @@ import unicodedata
 from collections import Counter
 from typing import Any
 
-from cli import new_parser, run
+from cli import new_parser, run, say
 from ifd import is_score
 from records import Record, read_dataset
 
@@ -51,7 +51,7 @@ def table(records: list[Record], num_selected: int, key_name: str) -> str:
     lines = [_count("records", len(records)), _count("with a score", len(scored))]
     reasons = Counter(one_line(record.get("ifd_skipped") or "no score", 50) for record in records if not is_score(record.get(key_name)))
     lines += [_count("  " + reason, count, "skipped") for reason, count in sorted(reasons.items())]
-    lines.append(_count("IFD >= 1", len(scored) - len(below), "the prompt does not help the response: left out"))
+    lines.append(_count("IFD >= 1", len(scored) - len(below), "the prompt does not help the response"))
     lines.append(_count("selected", num_selected))
     if len(scored) > 1:
         cuts = statistics.quantiles([record[key_name] for record in scored], n=20, method="inclusive")
@@ -84,8 +84,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     records, selected = read_dataset(args.json_data_path), read_dataset(args.selected)
-    print("\n" + table(records, len(selected), args.key_name))
-    print(f"\nscored dataset    {args.json_data_path}\nselected records  {args.selected}")
+    say("\n" + table(records, len(selected), args.key_name))
+    say(f"\nscored dataset    {args.json_data_path}\nselected records  {args.selected}")
 
 
 if __name__ == "__main__":

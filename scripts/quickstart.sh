@@ -4,12 +4,11 @@
 # Edit the variables, or set them before the command. Flags of code_ifd/data_analysis.py may follow it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-source scripts/environment.sh
+REQUIREMENTS=requirements.txt source scripts/setup.sh
 
 export DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}"
 export MODEL="${MODEL:-smollm2-135m}"
 export SAMPLE_RATE="${SAMPLE_RATE:-0.1}"
 export OUTPUT_DIR="${OUTPUT_DIR:-outputs/quickstart}"
 
-ensure_installed requirements.txt
 bash scripts/run_pipeline.sh "$@"

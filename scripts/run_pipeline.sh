@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The three steps in a row, then a short table: what you run overnight.
 # Reads DATA_PATH, writes the scores, the scored dataset and the selected records into OUTPUT_DIR.
-# Edit the variables, or set them before the command. Flags of code_ifd/data_analysis.py may follow it.
+# Edit the variables, or set them before the command, as those of the three steps (PROMPT_TEMPLATE, FILTER_THREASH, ...).
+# Paths are relative to the repository root. Flags of code_ifd/data_analysis.py may follow it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
@@ -10,6 +11,20 @@ DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}"
 MODEL="${MODEL:-gpt2}"
 SAMPLE_RATE="${SAMPLE_RATE:-0.1}"
 OUTPUT_DIR="${OUTPUT_DIR:-outputs}"
+
+for FLAG in "$@"; do
+  case "$FLAG" in
+    --data_path* | --save_path* | --model_name_or_path* | --start_idx* | --end_idx*)
+      echo "error: $FLAG: the three steps share this; set DATA_PATH, OUTPUT_DIR or MODEL, or run the steps one by one" >&2
+      exit 2 ;;
+    -h | --help)
+      sed -n '2,5s/^# //p' scripts/run_pipeline.sh
+      exit 0 ;;
+  esac
+done
+# Flags are read before --help is: what step 3 would refuse in the morning is refused now.
+python3 code_ifd/select_data.py --sample_rate "$SAMPLE_RATE" --filter_threash "${FILTER_THREASH:-1}" --help > /dev/null
+python3 code_ifd/select_data.py --sample_num "${SAMPLE_NUM:-1}" --help > /dev/null
 
 # outputs/my_data_gpt2_scores.jsonl, _data.json, _selected.json: named after the dataset and the model.
 DATA_FILE="$(basename "$DATA_PATH")"

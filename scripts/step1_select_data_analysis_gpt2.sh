@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Step 1: score every record with a small language model.
 # Reads DATA_PATH, writes SAVE_PATH and SAVE_PATH.meta.json. Run it again after a stop: it goes on.
-# Edit the variables, or set them before the command. Flags of code_ifd/data_analysis.py may follow it.
+# Edit the variables, or set them before the command; paths are relative to the repository root.
+# Flags of code_ifd/data_analysis.py may follow it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Step 2: put the scores of step 1 into the dataset.
 # Reads PT_DATA_PATH and JSON_DATA_PATH, writes JSON_SAVE_PATH.
-# Edit the variables, or set them before the command. More score files (shards) may follow it.
+# Edit the variables, or set them before the command; paths are relative to the repository root.
+# More score files (shards) may follow it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh

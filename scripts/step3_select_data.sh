@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Step 3: keep the records with the highest score below the threshold.
 # Reads JSON_DATA_PATH, writes JSON_SAVE_PATH.
-# Edit the variables, or set them before the command. Flags of code_ifd/select_data.py may follow it.
+# Edit the variables, or set them before the command; paths are relative to the repository root.
+# Flags of code_ifd/select_data.py may follow it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
@@ -9,11 +10,19 @@ source scripts/environment.sh
 JSON_DATA_PATH="${JSON_DATA_PATH:-outputs/sample_alpaca_gpt2_data.json}"
 JSON_SAVE_PATH="${JSON_SAVE_PATH:-outputs/sample_alpaca_gpt2_selected.json}"
 SAMPLE_RATE="${SAMPLE_RATE:-0.1}"
+SAMPLE_NUM="${SAMPLE_NUM:-}" # a number of records, instead of SAMPLE_RATE
 FILTER_THREASH="${FILTER_THREASH:-1}"
+
+AMOUNT=(--sample_rate "$SAMPLE_RATE")
+if [[ -n "$SAMPLE_NUM" ]]; then
+  AMOUNT=(--sample_num "$SAMPLE_NUM")
+elif [[ " $*" == *" --sample_"* ]]; then
+  AMOUNT=() # given after the command
+fi
 
 python3 code_ifd/select_data.py \
   --json_data_path "$JSON_DATA_PATH" \
   --json_save_path "$JSON_SAVE_PATH" \
-  --sample_rate "$SAMPLE_RATE" \
+  ${AMOUNT[@]+"${AMOUNT[@]}"} \
   --filter_threash "$FILTER_THREASH" \
   "$@"

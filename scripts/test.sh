@@ -3,7 +3,6 @@
 # REAL_DATA_DIR=FOLDER adds the tests on real data. Arguments go to pytest: bash scripts/test.sh -m "not long"
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-source scripts/environment.sh
+REQUIREMENTS=tests/requirements.txt source scripts/setup.sh
 
-ensure_installed tests/requirements.txt
 python3 -m pytest "$@"

@@ -126,9 +126,9 @@ def test_the_same_file_twice_is_refused(place: Workplace) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model_fingerprint": "sha256:ff"}, 'model_fingerprint: "sha256:ab" there, "sha256:ff" now'),
-        ({"dtype": "float16"}, 'dtype: "float32" there, "float16" now'),
-        ({"max_length": 65, "prompt": "wiz"}, 'max_length: 64 there, 65 now; prompt: "none" there, "wiz" now'),
+        ({"model_fingerprint": "sha256:ff"}, 'model_fingerprint: "sha256:ab" in the first, "sha256:ff" in the second'),
+        ({"dtype": "float16"}, 'dtype: "float32" in the first, "float16" in the second'),
+        ({"max_length": 65, "prompt": "wiz"}, 'max_length: 64 in the first, 65 in the second; prompt: "none" in the first, "wiz" in the second'),
     ],
 )
 def test_shards_that_were_not_scored_alike_are_refused(place: Workplace, changes: dict[str, Any], message: str) -> None:

