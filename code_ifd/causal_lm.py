@@ -5,6 +5,7 @@ from pathlib import Path
 import smollm2
 import torch
 from cli import UserError
+from cpu_kernels import use_fast_kernels
 from model_source import ModelSource
 from safetensors import SafetensorError
 from transformers import (
@@ -65,7 +66,10 @@ def load_causal_lm(
             f"--model_name_or_path {source.name}: the checkpoint lacks {len(info['missing_keys'])} weights that the model "
             f"needs ({missing}); it was not saved as a causal language model"
         )
-    return model.eval().to(device), tokenizer
+    model.eval().to(device)
+    if device.type == "cpu":
+        use_fast_kernels(model)
+    return model, tokenizer
 
 
 def _check_context(config: PretrainedConfig, name: str, max_length: int) -> None:

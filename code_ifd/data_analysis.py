@@ -151,7 +151,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         "--tokens_per_batch", type=positive_int,
-        help="tokens in a batch, padding included: the memory limit; halved when memory runs out (default: 1024 on a CPU, "
+        help="tokens in a batch, padding included: the memory limit; halved when memory runs out (default: 512 on a CPU, "
         "16384 on a GPU)",
     )
     parser.add_argument(

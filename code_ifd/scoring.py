@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from cli import UserError
+from cpu_kernels import linear
 from sequences import TokenSequence
 from transformers import PreTrainedModel
 
@@ -22,7 +23,7 @@ PADDING_ID = 0
 
 def default_tokens_per_batch(device: torch.device) -> int:
     """Return a token budget that suits the device: small batches stay in a CPU's cache, large ones fill a GPU."""
-    return 1024 if device.type == "cpu" else 16384
+    return 512 if device.type == "cpu" else 16384
 
 
 @dataclass
@@ -145,7 +146,7 @@ def _head_nll_chunk(
     for start in range(0, weight.shape[0], HEAD_VOCABULARY):
         stop = start + HEAD_VOCABULARY
         part_bias = None if bias is None else bias[start:stop]
-        logits = torch.nn.functional.linear(hidden, weight[start:stop], part_bias).float()  # (tokens, chunk)
+        logits = linear(hidden, weight[start:stop], part_bias).float()  # (tokens, chunk)
         total = torch.logaddexp(total, logits.logsumexp(-1))
     target_logit = (hidden.float() * weight[targets].float()).sum(-1)  # (tokens,)
     if bias is not None:

@@ -1,0 +1,47 @@
+"""Faster kernels: the same arithmetic as the model's own."""
+
+from pathlib import Path
+
+import cpu_kernels
+import pytest
+import torch
+from cpu_kernels import FastLinear, linear, use_fast_kernels
+from transformers import AutoModelForCausalLM
+from transformers.pytorch_utils import Conv1D
+
+
+@pytest.mark.parametrize("has_faster_onednn", [False, True])
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_linear_is_a_matrix_product(has_faster_onednn: bool, with_bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu_kernels, "HAS_FASTER_ONEDNN", has_faster_onednn and torch.backends.mkldnn.is_available())
+    torch.manual_seed(0)
+    inputs, weight, bias = torch.randn(3, 5, 70), torch.randn(90, 70), torch.randn(90) if with_bias else None
+    expected = inputs.double() @ weight.double().T + (0 if bias is None else bias.double())
+    with torch.inference_mode():
+        torch.testing.assert_close(linear(inputs, weight, bias).double(), expected, rtol=1e-5, atol=1e-5)
+        part = weight[10:50]  # a chunk of the vocabulary
+        torch.testing.assert_close(linear(inputs[:, 1], part, None), inputs[:, 1] @ part.T, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("model_fixture", ["tiny_gpt2", "tiny_llama"])
+def test_model_gives_the_same_logits(model_fixture: str, request: pytest.FixtureRequest) -> None:
+    folder: Path = request.getfixturevalue(model_fixture)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    input_ids = torch.arange(1, 41).reshape(2, 20)
+    with torch.inference_mode():
+        expected = model(input_ids=input_ids).logits
+        use_fast_kernels(model)
+        torch.testing.assert_close(model(input_ids=input_ids).logits, expected, rtol=1e-4, atol=1e-4)
+    kinds = {type(module) for module in model.modules()}
+    assert FastLinear in kinds
+    assert not kinds & {torch.nn.Linear, Conv1D}
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight or not model.config.tie_word_embeddings
+
+
+def test_layers_of_a_subclass_stay_as_they_are() -> None:
+    class Quantized(torch.nn.Linear):
+        """Stands for a library's own linear layer."""
+
+    model = torch.nn.Sequential(Quantized(3, 4), torch.nn.Linear(4, 5))
+    use_fast_kernels(model)
+    assert [type(layer) for layer in model] == [Quantized, FastLinear]
