@@ -4,6 +4,8 @@ Measured with smollm2-135m on two cores of an AMD EPYC (Zen 4): oneDNN's float32
 which torch takes by default, on every shape of the model.
 """
 
+import os
+
 import torch
 from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
@@ -38,6 +40,10 @@ def use_fast_kernels(model: torch.nn.Module) -> None:
 
     Only for inference. Linear layers of a subclass (quantized, adapted) stay as they are.
     """
+    # oneDNN and torch's layer above it each keep the kernels of the last 1,024 shapes, which are as many as there are
+    # batches: a gigabyte. A batch needs about ten. Both read this once, at their first product.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
+    os.environ.setdefault("LRU_CACHE_CAPACITY", "32")
     for name, module in list(model.named_modules()):
         if type(module) is torch.nn.Linear:
             module.__class__ = FastLinear

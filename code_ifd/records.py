@@ -85,7 +85,7 @@ def write_dataset(path: str, records: list[Record]) -> None:
                 file.write(separator.encode())
             try:
                 file.write(encode_json(record))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise UserError(f"{path}: record {index} cannot be written as JSON: {error}; mend it in the input") from None
         file.write(closing.encode())
 
