@@ -1,12 +1,16 @@
 """Load a causal language model and its tokenizer, ready to be scored with: evaluation mode, one dtype, one device."""
 
+import sys
 from pathlib import Path
 
 import smollm2
 import torch
+from batch_models import BatchModel, PackedModel, PaddedModel
 from cli import UserError
-from cpu_kernels import use_fast_kernels
+from cpu_kernels import has_fast_bfloat16, keep_freed_memory, use_fast_kernels
 from model_source import ModelSource
+from output_head import OutputHead
+from packed_decoder import pack
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
@@ -32,9 +36,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def load_causal_lm(
-    source: ModelSource, dtype: torch.dtype, device: torch.device, max_length: int, trust_remote_code: bool = False
+    source: ModelSource, dtype: torch.dtype, device: torch.device, max_length: int, trust_remote_code: bool = False,
+    use_kernels: bool = True,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Return the model, in evaluation mode on `device`, and its tokenizer.
+    """Return the model, in evaluation mode on `device`, and its tokenizer; without `use_kernels` all its layers are the library's.
 
     Raises UserError when it cannot be loaded, when `max_length` tokens are more than its positions reach, or when the
     checkpoint lacks weights, which transformers would make up.
@@ -67,9 +72,50 @@ def load_causal_lm(
             f"needs ({missing}); it was not saved as a causal language model"
         )
     model.eval().to(device)
-    if device.type == "cpu":
+    if device.type == "cpu" and use_kernels:
         use_fast_kernels(model)
     return model, tokenizer
+
+
+def load_batch_models(
+    source: ModelSource, dtype: str, device: torch.device, max_length: int, trust_remote_code: bool = False
+) -> tuple[dict[str, BatchModel], PreTrainedTokenizerBase]:
+    """Return the model in each dtype that a run in `dtype` needs, by name, and its tokenizer. Raises UserError.
+
+    `mixed` needs bfloat16 and float32. On a CPU, bfloat16 comes with float32 for models that can be packed: it shares
+    their weights.
+    """
+    names = ("bfloat16", "float32") if dtype == "mixed" else (dtype,)
+    if device.type == "cpu":
+        keep_freed_memory()
+        if "bfloat16" in names and not has_fast_bfloat16():
+            print(f"warning: this processor has no bfloat16 products: --dtype {dtype} is slower than float32 here", file=sys.stderr)
+        if dtype != "float16":
+            model, tokenizer = load_causal_lm(source, torch.float32, device, max_length, trust_remote_code)
+            padded = PaddedModel(model)
+            packed = pack_model(padded, {"float32", *names}, max_length)
+            if packed or names == ("float32",):
+                return packed or {"float32": padded}, tokenizer
+            del model, padded
+    models: dict[str, BatchModel] = {}
+    for name in names:
+        model, tokenizer = load_causal_lm(source, DTYPES[name], device, max_length, trust_remote_code)
+        models[name] = PaddedModel(model)
+    return models, tokenizer
+
+
+def pack_model(padded: PaddedModel, names: set[str], max_length: int) -> dict[str, BatchModel]:
+    """Return a float32 model on the CPU as packed models by dtype, or nothing when it is not one that can be packed."""
+    if padded.head is None:
+        return {}
+    head = padded.model.get_output_embeddings()
+    models: dict[str, BatchModel] = {}
+    for name in names:
+        decoder = pack(padded.model, max_length, DTYPES[name])
+        if decoder is None:
+            return {}
+        models[name] = PackedModel(decoder, OutputHead(head.weight, head.bias, DTYPES[name]))
+    return models
 
 
 def _check_context(config: PretrainedConfig, name: str, max_length: int) -> None:

@@ -16,12 +16,16 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from cli import Interrupted, UserError, new_parser, positive_int, run, say
+from mixed_run import RescoredFile, read_lines, remove_parts, rescore, rescored_path, rough_path
 from model_source import ModelSource, find_model
 from prompts import TEMPLATES
 from records import Record, check_fields, read_hashed_dataset, refuse_overwriting
-from score_file import META_FORMAT, Score, read_score_file, score_line, skipped_line, skipped_summary
+from rescoring import RISK
+from score_file import META_FORMAT, Score, read_score_file, skipped_summary
 from score_journal import ScoreJournal
+from selection_flags import add_selection_flags, wanted_number
 from tqdm import tqdm
+from windows import submit_window
 
 if TYPE_CHECKING:
     from scoring import Scorer
@@ -40,7 +44,7 @@ def resolve_range(start_idx: int, end_idx: int, num_records: int) -> tuple[int, 
 
 def describe_run(args: argparse.Namespace, source: ModelSource, start: int, end: int, data_sha256: str, num_records: int) -> dict[str, Any]:
     """Return the meta of this run: all that decides its numbers beyond rounding."""
-    return {
+    meta = {
         "format": META_FORMAT,
         "model": source.name,
         "model_fingerprint": source.fingerprint,
@@ -55,53 +59,78 @@ def describe_run(args: argparse.Namespace, source: ModelSource, start: int, end:
         "records_per_window": args.records_per_window,
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "tokenizers")},
     }
+    if args.dtype == "mixed":
+        meta["selection"] = {"num_wanted": wanted_number(args, num_records), "filter_threash": str(args.filter_threash)}
+    return meta
 
 
 def load_scorer(args: argparse.Namespace, source: ModelSource) -> tuple["Scorer", Any]:
     """Return the scorer and the tokenizer."""
     # torch takes seconds to import: a mistyped path or a broken record should not wait for it.
-    from causal_lm import DTYPES, choose_device, load_causal_lm
-    from scoring import Scorer, default_tokens_per_batch
+    from causal_lm import choose_device, load_batch_models
+    from scoring import Scorer, default_num_workers, default_tokens_per_batch
 
     device = choose_device(args.device)
-    model, tokenizer = load_causal_lm(source, DTYPES[args.dtype], device, args.max_length, args.trust_remote_code)
-    return Scorer(model, args.tokens_per_batch or default_tokens_per_batch(device)), tokenizer
+    models, tokenizer = load_batch_models(source, args.dtype, device, args.max_length, args.trust_remote_code)
+    tokens_per_batch = args.tokens_per_batch or default_tokens_per_batch(device)
+    return Scorer(models, tokens_per_batch, default_num_workers(models)), tokenizer
 
 
-def score_window(scorer: "Scorer", tokenizer: Any, records: list[Record], args: argparse.Namespace, bar: tqdm) -> list[dict]:
-    """Return one line a record, in order. The bar moves on as batches finish, and ends a whole window further."""
-    from sequences import encode_window
-
-    start = bar.n
-    pairs = encode_window(tokenizer, records, args.prompt, args.max_length)
-    sequences = [sequence for pair in pairs if not isinstance(pair, str) for sequence in (pair.direct, pair.conditioned)]
-    num_finished = 0
-
-    def on_batch(num_sequences: int) -> None:
-        """Move the bar: two sequences make a record."""
-        nonlocal num_finished
-        num_finished += num_sequences
-        bar.update(start + num_finished // 2 - bar.n)
-
-    losses = iter(scorer.mean_nll(sequences, on_batch))
-    lines = []
-    for pair in pairs:
-        if isinstance(pair, str):
-            lines.append(skipped_line(pair))
-        else:
-            lines.append(score_line(next(losses), next(losses), pair.direct.num_scored, pair.conditioned.num_scored))
-    bar.update(start + len(records) - bar.n)
-    return lines
+def score_rest(
+    journal: ScoreJournal, records: list[Record], scorer: "Scorer", tokenizer: Any, args: argparse.Namespace, dtype: str
+) -> None:
+    """Score the records that the journal does not have yet, window by window."""
+    windows = (
+        submit_window(scorer, tokenizer, records[start : start + args.records_per_window], args.prompt, args.max_length, dtype)
+        for start in range(journal.num_done, len(records), args.records_per_window)
+    )
+    with new_bar(len(records), journal.num_done) as bar:
+        running = next(windows, None)
+        while running is not None:
+            # The next window is encoded, and waits in line, before this one is waited for: no core runs dry between them.
+            following = next(windows, None)
+            journal.append(running.lines(bar))
+            running = following
 
 
-def score_rest(journal: ScoreJournal, records: list[Record], source: ModelSource, args: argparse.Namespace) -> None:
-    """Score the records that the journal does not have yet, window by window. Raises Interrupted on Ctrl-C."""
-    scorer, tokenizer = load_scorer(args, source)
-    # disable=None: no bar where stderr is no terminal.
-    with tqdm(total=len(records), initial=journal.num_done, unit=" records", disable=None, dynamic_ncols=True) as bar:
-        while journal.num_done < len(records):
-            window = records[journal.num_done : journal.num_done + args.records_per_window]
-            journal.append(score_window(scorer, tokenizer, window, args, bar))
+def score_mixed(
+    journal: ScoreJournal, records: list[Record], scorer: "Scorer", tokenizer: Any, args: argparse.Namespace
+) -> None:
+    """Score all records in bfloat16, and in float32 those whose place could change the selection."""
+
+    def score_exactly(chosen: list[int]) -> list[dict[str, Any]]:
+        """Return the float32 lines of some records."""
+        part = [records[record] for record in chosen]
+        with new_bar(len(part), 0) as bar:
+            return submit_window(scorer, tokenizer, part, args.prompt, args.max_length, "float32").lines(bar)
+
+    rough_meta = {key: value for key, value in journal.meta.items() if key != "selection"} | {"dtype": "bfloat16"}
+    with ScoreJournal(rough_path(args.save_path), rough_meta) as rough:
+        score_rest(rough, records, scorer, tokenizer, args, "bfloat16")
+        rescored = RescoredFile(rescored_path(args.save_path), rough.path)
+        lines, num_rescored = rescore(
+            read_lines(rough.path), rescored, score_exactly, float(args.filter_threash), wanted_number(args, len(records)),
+            args.records_per_window,
+        )
+        for start in range(journal.num_done, len(lines), args.records_per_window):
+            journal.append(lines[start : start + args.records_per_window])
+    remove_parts(args.save_path)
+    say(
+        f"{num_rescored} of {len(records)} records scored again in float32; "
+        f"the chance that float32 throughout would select others is below {RISK:.0%}"
+    )
+
+
+def new_bar(total: int, initial: int) -> tqdm:
+    """Return a progress bar over records; there is none where stderr is no terminal."""
+    return tqdm(total=total, initial=initial, unit=" records", disable=None, dynamic_ncols=True)
+
+
+def describe_progress(args: argparse.Namespace, journal: ScoreJournal) -> str:
+    """Return what is safe after Ctrl-C, as a sentence."""
+    if args.dtype == "mixed":
+        return f"what is done lies beside {args.save_path}; the same command goes on from there"
+    return f"{journal.num_done} of {journal.num_records} records are in {args.save_path}; the same command goes on from there"
 
 
 def report(args: argparse.Namespace, num_new: int, seconds: float) -> None:
@@ -142,8 +171,9 @@ def parse_args() -> argparse.Namespace:
         help="prompt template: none (the published scores), alpaca, vicuna, wiz, or chat, the tokenizer's own (default: %(default)s)",
     )
     parser.add_argument(
-        "--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto",
-        help="number format of the model; auto is float32, as in the published scores (default: %(default)s)",
+        "--dtype", choices=("auto", "float32", "bfloat16", "float16", "mixed"), default="auto",
+        help="number format of the matrix products; auto is float32, as in the published scores. mixed: bfloat16, and float32 "
+        "for every record whose place could change what --sample_rate and --filter_threash select (default: %(default)s)",
     )
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto",
@@ -158,6 +188,7 @@ def parse_args() -> argparse.Namespace:
         "--records_per_window", type=positive_int, default=128,
         help="records scored and saved at once; what a kill can cost (default: %(default)s)",
     )
+    add_selection_flags(parser.add_argument_group("what step 3 will select; only --dtype mixed needs to know"))
     return parser.parse_args()
 
 
@@ -169,16 +200,24 @@ def main() -> None:
     dataset, data_sha256 = read_hashed_dataset(args.data_path)
     check_fields(dataset, args.data_path)
     start, end = resolve_range(args.start_idx, args.end_idx, len(dataset))
+    if args.dtype == "mixed" and end - start < len(dataset):
+        raise UserError(
+            "--dtype mixed needs the whole dataset to know what will be selected; leave out --start_idx and --end_idx, "
+            "or score shards with --dtype bfloat16 or float32"
+        )
     source = find_model(args.model_name_or_path, args.revision)
     with ScoreJournal(args.save_path, describe_run(args, source, start, end, data_sha256, len(dataset))) as journal:
         num_before, started = journal.num_done, time.perf_counter()
         try:
             if journal.num_done < end - start:
-                score_rest(journal, dataset[start:end], source, args)
+                scorer, tokenizer = load_scorer(args, source)
+                with scorer:
+                    if args.dtype == "mixed":
+                        score_mixed(journal, dataset, scorer, tokenizer, args)
+                    else:
+                        score_rest(journal, dataset[start:end], scorer, tokenizer, args, args.dtype)
         except KeyboardInterrupt:
-            raise Interrupted(
-                f"{journal.num_done} of {end - start} records are in {args.save_path}; the same command goes on from there"
-            ) from None
+            raise Interrupted(describe_progress(args, journal)) from None
         num_new = journal.num_done - num_before
     report(args, num_new, time.perf_counter() - started)
 

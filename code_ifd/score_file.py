@@ -16,7 +16,8 @@ from records import encode_json, json_type, read_text, shorten
 
 META_FORMAT = 1
 # Two runs whose meta differ in one of these would not give the same numbers for the same line.
-SCORING_KEYS = ("format", "model_fingerprint", "dtype", "max_length", "prompt", "data_sha256")
+# `selection` is only in files of --dtype mixed: the flags of step 3 that decided which records are scored in float32.
+SCORING_KEYS = ("format", "model_fingerprint", "dtype", "selection", "max_length", "prompt", "data_sha256")
 # A run that resumes must also cut the same records into the same windows, with the same software.
 RESUME_KEYS = (*SCORING_KEYS, "start_idx", "end_idx", "records_per_window", "versions")
 META_TYPES = {
@@ -94,11 +95,11 @@ def differences(one: dict[str, Any], other: dict[str, Any], keys: tuple[str, ...
     """Return what differs between two metas as text, empty when nothing does: `dtype: float32 there, float16 now`."""
     found = []
     for key in keys:
-        if one[key] != other[key]:
+        if one.get(key) != other.get(key):
             # Two hashes tell a reader nothing; the data's names might.
             shown = "data_path" if key == "data_sha256" else key
             note = ", and their contents differ" if key == "data_sha256" else ""
-            found.append(f"{shown}: {shorten(one[shown], 80)} {names[0]}, {shorten(other[shown], 80)} {names[1]}{note}")
+            found.append(f"{shown}: {shorten(one.get(shown), 80)} {names[0]}, {shorten(other.get(shown), 80)} {names[1]}{note}")
     return "; ".join(found)
 
 

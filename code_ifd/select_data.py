@@ -10,11 +10,11 @@ python code_ifd/select_data.py --json_data_path outputs/scored.json \\
 
 import argparse
 import sys
-from decimal import Decimal
 
-from cli import UserError, decimal_number, new_parser, positive_int, rate, run, say
-from ifd import Selection, is_score, num_selected, select
+from cli import UserError, new_parser, run, say
+from ifd import Selection, is_score, select
 from records import Record, describe, read_dataset, refuse_overwriting, write_dataset
+from selection_flags import add_selection_flags, wanted_number
 
 
 def read_scores(records: list[Record], key_name: str, path: str) -> list[float | None]:
@@ -28,16 +28,6 @@ def read_scores(records: list[Record], key_name: str, path: str) -> list[float |
     if not any(key_name in record for record in records):
         raise UserError(f"{path}: no record has {key_name!r}; run step 2 on it first, or choose another --key_name")
     return scores
-
-
-def wanted_number(args: argparse.Namespace, num_records: int) -> int:
-    """Return how many records to keep at most. Raises UserError when the rate leaves none."""
-    if args.sample_num is not None:
-        return args.sample_num
-    num_wanted = num_selected(args.sample_rate, num_records)
-    if num_wanted == 0:
-        raise UserError(f"--sample_rate {args.sample_rate}: of {num_records} records that is none; give a higher rate or --sample_num")
-    return num_wanted
 
 
 def report(selection: Selection, args: argparse.Namespace, num_records: int, num_wanted: int) -> None:
@@ -55,16 +45,7 @@ def parse_args() -> argparse.Namespace:
     parser = new_parser(__doc__)
     parser.add_argument("--json_data_path", required=True, help="scored dataset (.json or .jsonl)")
     parser.add_argument("--json_save_path", required=True, help="where to write the selected records (.json or .jsonl)")
-    amount = parser.add_mutually_exclusive_group()
-    amount.add_argument(
-        "--sample_rate", type=rate, default=Decimal("0.1"),
-        help="share of ALL records to keep, skipped ones included, above 0 and at most 1 (default: %(default)s)",
-    )
-    amount.add_argument("--sample_num", type=positive_int, help="number of records to keep, instead of a share")
-    parser.add_argument(
-        "--filter_threash", "--filter_threshold", type=decimal_number, default=Decimal(1),
-        help="keep only scores strictly below this; at 1 and above the prompt does not help (default: %(default)s)",
-    )
+    add_selection_flags(parser)
     parser.add_argument(
         "--key_name", choices=("ifd_ppl", "ifd_loss"), default="ifd_ppl",
         help="which score: the ratio of perplexities, or of losses (default: %(default)s)",

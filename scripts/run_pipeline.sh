@@ -22,17 +22,19 @@ for FLAG in "$@"; do
       exit 0 ;;
   esac
 done
-# Flags are read before --help is: what step 3 would refuse in the morning is refused now.
-python3 code_ifd/select_data.py --sample_rate "$SAMPLE_RATE" --filter_threash "${FILTER_THREASH:-1}" --help > /dev/null
-python3 code_ifd/select_data.py --sample_num "${SAMPLE_NUM:-1}" --help > /dev/null
-
 # outputs/my_data_gpt2_scores.jsonl, _data.json, _selected.json: named after the dataset and the model.
 DATA_FILE="$(basename "$DATA_PATH")"
 BASE="$OUTPUT_DIR/${DATA_FILE%.*}_$(basename "$MODEL")"
 FORMAT="${DATA_FILE##*.}"
 
+AMOUNT=(--sample_rate "$SAMPLE_RATE")
+if [[ -n "${SAMPLE_NUM:-}" ]]; then
+  AMOUNT=(--sample_num "$SAMPLE_NUM")
+fi
+
+# Step 1 is told what step 3 will select: what that would refuse in the morning is refused now, and --dtype mixed needs it.
 DATA_PATH="$DATA_PATH" SAVE_PATH="${BASE}_scores.jsonl" MODEL="$MODEL" \
-  bash scripts/step1_select_data_analysis_gpt2.sh "$@"
+  bash scripts/step1_select_data_analysis_gpt2.sh "${AMOUNT[@]}" --filter_threash "${FILTER_THREASH:-1}" "$@"
 PT_DATA_PATH="${BASE}_scores.jsonl" JSON_DATA_PATH="$DATA_PATH" JSON_SAVE_PATH="${BASE}_data.$FORMAT" \
   bash scripts/step2_put_analysis_to_data.sh
 JSON_DATA_PATH="${BASE}_data.$FORMAT" JSON_SAVE_PATH="${BASE}_selected.$FORMAT" SAMPLE_RATE="$SAMPLE_RATE" \

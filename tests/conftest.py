@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,11 +61,11 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def smollm2_scorer() -> "tuple[Scorer, PreTrainedTokenizerBase]":
-    """The real model that comes with pip, in float32 on the CPU, and its tokenizer."""
+def smollm2_scorer() -> "Iterator[tuple[Scorer, PreTrainedTokenizerBase]]":
+    """The real model that comes with pip, in float32 and bfloat16 on the CPU, and its tokenizer."""
     import smollm2
     import torch
-    from causal_lm import load_causal_lm
+    from causal_lm import load_batch_models
     from cli import UserError
     from model_source import find_model
     from scoring import Scorer
@@ -74,5 +74,6 @@ def smollm2_scorer() -> "tuple[Scorer, PreTrainedTokenizerBase]":
         source = find_model(smollm2.NAME)
     except UserError as error:
         pytest.skip(str(error))
-    model, tokenizer = load_causal_lm(source, torch.float32, torch.device("cpu"), 1024)
-    return Scorer(model, 2048), tokenizer
+    models, tokenizer = load_batch_models(source, "mixed", torch.device("cpu"), 1024)
+    with Scorer(models, tokens_per_batch=512, num_workers=torch.get_num_threads()) as scorer:
+        yield scorer, tokenizer

@@ -1,11 +1,13 @@
 """Faster kernels: the same arithmetic as the model's own."""
 
+import ctypes
+import sys
 from pathlib import Path
 
 import cpu_kernels
 import pytest
 import torch
-from cpu_kernels import FastLinear, linear, use_fast_kernels
+from cpu_kernels import FastLinear, has_fast_bfloat16, keep_freed_memory, linear, use_fast_kernels
 from transformers import AutoModelForCausalLM
 from transformers.pytorch_utils import Conv1D
 
@@ -45,3 +47,45 @@ def test_layers_of_a_subclass_stay_as_they_are() -> None:
     model = torch.nn.Sequential(Quantized(3, 4), torch.nn.Linear(4, 5))
     use_fast_kernels(model)
     assert [type(layer) for layer in model] == [Quantized, FastLinear]
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"avx2": True, "avx512_bf16": True, "amx_bf16": False}, True),
+        ({"avx512_bf16": False, "amx_bf16": True}, True),
+        ({"bf16": True}, True),  # ARM
+        ({"avx2": True, "avx512_bf16": False, "amx_bf16": False, "cpu_name": "AMD EPYC"}, False),
+        ({}, False),
+    ],
+)
+def test_fast_bfloat16_is_read_from_the_processors_capabilities(
+    capabilities: dict[str, object], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert has_fast_bfloat16() == expected
+
+
+def test_keeping_freed_memory_changes_no_tensor() -> None:
+    torch.manual_seed(0)
+    before = torch.randn(3_000_000)  # 12 MB: what the settings are about
+    expected = before.double().sum()
+    keep_freed_memory()
+    for _ in range(3):
+        assert before.clone().double().sum() == expected
+
+
+def test_memory_is_left_alone_where_there_is_no_linux(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(name: str | None) -> None:
+        raise OSError("injected: no such library")
+
+    monkeypatch.setattr(ctypes, "CDLL", fails)
+    for platform in ("darwin", "win32"):
+        monkeypatch.setattr(sys, "platform", platform)
+        keep_freed_memory()
+
+
+def test_memory_is_left_alone_where_linux_has_another_libc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())  # musl has no mallopt
+    keep_freed_memory()

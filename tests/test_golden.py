@@ -1,6 +1,8 @@
 """Scores of real records by a real model: the published method's numbers, and those that come with the sample."""
 
 import json
+import math
+import statistics
 from pathlib import Path
 
 import pytest
@@ -21,17 +23,49 @@ def perplexities(scorer, tokenizer, records: list[dict], tokens_per_batch: int) 
     return [(line["ppl"][1], line["ppl"][3]) for line in lines]
 
 
+@pytest.fixture
+def golden_records(real_data_dir: Path) -> list[dict]:
+    return json.loads((real_data_dir / "golden" / "alpaca_60.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def golden(real_data_dir: Path) -> list[list[float]]:
+    """The four numbers that the published method gives each record: 0, direct, 0, conditioned perplexity."""
+    lines = (real_data_dir / "golden" / "alpaca_60_smollm2_scores.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 60
+    return [json.loads(line)["ppl"] for line in lines]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("tokens_per_batch", [256, 8192])
-def test_golden_records_have_the_published_scores(smollm2_scorer, real_data_dir: Path, tokens_per_batch: int) -> None:
-    records = json.loads((real_data_dir / "golden" / "alpaca_60.json").read_text(encoding="utf-8"))
-    golden = [json.loads(line)["ppl"] for line in (real_data_dir / "golden" / "alpaca_60_smollm2_scores.jsonl").open(encoding="utf-8")]
-    assert len(golden) == 60
-    found = perplexities(*smollm2_scorer, records, tokens_per_batch)
+def test_golden_records_have_the_published_scores(
+    smollm2_scorer, golden_records: list[dict], golden: list[list[float]], tokens_per_batch: int
+) -> None:
+    found = perplexities(*smollm2_scorer, golden_records, tokens_per_batch)
     for (direct, conditioned), (_, golden_direct, _, golden_conditioned) in zip(found, golden, strict=True):
         assert direct == pytest.approx(golden_direct, rel=1e-4)
         assert conditioned == pytest.approx(golden_conditioned, rel=1e-4)
         assert conditioned / direct == pytest.approx(golden_conditioned / golden_direct, rel=1e-4)
+
+
+@pytest.mark.long
+def test_bfloat16_keeps_its_error_bound_on_the_golden_records(
+    smollm2_scorer, golden_records: list[dict], golden: list[list[float]]
+) -> None:
+    from tqdm import tqdm
+    from windows import submit_window
+
+    scorer, tokenizer = smollm2_scorer
+    scorer.tokens_per_batch = 512
+    with tqdm(disable=True) as bar:
+        lines = submit_window(scorer, tokenizer, golden_records, "none", 1024, "bfloat16").lines(bar)
+    assert {line["dtype"] for line in lines} == {"float32", "bfloat16"}  # short responses are float32
+    errors = [
+        abs(math.log(line["ppl"][3] / line["ppl"][1]) - math.log(golden_conditioned / golden_direct))
+        for line, (_, golden_direct, _, golden_conditioned) in zip(lines, golden, strict=True)
+    ]
+    assert statistics.median(errors) < 0.003
+    assert max(errors) < 0.04
 
 
 @pytest.mark.long

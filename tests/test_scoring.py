@@ -1,17 +1,21 @@
-"""Scoring: batches equal the published method one at a time, whatever the budget; memory runs out with grace."""
+"""Scoring: batches equal the published method one at a time, whatever the budget and the workers; memory runs out with grace."""
 
-import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import torch
-from causal_lm import load_causal_lm
+from batch_models import BatchModel, PaddedModel
+from causal_lm import load_batch_models
 from cli import UserError
 from model_source import find_model
 from published_method import published_losses
-from scoring import Scorer, batch_mean_nll, check_model, head_nll, logits_nll, take_batch
+from scoring import Scorer
 from sequences import TokenSequence, encode_window
-from transformers import BertConfig, BertLMHeadModel, Gemma2Config, Gemma2ForCausalLM, GPT2LMHeadModel
+from tiny_models import load_tiny, random_sequences
 
 CPU = torch.device("cpu")
 RECORDS = [
@@ -23,174 +27,185 @@ RECORDS = [
 ]
 
 
-def load(folder: Path, max_length: int = 64) -> tuple:
-    return load_causal_lm(find_model(str(folder)), torch.float32, CPU, max_length)
+def load(folder: Path, max_length: int = 64) -> dict[str, BatchModel]:
+    models, _ = load_batch_models(find_model(str(folder)), "float32", CPU, max_length)
+    return models
 
 
-def sequences_of(lengths: list[int]) -> list[TokenSequence]:
-    generator = torch.Generator().manual_seed(1)
-    return [TokenSequence(torch.randint(1, 300, (length,), generator=generator).tolist(), 1 + length // 3) for length in lengths]
+@dataclass
+class Faulty:
+    """A model whose batches fail where `fault` says so; `seen` has their numbers of sequences."""
+
+    model: BatchModel
+    fault: Callable[[list[TokenSequence]], Exception | None]
+    seen: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.vocabulary, self.take_batch = self.model.vocabulary, self.model.take_batch
+
+    def mean_nll(self, batch: list[TokenSequence]) -> torch.Tensor:
+        self.seen.append(len(batch))
+        error = self.fault(batch)
+        if error is not None:
+            raise error
+        return self.model.mean_nll(batch)
+
+
+def out_of_memory_above_100_tokens(batch: list[TokenSequence]) -> Exception | None:
+    return torch.OutOfMemoryError("injected") if sum(len(sequence.input_ids) for sequence in batch) > 100 else None
 
 
 @pytest.mark.parametrize("model_fixture", ["tiny_gpt2", "tiny_llama"])
 @pytest.mark.parametrize("tokens_per_batch", [1, 100, 10_000])
-def test_batches_agree_with_the_published_method(model_fixture: str, tokens_per_batch: int, request: pytest.FixtureRequest) -> None:
-    model, tokenizer = load(request.getfixturevalue(model_fixture))
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_batches_agree_with_the_published_method(
+    model_fixture: str, tokens_per_batch: int, num_workers: int, request: pytest.FixtureRequest
+) -> None:
+    folder = request.getfixturevalue(model_fixture)
+    model, tokenizer = load_tiny(folder, use_kernels=False)
     pairs = encode_window(tokenizer, RECORDS, "none", 64)
     sequences = [sequence for pair in pairs for sequence in (pair.direct, pair.conditioned)]
-    losses = Scorer(model, tokens_per_batch).mean_nll(sequences)
     expected = []
     for record in RECORDS:
         prompt = record["instruction"] + "\n" + (record.get("input") + "\n" if record.get("input") else "")
         expected += published_losses(model, tokenizer, prompt, record["output"], 64)
-    assert losses == pytest.approx(expected, rel=1e-5)
+    for models in (load(folder), {"float32": PaddedModel(load_tiny(folder)[0])}):
+        with Scorer(models, tokens_per_batch, num_workers) as scorer:
+            assert scorer.mean_nll(sequences) == pytest.approx(expected, rel=1e-5)
 
 
-def test_budget_changes_nothing_beyond_rounding(tiny_gpt2: Path) -> None:
-    model, _ = load(tiny_gpt2)
-    sequences = sequences_of([2, 3, 5, 8, 13, 21, 34, 55, 64, 64, 2])
-    whole = Scorer(model, 100_000).mean_nll(sequences)
-    for tokens_per_batch in (1, 64, 200):
-        assert Scorer(model, tokens_per_batch).mean_nll(sequences) == pytest.approx(whole, rel=1e-5)
+@pytest.mark.parametrize("tokens_per_batch", [1, 64, 200, 100_000])
+def test_losses_come_in_the_order_of_the_sequences(tiny_gpt2: Path, tokens_per_batch: int) -> None:
+    models = load(tiny_gpt2)
+    sequences = random_sequences([2, 3, 5, 8, 64, 13, 21, 34, 55, 64, 2])
+    with torch.inference_mode():
+        alone = [models["float32"].mean_nll([sequence]).item() for sequence in sequences]
+    with Scorer(models, tokens_per_batch, 2) as scorer:
+        assert scorer.mean_nll(sequences) == pytest.approx(alone, rel=1e-5)
 
 
-def test_model_is_float32_whatever_the_checkpoint_holds(tiny_llama: Path) -> None:
-    model, _ = load(tiny_llama)
-    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+def test_windows_in_line_get_their_own_losses(tiny_gpt2: Path) -> None:
+    sequences = random_sequences([20, 30, 40, 50, 60, 10])
+    with Scorer(load(tiny_gpt2), 64, 2) as scorer:
+        first, second = scorer.submit(sequences[:4]), scorer.submit(sequences[4:])
+        assert second.result() + first.result() == pytest.approx(scorer.mean_nll(sequences[4:] + sequences[:4]), rel=1e-5)
 
 
-def test_padding_is_never_seen(tiny_gpt2: Path) -> None:
-    model, _ = load(tiny_gpt2)
-    short, long = sequences_of([9, 60])
-    alone, together = batch_mean_nll(model, [short], True)[0], batch_mean_nll(model, [long, short], True)[1]
-    assert together.item() == pytest.approx(alone.item(), rel=1e-6)
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """A product is not spread over threads, in those that begin now neither."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
-def test_head_in_chunks_equals_cross_entropy_over_whole_logits() -> None:
-    torch.manual_seed(0)
-    hidden, weight, bias = torch.randn(1300, 16), torch.randn(5000, 16), torch.randn(5000)
-    targets = torch.randint(0, 5000, (1300,))
-    for part_bias in (None, bias):
-        logits = torch.nn.functional.linear(hidden, weight, part_bias)
-        expected = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
-        torch.testing.assert_close(head_nll(hidden, targets, weight, part_bias), expected, rtol=1e-5, atol=1e-5)
+@pytest.mark.parametrize("model_fixture", ["tiny_gpt2", "tiny_llama"])
+def test_number_of_workers_does_not_change_a_bit(model_fixture: str, one_thread: None, request: pytest.FixtureRequest) -> None:
+    folder, max_length = request.getfixturevalue(model_fixture), {"tiny_gpt2": 64, "tiny_llama": 256}[model_fixture]
+    sequences = random_sequences([length for length in (9, 33, 60, 130, 250, 256) if length <= max_length] * 6)
+    for models in (load(folder, max_length), {"float32": PaddedModel(load_tiny(folder, max_length)[0])}):
+        losses = []
+        for num_workers in (1, 2, 3):
+            with Scorer(models, 300, num_workers) as scorer:
+                losses.append(scorer.mean_nll(sequences))
+        assert losses[0] == losses[1] == losses[2]
 
 
-def test_nll_of_a_certain_token_is_zero_not_below() -> None:
-    weight = torch.eye(4) * 100
-    nll = head_nll(torch.eye(4), torch.arange(4), weight, None)
-    assert nll.tolist() == [0, 0, 0, 0]
+def test_each_of_several_workers_runs_on_one_thread(tiny_gpt2: Path) -> None:
+    num_threads: list[int] = []
+    watched = Faulty(load(tiny_gpt2)["float32"], lambda batch: num_threads.append(torch.get_num_threads()))
+    with Scorer({"float32": watched}, 1, 2) as scorer:
+        scorer.mean_nll(random_sequences([20, 30, 40]))
+    assert num_threads == [1, 1, 1]
 
 
-def test_batch_is_filled_up_to_the_budget() -> None:
-    sequences = sequences_of([50, 30, 20, 10])
-    assert take_batch([0, 1, 2, 3], sequences, 149) == [0, 1]  # 2 * 50 <= 149 < 3 * 50
-    assert take_batch([1, 2, 3], sequences, 90) == [1, 2, 3]
-    assert take_batch([0, 1], sequences, 7) == [0]
+def test_sequences_go_to_the_model_of_their_dtype(tiny_gpt2: Path, tiny_llama: Path) -> None:
+    models = {"float32": load(tiny_gpt2)["float32"], "bfloat16": load(tiny_llama)["float32"]}  # any two that differ
+    sequences = random_sequences([20, 30])
+    with Scorer(models, 64) as scorer, torch.inference_mode():
+        for dtype, model in models.items():
+            assert scorer.mean_nll(sequences, dtype) == pytest.approx(model.mean_nll(sequences).tolist(), rel=1e-5)
 
 
-def test_out_of_memory_halves_the_budget_and_loses_nothing(tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, _ = load(tiny_gpt2)
-    sequences = sequences_of([40, 40, 40, 40, 40, 40, 40, 40, 12])
-    expected = Scorer(model, 10_000).mean_nll(sequences)
-    seen = []
-
-    def fails_above_100_tokens(model: GPT2LMHeadModel, batch: list[TokenSequence], plain: bool) -> list[torch.Tensor]:
-        seen.append(len(batch))
-        if len(batch) * len(batch[0].input_ids) > 100:
-            raise torch.OutOfMemoryError("injected")
-        return batch_mean_nll(model, batch, plain)
-
-    monkeypatch.setattr("scoring.batch_mean_nll", fails_above_100_tokens)
-    scorer = Scorer(model, 10_000)
-    assert scorer.mean_nll(sequences) == pytest.approx(expected, rel=1e-5)
-    assert seen[:3] == [9, 4, 2]  # 360 tokens, then half, then half of 160
-    assert scorer.tokens_per_batch == 80
+def test_out_of_memory_halves_the_batch_and_loses_nothing(tiny_gpt2: Path) -> None:
+    models = load(tiny_gpt2)
+    faulty = Faulty(models["float32"], out_of_memory_above_100_tokens)
+    sequences = random_sequences([40, 40, 12, 40, 40, 40, 40, 40, 40])
+    with Scorer(models, 10_000) as scorer:
+        expected = scorer.mean_nll(sequences)
+    with Scorer({"float32": faulty}, 10_000) as scorer:
+        assert scorer.mean_nll(sequences) == pytest.approx(expected, rel=1e-5)
+    # 332 tokens fail; 160 fail, 80 and 80 do not; 172 fail, 80 and 40 + 40 + 12 do not.
+    assert faulty.seen == [9, 4, 2, 2, 5, 2, 3]
 
 
+def test_later_batches_are_made_small_enough_after_memory_ran_out(tiny_gpt2: Path) -> None:
+    faulty = Faulty(load(tiny_gpt2)["float32"], out_of_memory_above_100_tokens)
+    sequences = random_sequences([40] * 4)
+    with Scorer({"float32": faulty}, 10_000) as scorer:
+        scorer.mean_nll(sequences)
+        assert faulty.seen == [4, 2, 2]
+        assert scorer.tokens_per_batch == 80  # half of 160
+        scorer.mean_nll(sequences)
+    assert faulty.seen == [4, 2, 2, 2, 2]
+
+
+def test_budget_falls_once_for_all_batches_that_were_made_under_it(tiny_gpt2: Path) -> None:
+    all_made = threading.Event()
+
+    def fails_late(batch: list[TokenSequence]) -> Exception | None:
+        all_made.wait(10)
+        return out_of_memory_above_100_tokens(batch)
+
+    with Scorer({"float32": Faulty(load(tiny_gpt2)["float32"], fails_late)}, 120) as scorer:
+        pending = scorer.submit(random_sequences([40] * 15))
+        all_made.set()
+        pending.result()
+        # Five batches of 120 tokens fail: they show that 120 are too many, not that 120 / 2 ** 5 are.
+        assert scorer.tokens_per_batch == 60
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("injected"), MemoryError(), RuntimeError("can't allocate memory: 9 bytes")])
-def test_out_of_memory_on_one_sequence_is_a_users_error(tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    model, _ = load(tiny_gpt2)
-
-    def always_fails(*args: object) -> None:
-        raise error
-
-    scorer = Scorer(model, 64)
-    monkeypatch.setattr("scoring.batch_mean_nll", always_fails)
-    with pytest.raises(UserError, match="out of memory on a single sequence of 40 tokens; lower --max_length"):
-        scorer.mean_nll(sequences_of([40, 30]))
+def test_out_of_memory_on_one_sequence_is_a_users_error(tiny_gpt2: Path, error: Exception, num_workers: int) -> None:
+    faulty = Faulty(load(tiny_gpt2)["float32"], lambda batch: error)
+    with (
+        Scorer({"float32": faulty}, 64, num_workers) as scorer,
+        pytest.raises(UserError, match="out of memory on a single sequence of 40 tokens; lower --max_length"),
+    ):
+        scorer.mean_nll(random_sequences([40]))
 
 
-def test_other_runtime_errors_are_not_taken_for_memory(tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, _ = load(tiny_gpt2)
-
-    def fails(*args: object) -> None:
-        raise RuntimeError("shapes do not match")
-
-    scorer = Scorer(model, 64)
-    monkeypatch.setattr("scoring.batch_mean_nll", fails)
-    with pytest.raises(RuntimeError, match="shapes do not match"):
-        scorer.mean_nll(sequences_of([40, 30]))
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_other_runtime_errors_are_not_taken_for_memory(tiny_gpt2: Path, num_workers: int) -> None:
+    faulty = Faulty(load(tiny_gpt2)["float32"], lambda batch: RuntimeError("shapes do not match"))
+    with Scorer({"float32": faulty}, 64, num_workers) as scorer, pytest.raises(RuntimeError, match="shapes do not match"):
+        scorer.mean_nll(random_sequences([40, 30]))
+    assert faulty.seen[0] == 1  # and no batch was halved
 
 
-def test_nan_weights_give_nan_losses_not_numbers(tiny_gpt2: Path) -> None:
-    model, _ = load(tiny_gpt2)
-    model.transformer.ln_f.weight.data[0] = math.nan
-    assert all(math.isnan(loss) for loss in Scorer(model, 64, True).mean_nll(sequences_of([5, 9])))
+def test_batches_that_have_not_begun_are_dropped_at_the_end(tiny_gpt2: Path) -> None:
+    # Ctrl-C must not wait for a window in line. The first batch holds the only worker until the others are dropped.
+    faulty = Faulty(load(tiny_gpt2)["float32"], lambda batch: time.sleep(0.3))
+    with Scorer({"float32": faulty}, 1) as scorer:
+        scorer.submit(random_sequences([40] * 20))
+    assert len(faulty.seen) <= 1
 
 
 def test_token_id_beyond_the_embeddings_is_a_users_error(tiny_gpt2: Path) -> None:
-    model, _ = load(tiny_gpt2)
-    with pytest.raises(UserError, match="token id 400, but the model has 400 embeddings"):
-        Scorer(model, 64).mean_nll([TokenSequence([1, 400, 2], 1)])
+    with Scorer(load(tiny_gpt2), 64) as scorer, pytest.raises(UserError, match="token id 400, but the model has 400 embeddings"):
+        scorer.submit([TokenSequence([1, 400, 2], 1)])
 
 
 def test_no_sequences_give_no_losses(tiny_gpt2: Path) -> None:
-    model, _ = load(tiny_gpt2)
-    assert Scorer(model, 64).mean_nll([]) == []
+    with Scorer(load(tiny_gpt2), 64) as scorer:
+        assert scorer.mean_nll([]) == []
 
 
-def test_every_batch_is_reported(tiny_gpt2: Path) -> None:
-    model, _ = load(tiny_gpt2)
-    finished = []
-    Scorer(model, 64).mean_nll(sequences_of([20, 30, 40, 50]), finished.append)
-    assert finished == [1, 1, 2]  # 50, 40, then 30 and 20 together: 2 * 30 <= 64
-
-
-def test_model_that_sees_later_tokens_is_refused() -> None:
-    config = BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, initializer_range=0.5)
-    with pytest.raises(UserError, match="BertLMHeadModel is not causal"):
-        check_model(BertLMHeadModel(config).eval())
-
-
-def test_model_that_caps_its_logits_is_scored_through_whole_logits() -> None:
-    torch.manual_seed(0)
-    config = Gemma2Config(
-        vocab_size=300, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, head_dim=8,
-        intermediate_size=32, initializer_range=0.5, final_logit_softcapping=2.0,
-    )
-    model = Gemma2ForCausalLM(config).eval()
-    scorer = Scorer(model, 30)
-    assert not scorer.has_plain_head
-    sequences = [TokenSequence([sequence.input_ids[0], *(i % 300 for i in sequence.input_ids[1:])], 1) for sequence in sequences_of([9, 14])]
-    expected = []
-    for sequence in sequences:
-        ids = torch.tensor([sequence.input_ids])
-        expected.append(model(input_ids=ids, labels=ids).loss.item())
-    assert scorer.mean_nll(sequences) == pytest.approx(expected, rel=1e-5)
-
-
-def test_whole_logits_agree_with_the_chunked_head(tiny_gpt2: Path) -> None:
-    model, _ = load(tiny_gpt2)
-    assert check_model(model)
-    sequences = sequences_of([9, 14, 33])
-    assert Scorer(model, 64).mean_nll(sequences) == pytest.approx(
-        [part.item() for part in batch_mean_nll(model, sequences, False)], rel=1e-5
-    )
-
-
-def test_logits_nll_picks_its_positions() -> None:
-    logits = torch.zeros(2, 3, 4)
-    logits[1, 2, 3] = math.log(3)  # p = 3 / (3 + 1 + 1 + 1)
-    nll = logits_nll(logits, torch.tensor([1, 0]), torch.tensor([2, 0]), torch.tensor([3, 0]))
-    assert nll.tolist() == pytest.approx([math.log(2), math.log(4)])
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_every_batch_is_reported(tiny_gpt2: Path, num_workers: int) -> None:
+    finished: list[int] = []
+    with Scorer(load(tiny_gpt2), 64, num_workers) as scorer:
+        scorer.submit(random_sequences([20, 30, 40, 50])).result(finished.append)
+    assert sorted(finished) == [1, 1, 2]  # 50, 40, then 30 and 20 together: 30 + 20 <= 64; as they finish

@@ -3,8 +3,19 @@
 from pathlib import Path
 
 import torch
+from causal_lm import load_causal_lm
+from model_source import find_model
+from sequences import TokenSequence
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
 
 TEXT = [
     "Below is an instruction that describes a task. Write a response that completes the request.",
@@ -56,3 +67,14 @@ def save_llama(folder: Path) -> Path:
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def load_tiny(folder: Path, max_length: int = 64, use_kernels: bool = True) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return a saved model in float32 on the CPU, and its tokenizer; without `use_kernels` all its layers are the library's."""
+    return load_causal_lm(find_model(str(folder)), torch.float32, torch.device("cpu"), max_length, use_kernels=use_kernels)
+
+
+def random_sequences(lengths: list[int]) -> list[TokenSequence]:
+    """Return sequences of these lengths, at least 2, that are scored from their second third on."""
+    generator = torch.Generator().manual_seed(1)
+    return [TokenSequence(torch.randint(1, 300, (length,), generator=generator).tolist(), 1 + length // 3) for length in lengths]

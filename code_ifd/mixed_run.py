@@ -1,0 +1,112 @@
+"""--dtype mixed: the selection of float32 at nearly the price of bfloat16.
+
+All records are scored in bfloat16 into <save_path>.bfloat16, a score file like any other. Those whose place could change
+the selection are scored again in float32, in rounds, into <save_path>.float32. Both survive a kill, and go when the
+score file is whole.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from records import encode_json
+from rescoring import RoughScore, next_to_rescore
+from score_file import meta_path
+
+Line = dict[str, Any]
+
+
+class RescoredFile:
+    """Score lines of chosen records. One line of the file is one window, so a torn window is a torn line, and is dropped.
+
+    The first line holds the hash of the rounded scores; a file that was begun with others is begun anew.
+    """
+
+    def __init__(self, path: str, rough_path: str) -> None:
+        self.path = path
+        header = {"rough_sha256": hashlib.sha256(Path(rough_path).read_bytes()).hexdigest()}
+        self.windows: dict[tuple[int, ...], list[Line]] = {}
+        found = _whole_lines(path)
+        if found[:1] == [header]:
+            self.windows = {tuple(window["records"]): window["lines"] for window in found[1:]}
+        else:
+            found = [header]
+        with open(path, "wb") as file:
+            file.writelines(encode_json(line) + b"\n" for line in found)
+
+    def append(self, records: list[int], lines: list[Line]) -> None:
+        """Add a window and return when it is on the disk."""
+        with open(self.path, "ab") as file:
+            file.write(encode_json({"records": records, "lines": lines}) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.windows[tuple(records)] = lines
+
+
+def rescore(
+    lines: list[Line], rescored: RescoredFile, score: Callable[[list[int]], list[Line]], threshold: float, num_wanted: int, per_window: int
+) -> tuple[list[Line], int]:
+    """Return the lines with float32 scores where they could matter, and the number of records scored again.
+
+    `score` returns the float32 lines of some records. It is not asked for windows that `rescored` has already.
+    """
+    lines = list(lines)
+    scores = {
+        record: RoughScore(_log_ifd(line), line["tokens"][0], is_exact=line["dtype"] == "float32")
+        for record, line in enumerate(lines)
+        if "loss" in line
+    }
+    num_rescored = 0
+    while chosen := next_to_rescore(scores, threshold, num_wanted):
+        for start in range(0, len(chosen), per_window):
+            window = chosen[start : start + per_window]
+            if tuple(window) not in rescored.windows:
+                rescored.append(window, score(window))
+            for record, line in zip(window, rescored.windows[tuple(window)], strict=True):
+                lines[record] = line
+                if "loss" in line:
+                    exact = _log_ifd(line)
+                    scores[record] = RoughScore(exact, line["tokens"][0], is_exact=True, error=scores[record].value - exact)
+                else:
+                    del scores[record]
+        num_rescored += len(chosen)
+    return lines, num_rescored
+
+
+def rough_path(save_path: str) -> str:
+    """Return where the bfloat16 scores lie while a run is under way."""
+    return f"{save_path}.bfloat16"
+
+
+def rescored_path(save_path: str) -> str:
+    """Return where the float32 scores lie while a run is under way."""
+    return f"{save_path}.float32"
+
+
+def remove_parts(save_path: str) -> None:
+    """Remove the files of a run that is done."""
+    for path in (rough_path(save_path), meta_path(rough_path(save_path)), rescored_path(save_path)):
+        Path(path).unlink(missing_ok=True)
+
+
+def read_lines(path: str) -> list[Line]:
+    """Return the lines of a whole score file as they stand."""
+    return [json.loads(line) for line in Path(path).read_bytes().splitlines()]
+
+
+def _log_ifd(line: Line) -> float:
+    return line["loss"][3] - line["loss"][1]
+
+
+def _whole_lines(path: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    with contextlib.suppress(FileNotFoundError, ValueError), open(path, "rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            found.append(json.loads(line))
+    return found

@@ -1,0 +1,31 @@
+"""How much to select, and below which score: the flags of step 3, which step 1 knows too where scores may be rounded."""
+
+import argparse
+from decimal import Decimal
+
+from cli import UserError, decimal_number, positive_int, rate
+from ifd import num_selected
+
+
+def add_selection_flags(parser: argparse.ArgumentParser) -> None:
+    """Add --sample_rate or --sample_num, and --filter_threash."""
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument(
+        "--sample_rate", type=rate, default=Decimal("0.1"),
+        help="share of ALL records to keep, skipped ones included, above 0 and at most 1 (default: %(default)s)",
+    )
+    amount.add_argument("--sample_num", type=positive_int, help="number of records to keep, instead of a share")
+    parser.add_argument(
+        "--filter_threash", "--filter_threshold", type=decimal_number, default=Decimal(1),
+        help="keep only scores strictly below this; at 1 and above the prompt does not help (default: %(default)s)",
+    )
+
+
+def wanted_number(args: argparse.Namespace, num_records: int) -> int:
+    """Return how many records to keep at most. Raises UserError when the rate leaves none."""
+    if args.sample_num is not None:
+        return args.sample_num
+    num_wanted = num_selected(args.sample_rate, num_records)
+    if num_wanted == 0:
+        raise UserError(f"--sample_rate {args.sample_rate}: of {num_records} records that is none; give a higher rate or --sample_num")
+    return num_wanted

@@ -1,0 +1,69 @@
+"""A window: the records that are scored and saved as one. Tokens go in, score lines come out; in between it runs by itself."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from records import Record
+from score_file import score_line, skipped_line
+from sequences import SequencePair, encode_window
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from scoring import PendingLosses, Scorer
+    from transformers import PreTrainedTokenizerBase
+
+# Rounding errors of single tokens cancel over a long response, not over a short one. Responses of up to this many scored
+# tokens are a small part of the work.
+SHORT_RESPONSE_TOKENS = 24
+
+
+@dataclass(frozen=True)
+class Window:
+    """Records that are being scored: for each its sequences and their dtype, or the reason why it has no score."""
+
+    entries: list[tuple[SequencePair, str] | str]
+    pending: dict[str, "PendingLosses"]  # by dtype
+    says_dtype: bool
+
+    def lines(self, bar: tqdm) -> list[dict[str, Any]]:
+        """Wait for the scores and return one line a record, in order. The bar moves on by the window."""
+        start, num_finished = bar.n, 0
+
+        def on_batch(num_sequences: int) -> None:
+            """Move the bar: two sequences make a record."""
+            nonlocal num_finished
+            num_finished += num_sequences
+            bar.update(start + num_finished // 2 - bar.n)
+
+        losses = {dtype: iter(pending.result(on_batch)) for dtype, pending in self.pending.items()}
+        lines = []
+        for entry in self.entries:
+            if isinstance(entry, str):
+                lines.append(skipped_line(entry))
+                continue
+            pair, dtype = entry
+            loss_direct, loss_conditioned = next(losses[dtype]), next(losses[dtype])
+            line = score_line(loss_direct, loss_conditioned, pair.direct.num_scored, pair.conditioned.num_scored)
+            lines.append(line | {"dtype": dtype} if self.says_dtype and "loss" in line else line)
+        bar.update(start + len(lines) - bar.n)
+        return lines
+
+
+def submit_window(
+    scorer: "Scorer", tokenizer: "PreTrainedTokenizerBase", records: list[Record], template: str, max_length: int, dtype: str
+) -> Window:
+    """Begin to score records in `dtype`; where the scorer has float32 too, it takes the short responses.
+
+    Lines of a scorer with several dtypes say which one they have.
+    """
+    entries: list[tuple[SequencePair, str] | str] = []
+    sequences: dict[str, list] = {}
+    for pair in encode_window(tokenizer, records, template, max_length):
+        if isinstance(pair, str):
+            entries.append(pair)
+            continue
+        chosen = "float32" if "float32" in scorer.models and pair.direct.num_scored <= SHORT_RESPONSE_TOKENS else dtype
+        entries.append((pair, chosen))
+        sequences.setdefault(chosen, []).extend((pair.direct, pair.conditioned))
+    pending = {name: scorer.submit(part, name) for name, part in sequences.items()}
+    return Window(entries, pending, says_dtype=len(scorer.models) > 1)
