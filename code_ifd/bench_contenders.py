@@ -1,0 +1,199 @@
+"""What bench_scoring.py compares. Each contender has a process of its own, so that its memory and its threads are its own."""
+
+import importlib.util
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+from causal_lm import DTYPES, load_batch_models
+from cpu_kernels import linear
+from mixed_run import RescoredFile, read_lines, rescore
+from model_source import find_model
+from output_head import HEAD_VOCABULARY
+from records import Record
+from score_file import encode_lines
+from scoring import Scorer, default_num_workers, default_tokens_per_batch
+from sequences import SequencePair, TokenSequence, encode_window
+from tqdm import tqdm
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from windows import submit_window
+
+CPU = torch.device("cpu")
+# (record, direct loss, conditioned loss) of every record that has a score
+Losses = list[tuple[int, float, float]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every contender works on. `folder` holds the model as transformers saves it."""
+
+    model: str
+    folder: str
+    records: list[Record]
+    max_length: int
+    num_wanted: int
+    filter_threash: float
+
+
+class Reference:
+    """What the published tool does: one record at a time, two forwards, the library's own loss, whole logits."""
+
+    def __init__(self, task: Task) -> None:
+        self.model = AutoModelForCausalLM.from_pretrained(task.folder, dtype=torch.float32).eval()
+        self.tokenizer = AutoTokenizer.from_pretrained(task.folder)
+        self.task = task
+
+    @torch.no_grad()
+    def run(self) -> Losses:
+        """Return the losses of all records."""
+        found = []
+        for index, pair in enumerate(_pairs(self.tokenizer, self.task)):
+            if not isinstance(pair, str):
+                found.append((index, self._loss(pair.direct), self._loss(pair.conditioned)))
+        return found
+
+    def _loss(self, sequence: TokenSequence) -> float:
+        input_ids = torch.tensor([sequence.input_ids])
+        labels = input_ids.clone()
+        labels[0, : sequence.first_scored] = -100
+        return self.model(input_ids, labels=labels).loss.item()
+
+
+class Ours:
+    """Step 1 in one dtype: windows, threads, lines to a file; all but reading the dataset."""
+
+    def __init__(self, task: Task, dtype: str) -> None:
+        models, self.tokenizer = load_batch_models(find_model(task.model), dtype, CPU, task.max_length)
+        self.scorer = Scorer(models, default_tokens_per_batch(CPU), default_num_workers(models))
+        self.task, self.dtype = task, dtype
+
+    def run(self) -> Losses:
+        """Return the losses of all records."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "scores.jsonl"
+            lines = self._score(list(range(len(self.task.records))), "bfloat16" if self.dtype == "mixed" else self.dtype)
+            path.write_bytes(encode_lines(lines))
+            if self.dtype == "mixed":
+                lines, _ = rescore(
+                    read_lines(str(path)), RescoredFile(f"{path}.float32", str(path)), lambda chosen: self._score(chosen, "float32"),
+                    self.task.filter_threash, self.task.num_wanted, 128,
+                )
+        return [(index, line["loss"][1], line["loss"][3]) for index, line in enumerate(lines) if "loss" in line]
+
+    def _score(self, chosen: list[int], dtype: str) -> list[dict[str, Any]]:
+        windows = [
+            submit_window(
+                self.scorer, self.tokenizer, [self.task.records[index] for index in chosen[start : start + 128]], "none",
+                self.task.max_length, dtype,
+            )
+            for start in range(0, len(chosen), 128)
+        ]
+        return [line for window in windows for line in window.lines(tqdm(disable=True))]
+
+
+class LmEval:
+    """lm-evaluation-harness, where it is installed: the same pairs as its loglikelihood requests, batches of 8."""
+
+    def __init__(self, task: Task) -> None:
+        from lm_eval.models.huggingface import HFLM
+
+        self.model = HFLM(pretrained=task.folder, dtype="float32", device="cpu", batch_size=8, max_length=task.max_length)
+        self.tokenizer = AutoTokenizer.from_pretrained(task.folder)
+        self.task = task
+
+    def run(self) -> Losses:
+        """Return the losses of all records."""
+        requests, numbers = [], []
+        for index, pair in enumerate(_pairs(self.tokenizer, self.task)):
+            if not isinstance(pair, str):
+                numbers.append((index, pair.direct.num_scored, pair.conditioned.num_scored))
+                for sequence in (pair.direct, pair.conditioned):
+                    ids = sequence.input_ids
+                    requests.append((("", ""), ids[: sequence.first_scored], ids[sequence.first_scored :]))
+        sums = [-float(answer[0]) for answer in self.model._loglikelihood_tokens(requests, disable_tqdm=True)]
+        return [
+            (index, direct / num_direct, conditioned / num_conditioned)
+            for (index, num_direct, num_conditioned), direct, conditioned in zip(numbers, sums[::2], sums[1::2], strict=True)
+        ]
+
+
+class Floor:
+    """The matrix products alone: every linear layer of the model once, and the head, on a batch of random numbers.
+
+    Two ways, of which the faster counts: every core on products of its own, or all cores on one.
+    """
+
+    def __init__(self, task: Task, dtype: str) -> None:
+        # Shapes only: no weights are loaded. A GPT-2 has its linear layers the other way round.
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(task.folder))
+        body = [module.weight.shape for module in model.base_model.modules() if type(module) is torch.nn.Linear]
+        body += [module.weight.shape[::-1] for module in model.base_model.modules() if type(module).__name__ == "Conv1D"]
+        vocabulary, hidden = model.get_output_embeddings().weight.shape
+        shapes = list(map(tuple, body)) + [(HEAD_VOCABULARY, hidden)] * (vocabulary // HEAD_VOCABULARY)
+        generator = torch.Generator().manual_seed(0)
+        self.weights = [torch.randn(shape, generator=generator).to(DTYPES[dtype]) for shape in shapes]
+        self.num_tokens = default_tokens_per_batch(CPU)
+        widths = {width for _, width in shapes}
+        self.inputs = {width: torch.randn(self.num_tokens, width, generator=generator).to(DTYPES[dtype]) for width in widths}
+        self.num_workers = torch.get_num_threads()
+        self.pool = ThreadPoolExecutor(self.num_workers, initializer=torch.set_num_threads, initargs=(1,))
+
+    def run(self) -> float:
+        """Return floating-point operations per second."""
+        together = self._time(lambda: self._multiply(linear))
+        torch_alone = self._time(lambda: self._multiply(torch.nn.functional.linear))
+        apart = self._time(lambda: list(self.pool.map(lambda _: self._multiply(linear), range(self.num_workers))))
+        operations = sum(2 * self.num_tokens * weight.numel() for weight in self.weights)
+        return max(operations / together, operations / torch_alone, self.num_workers * operations / apart)
+
+    def _multiply(self, product: Callable) -> None:
+        with torch.inference_mode():
+            for weight in self.weights:
+                product(self.inputs[weight.shape[1]], weight, None)
+
+    def _time(self, work: Callable) -> float:
+        work()
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+
+
+def build(name: str, task: Task) -> Any:
+    """Return the contender called `name`: reference, lm-eval, one of our dtypes, or floor-<dtype>."""
+    if name == "reference":
+        return Reference(task)
+    if name == "lm-eval":
+        return LmEval(task)
+    return Floor(task, name.removeprefix("floor-")) if name.startswith("floor-") else Ours(task, name)
+
+
+def has_lm_eval() -> bool:
+    """Tell whether lm-evaluation-harness is installed."""
+    return importlib.util.find_spec("lm_eval") is not None
+
+
+def serve(connection: Connection, name: str, task: Task) -> None:
+    """Build a contender, then run it each time that the connection says so; send seconds, result and peak memory in bytes."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    contender = build(name, task)
+    connection.send("ready")
+    while connection.recv() == "run":
+        started = time.perf_counter()
+        result = contender.run()
+        seconds = time.perf_counter() - started
+        unit = 1 if sys.platform == "darwin" else 1024
+        connection.send((seconds, result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit))
+
+
+def _pairs(tokenizer: Any, task: Task) -> list[SequencePair | str]:
+    return encode_window(tokenizer, task.records, "none", task.max_length)
