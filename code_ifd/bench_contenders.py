@@ -1,5 +1,6 @@
 """What bench_scoring.py compares. Each contender has a process of its own, so that its memory and its threads are its own."""
 
+import contextlib
 import importlib.util
 import os
 import resource
@@ -16,18 +17,18 @@ from typing import Any
 import torch
 from causal_lm import DTYPES, load_batch_models
 from cpu_kernels import linear
-from mixed_run import RescoredFile, read_lines, rescore
+from mixed_run import read_lines, score_mixed
 from model_source import find_model
 from output_head import HEAD_VOCABULARY
 from records import Record
-from score_file import encode_lines
+from score_journal import ScoreJournal
 from scoring import Scorer, default_num_workers, default_tokens_per_batch
 from sequences import SequencePair, TokenSequence, encode_window
-from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-from windows import submit_window
+from windows import WindowScorer
 
 CPU = torch.device("cpu")
+RECORDS_PER_WINDOW = 128  # step 1's default
 # (record, direct loss, conditioned loss) of every record that has a score
 Losses = list[tuple[int, float, float]]
 
@@ -69,35 +70,27 @@ class Reference:
 
 
 class Ours:
-    """Step 1 in one dtype: windows, threads, lines to a file; all but reading the dataset."""
+    """Step 1 in one dtype: windows, threads, lines to a file; all but reading the dataset and loading the model."""
 
     def __init__(self, task: Task, dtype: str) -> None:
-        models, self.tokenizer = load_batch_models(find_model(task.model), dtype, CPU, task.max_length)
-        self.scorer = Scorer(models, default_tokens_per_batch(CPU), default_num_workers(models))
+        models, tokenizer = load_batch_models(find_model(task.model), dtype, CPU, task.max_length)
+        scorer = Scorer(models, default_tokens_per_batch(CPU), default_num_workers(models))
+        self.windows = WindowScorer(scorer, tokenizer, "none", task.max_length, RECORDS_PER_WINDOW)
         self.task, self.dtype = task, dtype
 
     def run(self) -> Losses:
         """Return the losses of all records."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "scores.jsonl"
-            lines = self._score(list(range(len(self.task.records))), "bfloat16" if self.dtype == "mixed" else self.dtype)
-            path.write_bytes(encode_lines(lines))
+        records = self.task.records
+        # A journal asks for no more than this of what was scored.
+        meta = {"start_idx": 0, "end_idx": len(records), "records_per_window": RECORDS_PER_WINDOW}
+        with tempfile.TemporaryDirectory() as folder, ScoreJournal(str(Path(folder) / "scores.jsonl"), meta) as journal:
             if self.dtype == "mixed":
-                lines, _ = rescore(
-                    read_lines(str(path)), RescoredFile(f"{path}.float32", str(path)), lambda chosen: self._score(chosen, "float32"),
-                    self.task.filter_threash, self.task.num_wanted, 128,
-                )
+                with contextlib.redirect_stdout(sys.stderr):
+                    score_mixed(journal, records, self.windows, self.task.filter_threash, self.task.num_wanted)
+            else:
+                self.windows.score_rest(journal, records, self.dtype)
+            lines = read_lines(journal.path)
         return [(index, line["loss"][1], line["loss"][3]) for index, line in enumerate(lines) if "loss" in line]
-
-    def _score(self, chosen: list[int], dtype: str) -> list[dict[str, Any]]:
-        windows = [
-            submit_window(
-                self.scorer, self.tokenizer, [self.task.records[index] for index in chosen[start : start + 128]], "none",
-                self.task.max_length, dtype,
-            )
-            for start in range(0, len(chosen), 128)
-        ]
-        return [line for window in windows for line in window.lines(tqdm(disable=True))]
 
 
 class LmEval:

@@ -151,7 +151,7 @@ def compare(found: Losses, reference: Losses, task: Task) -> dict[str, float]:
 def format_table(table: dict[str, dict[str, float]]) -> str:
     """Return the figures as a Markdown table."""
     lines = [
-        "| | records/s | scored tokens/s | GFLOP/s | of the floor | x reference | peak memory | max error of IFD | Spearman | same selected |",
+        "| | records/s | scored tokens/s | GFLOP/s | of floor | x reference | peak memory | max error of IFD | Spearman | same selected |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in table.items():

@@ -13,22 +13,17 @@ import argparse
 import importlib.metadata
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cli import Interrupted, UserError, new_parser, positive_int, run, say
-from mixed_run import RescoredFile, read_lines, remove_parts, rescore, rescored_path, rough_path
+from mixed_run import score_mixed
 from model_source import ModelSource, find_model
 from prompts import TEMPLATES
 from records import Record, check_fields, read_hashed_dataset, refuse_overwriting
-from rescoring import RISK
 from score_file import META_FORMAT, Score, read_score_file, skipped_summary
 from score_journal import ScoreJournal
 from selection_flags import add_selection_flags, wanted_number
-from tqdm import tqdm
-from windows import submit_window
-
-if TYPE_CHECKING:
-    from scoring import Scorer
+from windows import WindowScorer
 
 
 def resolve_range(start_idx: int, end_idx: int, num_records: int) -> tuple[int, int]:
@@ -64,8 +59,8 @@ def describe_run(args: argparse.Namespace, source: ModelSource, start: int, end:
     return meta
 
 
-def load_scorer(args: argparse.Namespace, source: ModelSource) -> tuple["Scorer", Any]:
-    """Return the scorer and the tokenizer."""
+def load_scorer(args: argparse.Namespace, source: ModelSource) -> WindowScorer:
+    """Return the model with its tokenizer and settings, ready to run. Its scorer must be closed."""
     # torch takes seconds to import: a mistyped path or a broken record should not wait for it.
     from causal_lm import choose_device, load_batch_models
     from scoring import Scorer, default_num_workers, default_tokens_per_batch
@@ -73,64 +68,24 @@ def load_scorer(args: argparse.Namespace, source: ModelSource) -> tuple["Scorer"
     device = choose_device(args.device)
     models, tokenizer = load_batch_models(source, args.dtype, device, args.max_length, args.trust_remote_code)
     tokens_per_batch = args.tokens_per_batch or default_tokens_per_batch(device)
-    return Scorer(models, tokens_per_batch, default_num_workers(models)), tokenizer
+    scorer = Scorer(models, tokens_per_batch, default_num_workers(models))
+    return WindowScorer(scorer, tokenizer, args.prompt, args.max_length, args.records_per_window)
 
 
-def score_rest(
-    journal: ScoreJournal, records: list[Record], scorer: "Scorer", tokenizer: Any, args: argparse.Namespace, dtype: str
-) -> None:
-    """Score the records that the journal does not have yet, window by window."""
-    windows = (
-        submit_window(scorer, tokenizer, records[start : start + args.records_per_window], args.prompt, args.max_length, dtype)
-        for start in range(journal.num_done, len(records), args.records_per_window)
-    )
-    with new_bar(len(records), journal.num_done) as bar:
-        running = next(windows, None)
-        while running is not None:
-            # The next window is encoded, and waits in line, before this one is waited for: no core runs dry between them.
-            following = next(windows, None)
-            journal.append(running.lines(bar))
-            running = following
-
-
-def score_mixed(
-    journal: ScoreJournal, records: list[Record], scorer: "Scorer", tokenizer: Any, args: argparse.Namespace
-) -> None:
-    """Score all records in bfloat16, and in float32 those whose place could change the selection."""
-
-    def score_exactly(chosen: list[int]) -> list[dict[str, Any]]:
-        """Return the float32 lines of some records."""
-        part = [records[record] for record in chosen]
-        with new_bar(len(part), 0) as bar:
-            return submit_window(scorer, tokenizer, part, args.prompt, args.max_length, "float32").lines(bar)
-
-    rough_meta = {key: value for key, value in journal.meta.items() if key != "selection"} | {"dtype": "bfloat16"}
-    with ScoreJournal(rough_path(args.save_path), rough_meta) as rough:
-        score_rest(rough, records, scorer, tokenizer, args, "bfloat16")
-        rescored = RescoredFile(rescored_path(args.save_path), rough.path)
-        lines, num_rescored = rescore(
-            read_lines(rough.path), rescored, score_exactly, float(args.filter_threash), wanted_number(args, len(records)),
-            args.records_per_window,
-        )
-        for start in range(journal.num_done, len(lines), args.records_per_window):
-            journal.append(lines[start : start + args.records_per_window])
-    remove_parts(args.save_path)
-    say(
-        f"{num_rescored} of {len(records)} records scored again in float32; "
-        f"the chance that float32 throughout would select others is below {RISK:.0%}"
-    )
-
-
-def new_bar(total: int, initial: int) -> tqdm:
-    """Return a progress bar over records; there is none where stderr is no terminal."""
-    return tqdm(total=total, initial=initial, unit=" records", disable=None, dynamic_ncols=True)
-
-
-def describe_progress(args: argparse.Namespace, journal: ScoreJournal) -> str:
-    """Return what is safe after Ctrl-C, as a sentence."""
-    if args.dtype == "mixed":
-        return f"what is done lies beside {args.save_path}; the same command goes on from there"
-    return f"{journal.num_done} of {journal.num_records} records are in {args.save_path}; the same command goes on from there"
+def score_missing(journal: ScoreJournal, records: list[Record], source: ModelSource, args: argparse.Namespace) -> None:
+    """Score the records that the journal does not have yet. Raises Interrupted on Ctrl-C."""
+    windows = load_scorer(args, source)
+    try:
+        with windows.scorer:
+            if args.dtype == "mixed":
+                score_mixed(journal, records, windows, float(args.filter_threash), wanted_number(args, len(records)))
+            else:
+                windows.score_rest(journal, records, args.dtype)
+    except KeyboardInterrupt:
+        done = f"{journal.num_done} of {journal.num_records} records are in {journal.path}"
+        if args.dtype == "mixed":
+            done = f"what is done lies beside {journal.path}"
+        raise Interrupted(f"{done}; the same command goes on from there") from None
 
 
 def report(args: argparse.Namespace, num_new: int, seconds: float) -> None:
@@ -208,16 +163,8 @@ def main() -> None:
     source = find_model(args.model_name_or_path, args.revision)
     with ScoreJournal(args.save_path, describe_run(args, source, start, end, data_sha256, len(dataset))) as journal:
         num_before, started = journal.num_done, time.perf_counter()
-        try:
-            if journal.num_done < end - start:
-                scorer, tokenizer = load_scorer(args, source)
-                with scorer:
-                    if args.dtype == "mixed":
-                        score_mixed(journal, dataset, scorer, tokenizer, args)
-                    else:
-                        score_rest(journal, dataset[start:end], scorer, tokenizer, args, args.dtype)
-        except KeyboardInterrupt:
-            raise Interrupted(describe_progress(args, journal)) from None
+        if journal.num_done < end - start:
+            score_missing(journal, dataset[start:end], source, args)
         num_new = journal.num_done - num_before
     report(args, num_new, time.perf_counter() - started)
 

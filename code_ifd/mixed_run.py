@@ -13,11 +13,36 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from records import encode_json
-from rescoring import RoughScore, next_to_rescore
+from cli import say
+from records import Record, encode_json
+from rescoring import RISK, RoughScore, next_to_rescore
 from score_file import meta_path
+from score_journal import ScoreJournal
+from windows import WindowScorer
 
 Line = dict[str, Any]
+
+
+def score_mixed(journal: ScoreJournal, records: list[Record], windows: WindowScorer, threshold: float, num_wanted: int) -> None:
+    """Write the lines of all records into the journal and say how many were scored again.
+
+    Selection keeps the `num_wanted` highest IFD below `threshold`.
+    """
+    rough_meta = {key: value for key, value in journal.meta.items() if key != "selection"} | {"dtype": "bfloat16"}
+    with ScoreJournal(rough_path(journal.path), rough_meta) as rough:
+        windows.score_rest(rough, records, "bfloat16")
+        lines, num_rescored = rescore(
+            read_lines(rough.path), RescoredFile(rescored_path(journal.path), rough.path),
+            lambda chosen: windows.lines([records[record] for record in chosen], "float32"),
+            threshold, num_wanted, windows.records_per_window,
+        )
+        for start in range(journal.num_done, len(lines), windows.records_per_window):
+            journal.append(lines[start : start + windows.records_per_window])
+    remove_parts(journal.path)
+    say(
+        f"{num_rescored} of {len(records)} records scored again in float32; "
+        f"the chance that float32 throughout would select others is below {RISK:.0%}"
+    )
 
 
 class RescoredFile:

@@ -11,6 +11,7 @@ python code_ifd/put_analysis_to_data.py --pt_data_path outputs/scores.jsonl \\
 """
 
 import argparse
+import sys
 from itertools import pairwise
 
 from cli import UserError, new_parser, run, say
@@ -105,6 +106,13 @@ def main() -> None:
     refuse_overwriting(args.json_save_path, args.json_data_path, *inputs)
     records, data_sha256 = read_hashed_dataset(args.json_data_path)
     shards = [read_score_file(path) for path in args.pt_data_path]
+    selection = shards[0].meta and shards[0].meta.get("selection")
+    if selection:
+        print(
+            f"note: scored with --dtype mixed: exact enough to select the {selection['num_wanted']} highest below "
+            f"{selection['filter_threash']}; for another selection, score again",
+            file=sys.stderr,
+        )
     scores = join_shards(shards, args.json_data_path, data_sha256, len(records))
     scored = [add_score(record, score) for record, score in zip(records, scores, strict=True)]
     write_dataset(args.json_save_path, scored)

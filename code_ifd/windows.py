@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from records import Record
 from score_file import score_line, skipped_line
+from score_journal import ScoreJournal
 from sequences import SequencePair, encode_window
 from tqdm import tqdm
 
@@ -67,3 +68,39 @@ def submit_window(
         sequences.setdefault(chosen, []).extend((pair.direct, pair.conditioned))
     pending = {name: scorer.submit(part, name) for name, part in sequences.items()}
     return Window(entries, pending, says_dtype=len(scorer.models) > 1)
+
+
+@dataclass(frozen=True)
+class WindowScorer:
+    """All that turns records into score lines, but for the dtype."""
+
+    scorer: "Scorer"
+    tokenizer: "PreTrainedTokenizerBase"
+    template: str
+    max_length: int
+    records_per_window: int
+
+    def lines(self, records: list[Record], dtype: str) -> list[dict[str, Any]]:
+        """Return the lines of one window."""
+        with new_bar(len(records), 0) as bar:
+            return self._submit(records, dtype).lines(bar)
+
+    def score_rest(self, journal: ScoreJournal, records: list[Record], dtype: str) -> None:
+        """Score the records that the journal does not have yet, window by window."""
+        starts = range(journal.num_done, len(records), self.records_per_window)
+        windows = (self._submit(records[start : start + self.records_per_window], dtype) for start in starts)
+        with new_bar(len(records), journal.num_done) as bar:
+            running = next(windows, None)
+            while running is not None:
+                # The next window is encoded, and waits in line, before this one is waited for: no core runs dry between them.
+                following = next(windows, None)
+                journal.append(running.lines(bar))
+                running = following
+
+    def _submit(self, records: list[Record], dtype: str) -> Window:
+        return submit_window(self.scorer, self.tokenizer, records, self.template, self.max_length, dtype)
+
+
+def new_bar(total: int, initial: int) -> tqdm:
+    """Return a progress bar over records; there is none where stderr is no terminal."""
+    return tqdm(total=total, initial=initial, unit=" records", disable=None, dynamic_ncols=True)
