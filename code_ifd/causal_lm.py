@@ -109,13 +109,10 @@ def pack_model(padded: PaddedModel, names: set[str], max_length: int) -> dict[st
     if padded.head is None:
         return {}
     head = padded.model.get_output_embeddings()
-    models: dict[str, BatchModel] = {}
-    for name in names:
-        decoder = pack(padded.model, max_length, DTYPES[name])
-        if decoder is None:
-            return {}
-        models[name] = PackedModel(decoder, OutputHead(head.weight, head.bias, DTYPES[name]))
-    return models
+    decoders = pack(padded.model, max_length, [DTYPES[name] for name in names])
+    return {
+        name: PackedModel(decoders[DTYPES[name]], OutputHead(head.weight, head.bias, DTYPES[name])) for name in names if decoders
+    }
 
 
 def _check_context(config: PretrainedConfig, name: str, max_length: int) -> None:

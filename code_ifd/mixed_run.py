@@ -6,15 +6,14 @@ score file is whole.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cli import say
-from records import Record, encode_json
+from cli import UserError, say
+from records import Record, atomic_writer, encode_json, sha256_of
 from rescoring import RISK, RoughScore, next_to_rescore
 from score_file import meta_path
 from score_journal import ScoreJournal
@@ -53,22 +52,29 @@ class RescoredFile:
 
     def __init__(self, path: str, rough_path: str) -> None:
         self.path = path
-        header = {"rough_sha256": hashlib.sha256(Path(rough_path).read_bytes()).hexdigest()}
+        header = {"rough_sha256": sha256_of(rough_path)}
         self.windows: dict[tuple[int, ...], list[Line]] = {}
         found = _whole_lines(path)
         if found[:1] == [header]:
             self.windows = {tuple(window["records"]): window["lines"] for window in found[1:]}
         else:
             found = [header]
-        with open(path, "wb") as file:
+        # Without a torn last line; by a rename, so that a kill here loses none of the others.
+        with atomic_writer(path) as file:
             file.writelines(encode_json(line) + b"\n" for line in found)
 
     def append(self, records: list[int], lines: list[Line]) -> None:
-        """Add a window and return when it is on the disk."""
-        with open(self.path, "ab") as file:
-            file.write(encode_json({"records": records, "lines": lines}) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        """Add a window and return when it is on the disk. Raises UserError when it cannot be."""
+        try:
+            with open(self.path, "ab") as file:
+                file.write(encode_json({"records": records, "lines": lines}) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise UserError(
+                f"{self.path}: writing failed: {error.strerror}; what is done is kept, and the same command goes on from there "
+                "once there is space"
+            ) from None
         self.windows[tuple(records)] = lines
 
 

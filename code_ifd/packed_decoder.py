@@ -6,7 +6,7 @@ causality forbids. In bfloat16 only the inputs of the products are rounded; the 
 attention and activations stay in float32, which costs little here and halves the error.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -147,19 +147,19 @@ def _mlp(block: Block, hidden: torch.Tensor) -> torch.Tensor:
     return block.down(block.activation(block.gate(hidden).float()).mul_(block.up(hidden)))
 
 
-def pack(model: PreTrainedModel, max_length: int, dtype: torch.dtype) -> PackedDecoder | None:
-    """Return a decoder with the weights of a float32 model on the CPU, or None when it is not one that we know.
+def pack(model: PreTrainedModel, max_length: int, dtypes: Iterable[torch.dtype]) -> dict[torch.dtype, PackedDecoder]:
+    """Return a float32 model on the CPU as a decoder for each dtype of its products, or nothing when we do not know its kind.
 
-    It is tried on a few tokens: whatever a configuration may have changed, a decoder that is returned computes what the
-    model does. `dtype` is that of the matrix products, float32 or bfloat16.
+    It is tried in float32 on a few tokens: whatever a configuration may have changed, a decoder that is returned computes
+    what the model does.
     """
     build = {"GPT2LMHeadModel": _pack_gpt2, "LlamaForCausalLM": _pack_llama, "Qwen2ForCausalLM": _pack_llama}.get(type(model).__name__)
     if build is None or model.device.type != "cpu" or model.dtype != torch.float32 or not _has_plain_layers(model):
-        return None
+        return {}
     decoder = build(model, max_length, torch.float32)
     if decoder is None or not _agrees(decoder, model, max_length):
-        return None
-    return decoder if dtype == torch.float32 else build(model, max_length, dtype)
+        return {}
+    return {dtype: decoder if dtype == torch.float32 else build(model, max_length, dtype) for dtype in dtypes}
 
 
 def _has_plain_layers(model: PreTrainedModel) -> bool:

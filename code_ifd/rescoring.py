@@ -15,7 +15,7 @@ RISK = 0.05
 MIN_SAMPLE = 40
 
 
-@dataclass
+@dataclass(frozen=True)
 class RoughScore:
     """A record's log IFD as far as it is known. `num_tokens` are those of the response alone."""
 

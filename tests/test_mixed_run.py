@@ -5,6 +5,8 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+from cli import UserError
 from conftest import RunScript
 from mixed_run import RescoredFile, rescore
 
@@ -60,6 +62,15 @@ def test_what_was_rescored_before_a_kill_is_not_asked_for_again(tmp_path: Path) 
     again: list[list[int]] = []
     assert rescore(rough_lines(), new_file(tmp_path), exact_lines(again), 1.0, 100, 16)[0] == whole
     assert again == first[-1:]
+
+
+def test_full_disk_is_one_line_and_keeps_what_is_done(tmp_path: Path) -> None:
+    rescored = new_file(tmp_path)
+    rescored.append([3], [line_of(0.1, "float32")])
+    rescored.path = "/dev/full"  # every write to it fails for want of space
+    with pytest.raises(UserError, match="writing failed: No space left on device; what is done is kept"):
+        rescored.append([4], [line_of(0.2, "float32")])
+    assert list(rescored.windows) == list(new_file(tmp_path).windows) == [(3,)]
 
 
 def test_rescored_lines_of_other_rough_scores_are_not_used(tmp_path: Path) -> None:

@@ -88,10 +88,13 @@ def expected_hidden(model: PreTrainedModel, sequences: list[torch.Tensor]) -> li
     return [model.base_model(input_ids=sequence[None], use_cache=False).last_hidden_state[0] for sequence in sequences]
 
 
+def pack_one(model: PreTrainedModel, dtype: torch.dtype, max_length: int = MAX_LENGTH) -> PackedDecoder:
+    return pack(model, max_length, [dtype])[dtype]
+
+
 def assert_same_hidden(model: PreTrainedModel, lengths: list[int], max_length: int = MAX_LENGTH) -> None:
     sequences = token_ids(lengths)
-    decoder = pack(model, max_length, torch.float32)
-    assert decoder is not None
+    decoder = pack_one(model, torch.float32, max_length)
     for found, expected in zip(hidden_of(decoder, sequences), expected_hidden(model, sequences), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
@@ -140,7 +143,7 @@ def test_ropes_are_not_all_the_same(rope_type: str) -> None:
         settings["original_max_position_embeddings"] = 64
     if rope_type == "llama3":
         settings |= {"low_freq_factor": 1.0, "high_freq_factor": 4.0}
-    scaled, plain = pack(llama(**rope(rope_type, **settings)), MAX_LENGTH, torch.float32), pack(llama(), MAX_LENGTH, torch.float32)
+    scaled, plain = (pack_one(model, torch.float32) for model in (llama(**rope(rope_type, **settings)), llama()))
     assert (scaled.rotation[0] - plain.rotation[0]).abs().max() > 0.1
 
 
@@ -171,13 +174,12 @@ def altered(change: Callable[[PreTrainedModel], object]) -> PreTrainedModel:
 )
 def test_unknown_or_altered_model_is_not_packed(build: Callable[[], PreTrainedModel]) -> None:
     model = build()
-    assert pack(model, MAX_LENGTH, torch.float32) is None
-    assert pack(model, MAX_LENGTH, torch.bfloat16) is None
+    assert pack(model, MAX_LENGTH, [torch.float32, torch.bfloat16]) == {}
 
 
 @pytest.mark.parametrize("build", [gpt2, llama])
 def test_neighbours_do_not_change_a_sequence(build: Callable[[], PreTrainedModel]) -> None:
-    decoder = pack(build(), MAX_LENGTH, torch.float32)
+    decoder = pack_one(build(), torch.float32)
     before, short, long, after = token_ids([200, 40, 150, 5])
     together = hidden_of(decoder, [before, short, long, after])
     for found, sequence in ((together[1], short), (together[2], long)):
@@ -186,7 +188,7 @@ def test_neighbours_do_not_change_a_sequence(build: Callable[[], PreTrainedModel
 
 @pytest.mark.parametrize("build", [gpt2, llama, qwen2])
 def test_later_tokens_do_not_change_earlier_ones(build: Callable[[], PreTrainedModel]) -> None:
-    decoder = pack(build(), MAX_LENGTH, torch.float32)
+    decoder = pack_one(build(), torch.float32)
     (long,) = token_ids([200])
     for length in (50, 130):
         torch.testing.assert_close(
@@ -203,17 +205,17 @@ def relative_error(found: list[torch.Tensor], expected: list[torch.Tensor]) -> f
 def test_bfloat16_is_nearer_to_float32_than_the_model_in_bfloat16(build: Callable[[], PreTrainedModel]) -> None:
     model, sequences = build(), token_ids([200, 40, 5])
     exact = expected_hidden(model, sequences)
-    error = relative_error(hidden_of(pack(model, MAX_LENGTH, torch.bfloat16), sequences), exact)
+    error = relative_error(hidden_of(pack_one(model, torch.bfloat16), sequences), exact)
     assert error < relative_error(expected_hidden(model.to(torch.bfloat16), sequences), exact)
     assert error < 10 * 2**-8  # a rounding is off by up to 2 ** -9; two layers have 14 products
 
 
 def test_hidden_states_are_float32_in_bfloat16_too() -> None:
-    assert hidden_of(pack(llama(), MAX_LENGTH, torch.bfloat16), token_ids([5]))[0].dtype == torch.float32
+    assert hidden_of(pack_one(llama(), torch.bfloat16), token_ids([5]))[0].dtype == torch.float32
 
 
 def test_float32_decoder_shares_the_models_weights() -> None:
     model = llama()
-    decoder = pack(model, MAX_LENGTH, torch.float32)
+    decoder = pack_one(model, torch.float32)
     assert decoder.embeddings.data_ptr() == model.model.embed_tokens.weight.data_ptr()
     assert decoder.blocks[1].down.weight.data_ptr() == model.model.layers[1].mlp.down_proj.weight.data_ptr()
