@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from cli import UserError
-from filelock import lock_descriptor
+from locked_file import open_locked
 from records import atomic_writer, encode_json
 from score_file import RESUME_KEYS, differences, encode_lines, meta_path, parse_line, read_meta
 
@@ -33,7 +33,7 @@ class ScoreJournal:
         self.num_records = meta["end_idx"] - meta["start_idx"]
         self.num_done = 0
         self._size = 0  # bytes of the finished windows
-        self._fd = _open_locked(path)
+        self._fd = open_locked(path)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(os.close, self._fd)
             self._resume()
@@ -112,20 +112,6 @@ class ScoreJournal:
                 f"{self.path}: damaged at line {num_lines + 1}: only a last window of {per_window} lines can be torn, "
                 f"and {num_torn} lines follow the last whole one; remove the file and score again"
             )
-
-
-def _open_locked(path: str) -> int:
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}; choose another --save_path") from None
-    # The lock is the kernel's: it ends with the process, however that ends. The other run may have removed an empty file
-    # between our open and our lock; then we would hold a file that nobody sees.
-    if not lock_descriptor(fd, blocking=False) or not Path(path).exists():
-        os.close(fd)
-        raise UserError(f"{path}: another process is writing it; wait for it, or give --save_path another name")
-    return fd
 
 
 def _is_whole(line: bytes) -> bool:

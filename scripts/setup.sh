@@ -18,7 +18,7 @@ source scripts/environment.sh
 
 # A file in the environment says what was installed into it.
 INSTALLED="${VIRTUAL_ENV:-$CONDA_PREFIX}/.superfiltering-${REQUIREMENTS//\//-}"
-WANTED="$(cat requirements.txt "$REQUIREMENTS" scripts/setup.sh)"
+WANTED="$(cat "$REQUIREMENTS" scripts/setup.sh; find . -maxdepth 2 -name requirements.txt | sort | xargs cat)"
 if [[ "$(cat "$INSTALLED" 2>/dev/null)" != "$WANTED" ]]; then
   echo "installing $REQUIREMENTS (some minutes, once)" >&2
   # torch alone and first: the rest then finds it there, and cannot bring in another build.

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "code_ifd"))
+# The folders of scripts and their modules.
+CODE = (ROOT / "code_ifd", ROOT / "evaluation" / "generation", ROOT / "data")
+sys.path[:0] = map(str, CODE)
 
 # The tests run offline; the one that asks the Hub says so itself.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -24,10 +26,11 @@ RunScript = Callable[..., subprocess.CompletedProcess]
 
 @pytest.fixture
 def run_script() -> RunScript:
-    """Run code_ifd/<name>.py with arguments from the repository root; text stdout and stderr."""
+    """Run the script called <name>.py with arguments from the repository root; text stdout and stderr."""
 
     def run(name: str, *args: object, cwd: Path = ROOT, env: dict[str, str] | None = None, **options) -> subprocess.CompletedProcess:
-        command = [sys.executable, str(ROOT / "code_ifd" / f"{name}.py"), *map(str, args)]
+        path = next(folder / f"{name}.py" for folder in CODE if (folder / f"{name}.py").exists())
+        command = [sys.executable, str(path), *map(str, args)]
         return subprocess.run(
             command, cwd=cwd, env=os.environ | (env or {}), capture_output=True, text=True, encoding="utf-8", timeout=300, **options
         )

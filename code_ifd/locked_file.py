@@ -1,0 +1,25 @@
+"""A file that one process at a time may write."""
+
+import os
+from pathlib import Path
+
+from cli import UserError
+from filelock import lock_descriptor
+
+
+def open_locked(path: str, flag: str = "--save_path") -> int:
+    """Return a descriptor of the file, made when it is not there, and locked against other processes until it is closed.
+
+    `flag` is what the messages tell the user to change. Raises UserError when it cannot be opened or is locked.
+    """
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}; choose another {flag}") from None
+    # The lock is the kernel's: it ends with the process, however that ends. The other run may have removed an empty file
+    # between our open and our lock; then we would hold a file that nobody sees.
+    if not lock_descriptor(fd, blocking=False) or not Path(path).exists():
+        os.close(fd)
+        raise UserError(f"{path}: another process is writing it; wait for it, or give {flag} another name")
+    return fd

@@ -1,0 +1,102 @@
+"""A journal of finished work: one JSON object a line, on the disk before anyone relies on it.
+
+The first line says what the work is part of. A run may be killed at any instant: only the last line can be torn, and it
+is cut when the file is opened again.
+"""
+
+import contextlib
+import json
+import os
+from types import TracebackType
+from typing import Any
+
+import code_ifd_path  # noqa: F401
+from cli import UserError
+from locked_file import open_locked
+from records import encode_json, shorten
+
+Entry = dict[str, Any]
+
+
+class LineJournal:
+    """An open journal, locked against other processes. `entries` are the lines after the header, in file order.
+
+    Use it in a `with` statement. `flag` is what messages tell the user to change. Raises UserError when the file is in
+    use, damaged, of another run (the message names the first difference), or cannot be written.
+    """
+
+    def __init__(self, path: str, header: Entry, flag: str) -> None:
+        self.path = path
+        self.flag = flag
+        self.entries: list[Entry] = []
+        self._size = 0  # bytes of whole lines
+        self._fd = open_locked(path, flag)
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(os.close, self._fd)
+            lines = self._read()
+            if lines:
+                self._check_header(lines[0], header)
+                self.entries = lines[1:]
+            else:
+                self._write([header])
+            on_failure.pop_all()
+
+    def __enter__(self) -> "LineJournal":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        os.close(self._fd)
+
+    def append(self, entries: list[Entry]) -> None:
+        """Add entries with one write and return when they are on the disk. Raises UserError when they cannot be."""
+        self._write(entries)
+        self.entries += entries
+
+    def _write(self, entries: list[Entry]) -> None:
+        data = memoryview(b"".join(encode_json(entry) + b"\n" for entry in entries))
+        try:
+            written = 0
+            while written < len(data):
+                written += os.pwrite(self._fd, data[written:], self._size + written)
+            os.fsync(self._fd)
+        except OSError as error:
+            os.ftruncate(self._fd, self._size)
+            raise UserError(
+                f"{self.path}: writing failed: {error.strerror}; what was finished before is kept, and the same command "
+                "goes on from there once there is space"
+            ) from None
+        self._size += len(data)
+
+    def _read(self) -> list[Entry]:
+        entries: list[Entry] = []
+        with open(self._fd, "rb", closefd=False) as file:
+            lines = file.read().split(b"\n")
+        if lines.pop():  # bytes after the last line end
+            os.ftruncate(self._fd, sum(len(line) + 1 for line in lines))
+        for number, line in enumerate(lines, start=1):
+            entry = _parse(line)
+            if entry is None and number == len(lines):
+                # A power cut can leave a last line whose end was written and whose middle was not.
+                os.ftruncate(self._fd, self._size)
+                break
+            if entry is None:
+                raise UserError(f"{self.path}: damaged at line {number}: not a JSON object; mend or remove that line")
+            entries.append(entry)
+            self._size += len(line) + 1
+        return entries
+
+    def _check_header(self, found: Entry, wanted: Entry) -> None:
+        for key in [*wanted, *found]:
+            if found.get(key) != wanted.get(key):
+                raise UserError(
+                    f"{self.path}: holds work of another run ({key}: {shorten(found.get(key), 80)} there, "
+                    f"{shorten(wanted.get(key), 80)} now); go on with what it was begun with, or give {self.flag} another name"
+                )
+
+
+def _parse(line: bytes) -> Entry | None:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) else None
