@@ -17,9 +17,16 @@ def open_locked(path: str, flag: str = "--save_path") -> int:
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}; choose another {flag}") from None
-    # The lock is the kernel's: it ends with the process, however that ends. The other run may have removed an empty file
-    # between our open and our lock; then we would hold a file that nobody sees.
-    if not lock_descriptor(fd, blocking=False) or not Path(path).exists():
+    # The lock is the kernel's: it ends with the process, however that ends. The other run may have removed the file
+    # between our open and our lock; then we would hold one that nobody sees, or that is not the one now there.
+    if not lock_descriptor(fd, blocking=False) or not _is_at(path, fd):
         os.close(fd)
         raise UserError(f"{path}: another process is writing it; wait for it, or give {flag} another name")
     return fd
+
+
+def _is_at(path: str, fd: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(fd))
+    except OSError:
+        return False
