@@ -140,7 +140,7 @@ def _open(url: str, partial: Path, offset: int, timeout_seconds: float) -> HTTPR
         if isinstance(error.reason, ConnectionError) and not isinstance(error.reason, ConnectionRefusedError):
             raise Cut(f"connecting failed: {error.reason}") from None
         raise Unreachable(f"{url}: the server cannot be reached: {error.reason}; check the network, or give --base_url a mirror") from None
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: sent on to an address that is none
         raise Cut(f"no answer: {error or type(error).__name__}") from None
 
 

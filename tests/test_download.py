@@ -236,6 +236,21 @@ def test_wrong_content_is_named_and_not_kept(place: Place, body: bytes) -> None:
     assert len(place.server.sent) == 1
 
 
+def test_a_redirection_is_followed_with_the_range(place: Place) -> None:
+    place.put_partial(CONTENT[:1000])
+    place.server.answers = [Answer(status=302, body=b"", headers={"Location": "/file"})]
+    place.fetch()
+    assert place.is_done()
+    assert place.server.sent[1:] == [["/file", 1000, len(CONTENT) - 1000]]
+
+
+@pytest.mark.parametrize("location", ["http://[a/", "http://a..b/"])
+def test_a_redirection_to_no_address_is_one_line(place: Place, location: str) -> None:
+    place.server.answers = [Answer(status=302, body=b"", headers={"Location": location})] * NUM_ATTEMPTS
+    with pytest.raises(UserError, match="/file: no answer: "):
+        place.fetch()
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 407, 410])
 def test_refusals_are_not_tried_again(place: Place, status: int) -> None:
     place.server.answers = [Answer(status=status, body=b"no")] * 2
