@@ -3,6 +3,8 @@
 Content is named as Git names it, by the SHA-1 of b"blob <size>\\0" + content; GitHub shows that id for each of its files.
 The bytes gather in `<name>.part` beside the target, and any later attempt or run goes on from there. Nothing about the
 server's version of the file has to be remembered: parts that do not fit together fail the check in the end.
+
+On urllib, because no library here or on PyPI that we know both resumes and knows Git's ids: it would save nothing.
 """
 
 import hashlib
@@ -113,7 +115,7 @@ def _transfer(url: str, partial: Path, offset: int, timeout_seconds: float) -> i
         if not (response.headers.get("Content-Range") or "").startswith(f"bytes {offset}-"):
             offset = 0
         total = None if response.length is None else offset + response.length
-        bar = tqdm(desc=partial.stem, total=total, initial=offset, unit="B", unit_scale=True, leave=False, disable=None)
+        bar = tqdm(desc=partial.stem, total=total, initial=offset, unit="B", unit_scale=True, leave=False, disable=None, dynamic_ncols=True)
         with bar, open(partial, "r+b" if offset else "wb") as file:
             file.seek(offset)
             for block in _blocks(response):
