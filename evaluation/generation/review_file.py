@@ -4,9 +4,56 @@
 """
 
 import hashlib
+import json
 import re
+from dataclasses import dataclass
+from typing import Any
+
+import code_ifd_path  # noqa: F401
+from cli import UserError
+from judge_scores import Scores, parse_scores
+from records import describe
+from wrap_file import Pair, Row, read_wrap_file
 
 PUBLISHED_SLUGS = {"gpt-4": "gpt4", "gpt-3.5-turbo": "gpt3.5"}
+
+
+@dataclass(frozen=True)
+class Review:
+    """What the judge said about one pair. Scores are in the order shown, None where its words give none.
+
+    `text` and `scores` are those of order 1 (Answer1 shown first), `text_reverse` and `scores_reverse` of order 2.
+    """
+
+    pair: Pair
+    text: str
+    scores: Scores | None
+    text_reverse: str
+    scores_reverse: Scores | None
+
+
+@dataclass(frozen=True)
+class ReviewFile:
+    """The reviews of one test set."""
+
+    path: str
+    meta: Row
+    reviews: list[Review]
+
+    @property
+    def dataset_name(self) -> str:
+        """Name of the test set."""
+        return self.meta["dataset_name"]
+
+
+def read_review_file(path: str) -> ReviewFile:
+    """Return a review file of ours or of the original tool. Raises UserError for anything else, naming pair and field.
+
+    Stored scores that are not two numbers from 0 to 10 (the original tool wrote "[-1, -1]" for a failure) are looked for
+    once more in the review.
+    """
+    wrap = read_wrap_file(path)
+    return ReviewFile(path, wrap.meta, [_review(*both, f"{path}: pair {index}") for index, both in enumerate(zip(wrap.rows, wrap.pairs))])
 
 
 def judge_slug(api_model: str) -> str:
@@ -28,3 +75,35 @@ def judge_slug(api_model: str) -> str:
 def review_path(wrap_path: str, api_model: str) -> str:
     """Return where the reviews of a wrap file by a judge lie: beside it, `X_wrap.json` -> `X_wrap_reviews_gpt4.json`."""
     return f"{wrap_path.removesuffix('.json')}_reviews_{judge_slug(api_model)}.json"
+
+
+def _review(row: Row, pair: Pair, where: str) -> Review:
+    said: list[Any] = []
+    for order in ("", "_reverse"):
+        text = row.get(f"review{order}")
+        if not isinstance(text, str):
+            raise _field_error(row, f"review{order}", "a string", where)
+        said += [text, _stored_scores(row, f"scores{order}", where) or parse_scores(text)]
+    return Review(pair, *said)
+
+
+def _stored_scores(row: Row, field: str, where: str) -> Scores | None:
+    """Return the scores of a row, null, a list or the published string "[8.0, 9.0]"; None where they say nothing."""
+    value = row.get(field)
+    if value is None and field in row:
+        return None
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            pass
+    if not isinstance(value, list) or any(isinstance(number, bool) or not isinstance(number, int | float) for number in value):
+        raise _field_error(row, field, 'two numbers, such as "[8.0, 9.0]", or null', where)
+    if len(value) != 2 or not all(0 <= number <= 10 for number in value):
+        return None
+    return float(value[0]), float(value[1])
+
+
+def _field_error(row: Row, field: str, wanted: str, where: str) -> UserError:
+    seen = f"is {describe(row[field])}" if field in row else "is missing"
+    return UserError(f"{where}: field {field!r} {seen}; it must be {wanted}; make the file again with eval.py")

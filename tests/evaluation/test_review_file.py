@@ -2,9 +2,13 @@
 
 import itertools
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
-from review_file import judge_slug, review_path
+from cli import UserError
+from review_file import judge_slug, read_review_file, review_path
+from test_cli import write_json
 
 
 @pytest.mark.parametrize(
@@ -34,3 +38,55 @@ def test_no_two_judges_share_a_slug() -> None:
 )
 def test_reviews_lie_beside_the_wrap_file(api_model: str, path: str) -> None:
     assert review_path("out/koala_wrap.json", api_model) == path
+
+
+ROW = {"prompt": "Why?", "Answer1": "So.", "Answer2": "No.", "review": "8 9\nGood.", "scores": "[8.0, 9.0]", "review_reverse": "7 6", "scores_reverse": "[7.0, 6.0]"}
+
+
+def write_reviews(path: Path, *rows: Any) -> Path:
+    return write_json(path, {"Meta_Info": {"dataset_name": "mine"}, "data": list(rows)})
+
+
+@pytest.mark.parametrize("judge", ["gpt4", "gpt3.5"])
+@pytest.mark.parametrize(("name", "num"), [("vicuna", 80), ("koala", 180)])
+def test_files_of_the_original_tool_are_read(name: str, num: int, judge: str, real_data_dir: Path) -> None:
+    file = read_review_file(str(real_data_dir / "reviews" / f"{name}_wrap_reviews_{judge}.json"))
+    assert (file.dataset_name, len(file.reviews)) == (name, num)
+    assert all(review.scores and review.scores_reverse for review in file.reviews)
+
+
+@pytest.mark.parametrize(
+    ("stored", "scores"),
+    [
+        ("[8.0, 9.0]", (8, 9)), ([8, 9.5], (8, 9.5)), ("[0, 10]", (0, 10)),
+        (None, None), ("[-1, -1]", None), ([-1, -1], None), ("[8, 11]", None), ("[NaN, 8]", None), ("[8]", None), ("[8, 9, 7]", None), ([], None),
+    ],
+)
+def test_stored_scores_of_every_form(stored: Any, scores: tuple[float, float] | None, tmp_path: Path) -> None:
+    path = write_reviews(tmp_path / "r.json", ROW | {"review": "Both are good.", "scores": stored})
+    assert read_review_file(str(path)).reviews[0].scores == scores
+
+
+@pytest.mark.parametrize("stored", [None, "[-1, -1]", [12, 13]])
+def test_scores_that_say_nothing_are_looked_for_in_the_review(stored: Any, tmp_path: Path) -> None:
+    path = write_reviews(tmp_path / "r.json", ROW | {"review_reverse": "**5/10 and 6/10**", "scores_reverse": stored})
+    assert read_review_file(str(path)).reviews[0].scores_reverse == (5, 6)
+
+
+@pytest.mark.parametrize("field", ["review", "scores", "review_reverse", "scores_reverse"])
+def test_a_missing_field_names_file_pair_and_field(field: str, tmp_path: Path) -> None:
+    path = write_reviews(tmp_path / "r.json", ROW, {key: value for key, value in ROW.items() if key != field})
+    with pytest.raises(UserError, match=re.escape(f"{path}: pair 1: field '{field}' is missing; it must be ")):
+        read_review_file(str(path))
+
+
+@pytest.mark.parametrize("stored", ["8 9", "", "[8, 9", "{}", "true", '["8", "9"]', "[true, false]", ["8", "9"], [None, 8], {"a": 8}, 8, True])
+def test_scores_of_another_kind_are_an_error(stored: Any, tmp_path: Path) -> None:
+    path = write_reviews(tmp_path / "r.json", ROW | {"scores_reverse": stored})
+    with pytest.raises(UserError, match="pair 0: field 'scores_reverse' is .*; it must be two numbers"):
+        read_review_file(str(path))
+
+
+def test_a_review_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="pair 0: field 'review' is null; it must be a string"):
+        read_review_file(str(write_reviews(tmp_path / "r.json", ROW | {"review": None})))
