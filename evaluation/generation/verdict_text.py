@@ -1,0 +1,129 @@
+"""A scoreboard in words: the table of 80 columns, and the sentences that terminal and page share."""
+
+import textwrap
+
+from judge_health import JudgeHealth
+from scoreboard import Scoreboard, Standing
+from verdict import RULES
+
+WIDTH = 80
+RULE_MEANINGS = {
+    "published": "a pair is won by the sum of its two orders; a win and a loss cancel to a tie",
+    "strict": "a pair is won only if both orders name the same winner",
+    "mean": "a pair is won by the mean score difference over both orders",
+}
+
+
+def table_text(board: Scoreboard) -> str:
+    """Return what the scoreboard says, for a terminal."""
+    name_width = min(max(len(standing.name) for standing in [*board.rows]) + 1, 20)
+    lines = [f"{'test set':<{name_width}}  pairs    win    tie   lose  score  95% interval  sign test"]
+    lines += [_row(board, standing, name_width) for standing in board.rows]
+    others = ", ".join(f"{rule} {_triple(board.total, rule)}" for rule in RULES if rule != board.rule)
+    paragraphs = [
+        f"{board.key1} (win) against {board.key2} (lose), judged by {board.api_model} in both orders. Rule: {board.rule}, "
+        f"{RULE_MEANINGS[board.rule]}.",
+        conclusion(board),
+        f"score = (win - lose) / pairs + 1: 1.00 is even, 2.00 means that {board.key1} wins every pair, 0.00 that {board.key2} does. "
+        "The interval is by bootstrap over the pairs; sign test is the chance of a split of wins and losses at least this uneven between "
+        "equals.",
+        *tie_lines(board),
+        f"By the other rules the total is (win-tie-lose, score): {others}.",
+    ]
+    health = ["Judge health", *(f"- {line}" for line in health_lines(board))]
+    blocks = [paragraphs[0], "\n".join(lines), *paragraphs[1:], "\n".join(health)]
+    return "\n\n".join(_wrap(block) for block in blocks)
+
+
+def conclusion(board: Scoreboard) -> str:
+    """Return who wins, and whether that is more than chance."""
+    shown = board.shown(board.total)
+    if shown.interval is None:
+        return "No verdict: the judge gave no readable scores for any pair."
+    low, high = shown.interval
+    counts = f"{board.key1} wins {shown.win} of {board.total.verdict.pairs} pairs, {board.key2} wins {shown.lose}, {shown.tie} are ties"
+    if low <= 1 <= high:
+        return f"Neither is ahead beyond chance: {counts}; the interval {low:.2f} to {high:.2f} includes 1."
+    winner = board.key1 if low > 1 else board.key2
+    return f"{winner} is ahead: {counts}; the interval {low:.2f} to {high:.2f} lies {'above' if low > 1 else 'below'} 1."
+
+
+def tie_lines(board: Scoreboard) -> list[str]:
+    """Return what the ties are made of, what was left out, and the mean scores, all of the total."""
+    shown, verdict = board.shown(board.total), board.total.verdict
+    one_sided = f", {shown.ties_one_sided} with a tie in one order only" if shown.ties_one_sided else ""
+    lines = [f"Of {shown.tie} ties, both orders agree on {shown.ties_agreed}, and {shown.ties_conflicting} are conflicts, where the orders "
+             f"name different winners{one_sided}."]
+    if verdict.unparsed:
+        lines.append(f"{verdict.unparsed} more pairs are unparsed: without readable scores in both orders, they count nowhere.")
+    if verdict.mean_scores:
+        mean1, mean2 = verdict.mean_scores
+        lines.append(f"Mean score over both orders: {mean1:.2f} for {board.key1}, {mean2:.2f} for {board.key2}.")
+    return lines
+
+
+def health_lines(board: Scoreboard) -> list[str]:
+    """Return what the reviews tell about the judge, over all pairs."""
+    health = board.total.health
+    if not health.pairs:
+        return ["nothing to tell: no parsed pair"]
+    lines = [f"conflicts: the two orders name different winners for {_share(health.conflicts, health.pairs)} of the pairs"]
+    lines += [_place_line(health)]
+    if health.length_decided:
+        lines.append(f"length: the longer answer wins {_share(health.longer_won, health.length_decided)} of the decided pairs")
+    if health.identical:
+        lines.append(f"identical answers: {health.identical_tied} of {health.identical} pairs are ties, as all should be")
+    if health.one_empty:
+        lines.append(f"one empty answer: it wins {health.empty_won} and ties {health.empty_tied} of {health.one_empty} pairs, and should lose all")
+    return lines
+
+
+def warnings(board: Scoreboard) -> list[str]:
+    """Return what a reader must know before believing the verdict."""
+    found = [
+        f"{standing.name}: the judge contradicts itself in {_share(standing.health.conflicts, standing.health.pairs)} of the pairs, more than "
+        "30%: its verdict is hardly worth anything; use a stronger judge"
+        for standing in board.rows if standing.health.too_many_conflicts
+    ]
+    return found + [
+        f"{standing.name}: {standing.verdict.unparsed} pairs are unparsed and {standing.verdict.pairs} count" for standing in board.rows
+        if standing.verdict.unparsed
+    ]
+
+
+def _place_line(health: JudgeHealth) -> str:
+    counts = f"the first shown answer wins {health.first_shown_won} reviews, the second {health.second_shown_won}, {health.shown_equal} are equal"
+    if health.place_p is None:
+        return f"place: {counts}"
+    gained = f"the first place gains {health.pairs_for_first} pairs, the second {health.pairs_for_second} ({p_text(health.place_p)})"
+    slot = "first" if health.pairs_for_first > health.pairs_for_second else "second"
+    return f"place: {counts}; {gained}: " + (f"it prefers the {slot}" if health.place_p < 0.05 else "no preference beyond chance")
+
+
+def p_text(p: float) -> str:
+    """Return a probability for people."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def _row(board: Scoreboard, standing: Standing, name_width: int) -> str:
+    shown = board.shown(standing)
+    name = standing.name if len(standing.name) <= name_width else standing.name[: name_width - 3] + "..."
+    score = "-" if shown.winning_score is None else f"{shown.winning_score:.2f}"
+    interval = "-" if shown.interval is None else "{:.2f} to {:.2f}".format(*shown.interval)
+    p = "-" if shown.sign_test_p is None else p_text(shown.sign_test_p)
+    return f"{name:<{name_width}}  {standing.verdict.pairs:>5}  {shown.win:>5}  {shown.tie:>5}  {shown.lose:>5}  {score:>5}  {interval:>12}  {p:>9}"
+
+
+def _triple(standing: Standing, rule: str) -> str:
+    verdict = standing.verdict.rules[rule]
+    score = "-" if verdict.winning_score is None else f"{verdict.winning_score:.2f}"
+    return f"{verdict.win}-{verdict.tie}-{verdict.lose}, {score}"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({part / whole:.0%})"
+
+
+def _wrap(block: str) -> str:
+    return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  " if line.startswith("- ") else "", break_long_words=False,
+                                   break_on_hyphens=False) if len(line) > WIDTH else line for line in block.split("\n"))
