@@ -50,7 +50,7 @@ def _draw_on(figure: "Figure", board: Scoreboard, ink: str) -> None:
     names = [f"{shorten(board.key1)} wins", "tie", f"{shorten(board.key2)} wins"]
     in_one_line = sum(map(len, names)) < 58
     header = 0.62 + (0.24 if in_one_line else 0.72)
-    height = header + 0.46 * len(board.rows) + 0.42
+    height = header + 0.5 * len(board.rows) + 0.42
     figure.set_size_inches(WIDTH_INCHES, height)
     figure.text(0.02, 1 - 0.24 / height, f"Judged by {shorten(board.api_model)}, {board.rule} rule", fontsize=12, weight="bold", va="center")
     _draw_legend(figure, names, in_one_line, 1 - 0.58 / height, 0.24 / height)
@@ -87,14 +87,14 @@ def _draw_bar(axes: "Axes", board: Scoreboard, standing: Standing, position: int
     for kind in COLORS:
         count = getattr(shown, kind)
         share = count / num_pairs if num_pairs else 0.0
-        axes.barh(position, share, 0.66, left=begin, color=COLORS[kind])
+        axes.barh(position, share, 0.6, left=begin, color=COLORS[kind])
         if share > 0.016 + 0.024 * len(str(count)):  # wide enough for its digits
             axes.text(begin + share / 2, position, str(count), ha="center", va="center", color=TEXT_COLORS[kind], weight=weight)
         else:
             is_all_said &= count == 0
         begin += share
     if not is_all_said:
-        axes.text(0.5, position + 0.42, f"{shown.win} / {shown.tie} / {shown.lose}", ha="center", va="center", fontsize=7)
+        axes.text(0.5, position + 0.405, f"{shown.win} / {shown.tie} / {shown.lose}", ha="center", va="center", fontsize=7)
     if not num_pairs:
         axes.text(0.5, position, "no parsed pair", ha="center", va="center", style="italic")
 

@@ -4,7 +4,7 @@ import textwrap
 
 from judge_health import JudgeHealth
 from scoreboard import Scoreboard, Standing
-from verdict import RULES
+from verdict import RULES, RuleVerdict
 
 WIDTH = 80
 RULE_MEANINGS = {
@@ -24,15 +24,30 @@ def table_text(board: Scoreboard) -> str:
         f"{board.key1} (win) against {board.key2} (lose), judged by {board.api_model} in both orders. Rule: {board.rule}, "
         f"{RULE_MEANINGS[board.rule]}.",
         conclusion(board),
-        f"score = (win - lose) / pairs + 1: 1.00 is even, 2.00 means that {board.key1} wins every pair, 0.00 that {board.key2} does. "
-        "The interval is by bootstrap over the pairs; sign test is the chance of a split of wins and losses at least this uneven between "
-        "equals.",
+        score_meaning(board),
         *tie_lines(board),
         f"By the other rules the total is (win-tie-lose, score): {others}.",
     ]
     health = ["Judge health", *(f"- {line}" for line in health_lines(board))]
     blocks = [paragraphs[0], "\n".join(lines), *paragraphs[1:], "\n".join(health)]
     return "\n\n".join(_wrap(block) for block in blocks)
+
+
+def score_meaning(board: Scoreboard) -> str:
+    """Return how the score, its interval and the sign test are to be read."""
+    return (
+        f"Score = (win - lose) / pairs + 1: 1.00 is even, 2.00 means that {board.key1} wins every pair, 0.00 that {board.key2} does. Its 95% "
+        "interval is by bootstrap over the pairs. Sign test: the chance of a split of wins and losses at least this uneven between equals."
+    )
+
+
+def row_texts(shown: RuleVerdict) -> tuple[str, str, str]:
+    """Return score, interval and sign test of a row; a dash where there is none."""
+    return (
+        "-" if shown.winning_score is None else f"{shown.winning_score:.2f}",
+        "-" if shown.interval is None else "{:.2f} to {:.2f}".format(*shown.interval),
+        "-" if shown.sign_test_p is None else p_text(shown.sign_test_p),
+    )
 
 
 def conclusion(board: Scoreboard) -> str:
@@ -55,7 +70,7 @@ def tie_lines(board: Scoreboard) -> list[str]:
     lines = [f"Of {shown.tie} ties, both orders agree on {shown.ties_agreed}, and {shown.ties_conflicting} are conflicts, where the orders "
              f"name different winners{one_sided}."]
     if verdict.unparsed:
-        lines.append(f"{verdict.unparsed} more pairs are unparsed: without readable scores in both orders, they count nowhere.")
+        lines.append(f"Unparsed pairs: {verdict.unparsed}; without readable scores in both orders, they count nowhere.")
     if verdict.mean_scores:
         mean1, mean2 = verdict.mean_scores
         lines.append(f"Mean score over both orders: {mean1:.2f} for {board.key1}, {mean2:.2f} for {board.key2}.")
@@ -86,7 +101,7 @@ def warnings(board: Scoreboard) -> list[str]:
         for standing in board.rows if standing.health.too_many_conflicts
     ]
     return found + [
-        f"{standing.name}: {standing.verdict.unparsed} pairs are unparsed and {standing.verdict.pairs} count" for standing in board.rows
+        f"{standing.name}: unparsed pairs: {standing.verdict.unparsed}, left out beside the {standing.verdict.pairs} that count" for standing in board.rows
         if standing.verdict.unparsed
     ]
 
@@ -108,16 +123,13 @@ def p_text(p: float) -> str:
 def _row(board: Scoreboard, standing: Standing, name_width: int) -> str:
     shown = board.shown(standing)
     name = standing.name if len(standing.name) <= name_width else standing.name[: name_width - 3] + "..."
-    score = "-" if shown.winning_score is None else f"{shown.winning_score:.2f}"
-    interval = "-" if shown.interval is None else "{:.2f} to {:.2f}".format(*shown.interval)
-    p = "-" if shown.sign_test_p is None else p_text(shown.sign_test_p)
+    score, interval, p = row_texts(shown)
     return f"{name:<{name_width}}  {standing.verdict.pairs:>5}  {shown.win:>5}  {shown.tie:>5}  {shown.lose:>5}  {score:>5}  {interval:>12}  {p:>9}"
 
 
 def _triple(standing: Standing, rule: str) -> str:
     verdict = standing.verdict.rules[rule]
-    score = "-" if verdict.winning_score is None else f"{verdict.winning_score:.2f}"
-    return f"{verdict.win}-{verdict.tie}-{verdict.lose}, {score}"
+    return f"{verdict.win}-{verdict.tie}-{verdict.lose}, {row_texts(verdict)[0]}"
 
 
 def _share(part: int, whole: int) -> str:

@@ -56,7 +56,7 @@ def test_the_same_command_writes_the_same_bytes(run_script: RunScript, home: Pat
 def test_too_many_conflicts_and_unparsed_pairs_are_warned_of(run_script: RunScript, home: Path) -> None:
     done = run_script("review_eval_score", "--review_home_path", home, "--task_list", "two", *FLAGS)
     assert "warning: two: the judge contradicts itself in 1 of 3 (33%) of the pairs" in done.stderr
-    assert "warning: two: 1 pairs are unparsed and 3 count" in done.stderr
+    assert "warning: two: unparsed pairs: 1, left out beside the 3 that count" in done.stderr
 
 
 @pytest.mark.parametrize("orders", [[UNPARSED], [TIE, TIE]])

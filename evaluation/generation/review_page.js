@@ -1,0 +1,157 @@
+"use strict";
+// Shows the data of this page. Everything from a file goes in as text, never as markup.
+const data = JSON.parse(document.getElementById("data").textContent);
+const CHUNK = 40; // pairs made at once while scrolling
+const LONG = 1600; // characters of a text that are shown before it is asked for whole
+const KINDS = [["all", "All"], ["win", "Win"], ["tie", "Tie"], ["lose", "Lose"], ["conflict", "Conflict"], ["unparsed", "Unparsed"]];
+const NAMES = Object.fromEntries(KINDS);
+const at = (id) => document.getElementById(id);
+
+function make(tag, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+function isKind(pair, kind) {
+  return kind === "all" || pair.outcome === kind || (kind === "conflict" && pair.conflict);
+}
+
+function showVerdict() {
+  document.title = `${data.key1} against ${data.key2}`;
+  for (const id of ["key1", "key2", "judge", "conclusion"]) at(id).textContent = data[id];
+  for (const id of ["warnings", "health"]) at(id).append(...data[id].map((line) => make("li", "", line)));
+  at("notes").append(...data.notes.map((line) => make("p", "", line)));
+  for (const row of data.rows) {
+    const line = make("tr", row.is_total ? "total" : "");
+    const name = make("th", "", row.name);
+    name.scope = "row";
+    const score = make("td", "", row.score);
+    score.append(make("small", "", row.interval));
+    line.append(name, ...[row.pairs, row.win, row.tie, row.lose].map((value) => make("td", "", value)), score, make("td", "wide", row.sign_test));
+    at("rows").append(line);
+  }
+}
+
+function showTools() {
+  for (const name of new Set(data.pairs.map((pair) => pair.set))) {
+    const option = make("option", "", name);
+    option.value = name;
+    at("set").append(option);
+  }
+  for (const [kind, name] of KINDS) {
+    const label = make("label");
+    const input = make("input");
+    Object.assign(input, { type: "radio", name: "kind", value: kind, checked: kind === "all" });
+    label.append(input, `${name} ${data.pairs.filter((pair) => isKind(pair, kind)).length}`);
+    at("kinds").append(label);
+  }
+}
+
+function longText(text) {
+  if (!text.trim()) return [make("p", "text empty", "(empty)")];
+  // Not in the middle of a surrogate pair.
+  const short = text.slice(0, LONG).replace(/[\uD800-\uDBFF]$/, "");
+  const shown = make("p", "text", text.length > LONG ? `${short}\u2026` : text);
+  if (text.length <= LONG) return [shown];
+  const button = make("button", "", `Show all ${text.length.toLocaleString("en")} characters`);
+  button.type = "button";
+  button.addEventListener("click", () => {
+    shown.textContent = text;
+    shown.tabIndex = -1;
+    shown.focus({ preventScroll: true });
+    button.remove();
+  });
+  return [shown, button];
+}
+
+function panel(title, said, text, className = "") {
+  const box = make("section", `panel ${className}`);
+  box.append(make("h3", "", title));
+  if (said) box.append(make("p", "said", said));
+  box.append(...longText(text));
+  return box;
+}
+
+function saidScores(scores) {
+  return scores ? `${data.key1}: ${scores[0]} \u00b7 ${data.key2}: ${scores[1]}` : "no readable scores";
+}
+
+function pairBody(pair) {
+  const body = make("div", "body");
+  body.append(panel("Question", "", pair.prompt, "question"));
+  if (pair.input) body.append(panel("Input", "", pair.input, "question"));
+  body.append(panel(`Answer 1: ${data.key1}`, "", pair.answers[0]), panel(`Answer 2: ${data.key2}`, "", pair.answers[1]));
+  body.append(panel(`Review in order 1: ${data.key1} shown first`, saidScores(pair.scores[0]), pair.reviews[0]));
+  body.append(panel(`Review in order 2: ${data.key2} shown first`, saidScores(pair.scores[1]), pair.reviews[1]));
+  return body;
+}
+
+function pairItem(pair) {
+  const item = make("li");
+  const details = make("details");
+  const summary = make("summary");
+  const badges = make("span", "badges");
+  badges.append(make("span", `badge ${pair.outcome}`, NAMES[pair.outcome]));
+  if (pair.conflict) badges.append(make("span", "badge conflict", "Conflict"));
+  const scores = pair.scores.map((both) => (both ? `${both[0]}\u2013${both[1]}` : "?")).join("  \u00b7  ");
+  const about = [pair.set, pair.category, `#${pair.id}`].filter(Boolean).join(" \u00b7 ");
+  summary.append(badges, make("span", "title", pair.prompt.slice(0, 300)), make("span", "scores", scores), make("span", "about", about));
+  details.append(summary);
+  details.addEventListener("toggle", () => {
+    if (details.open && details.children.length === 1) details.append(pairBody(pair));
+  });
+  item.append(details);
+  return item;
+}
+
+let matching = [];
+let numShown = 0;
+
+function showMore() {
+  at("list").append(...matching.slice(numShown, numShown + CHUNK).map(pairItem));
+  numShown = Math.min(numShown + CHUNK, matching.length);
+  at("more").hidden = numShown === matching.length;
+}
+
+function haystack(pair) {
+  pair.words ??= [pair.set, pair.category, pair.id, pair.prompt, pair.input, ...pair.answers, ...pair.reviews].join("\n").toLowerCase();
+  return pair.words;
+}
+
+function filter() {
+  const words = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const kind = at("kinds").querySelector(":checked").value;
+  const set = at("set").value;
+  matching = data.pairs.filter((pair) => isKind(pair, kind) && (!set || pair.set === set) && (!words.length || words.every((word) => haystack(pair).includes(word))));
+  at("count").textContent = `${matching.length} of ${data.pairs.length} pairs`;
+  at("list").replaceChildren();
+  numShown = 0;
+  showMore();
+}
+
+function onKey(event) {
+  const isTyping = event.target.matches("input[type=search], select");
+  if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    at("search").focus();
+  } else if (event.target.matches("summary") && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+    const item = event.target.closest("li");
+    const next = event.key === "ArrowDown" ? item.nextElementSibling : item.previousElementSibling;
+    if (!next) return;
+    event.preventDefault();
+    next.querySelector("summary").focus();
+  }
+}
+
+showVerdict();
+showTools();
+filter();
+at("tools").addEventListener("submit", (event) => event.preventDefault());
+at("tools").addEventListener("input", filter);
+at("more").addEventListener("click", showMore);
+document.addEventListener("keydown", onKey);
+new IntersectionObserver((entries) => {
+  if (entries[0].isIntersecting && numShown < matching.length) showMore();
+}, { rootMargin: "600px" }).observe(at("more"));

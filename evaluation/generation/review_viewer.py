@@ -1,0 +1,106 @@
+"""A page to read a verdict by: the table, the figure, the judge's health, and every pair with its answers and reviews.
+
+Reads <review_home_path>/<task>_wrap_reviews_<judge>.json of each test set. Writes
+<save_name>.html, one file that loads nothing from anywhere: open it in a browser.
+
+python evaluation/generation/review_viewer.py --task_list vicuna koala \\
+    --review_home_path outputs/evaluation/model1-VS-model2 --key1 model1 --key2 model2
+"""
+
+import argparse
+import base64
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import code_ifd_path  # noqa: F401
+from cli import new_parser, run, say
+from records import atomic_writer, encode_json
+from review_file import Review, ReviewFile
+from scoreboard import Scoreboard, Standing, make_scoreboard
+from verdict import is_conflicting, is_parsed, outcome
+from verdict_figure import draw
+from verdict_flags import add_verdict_flags, read_reviews
+from verdict_text import RULE_MEANINGS, conclusion, health_lines, row_texts, score_meaning, tie_lines, warnings
+
+FOLDER = Path(__file__).parent
+# Inside <script> no string may end it or open a comment; U+2028 and U+2029 once ended lines of JavaScript.
+ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+
+
+def page(files: list[ReviewFile], board: Scoreboard) -> bytes:
+    """Return the page. What comes from files is in its JSON alone, which its script puts in as text."""
+    style, script = (f"\n{(FOLDER / f'review_page.{kind}').read_text(encoding='utf-8')}" for kind in ("css", "js"))
+    parts = {
+        "style": style, "script": script, "style_hash": _csp_hash(style), "script_hash": _csp_hash(script),
+        "figure_light": _data_uri(draw(board, "svg")), "figure_dark": _data_uri(draw(board, "svg", "dark")),
+        "data": encode_json(page_data(files, board)).decode().translate(ESCAPES),
+    }
+    # One pass: what is put in is not looked at again.
+    html = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], (FOLDER / "review_page.html").read_text(encoding="utf-8"))
+    return html.encode()
+
+
+def page_data(files: list[ReviewFile], board: Scoreboard) -> dict[str, Any]:
+    """Return what the page shows, as its script reads it."""
+    return {
+        "key1": board.key1,
+        "key2": board.key2,
+        "judge": f"Judged by {board.api_model} in both orders. {board.rule.capitalize()} rule: {RULE_MEANINGS[board.rule]}.",
+        "conclusion": conclusion(board),
+        "warnings": warnings(board),
+        "rows": [_row(board, standing) for standing in board.rows],
+        "notes": [score_meaning(board), *tie_lines(board)],
+        "health": health_lines(board),
+        "pairs": [_pair(review, file.dataset_name, board.rule) for file in files for review in file.reviews],
+    }
+
+
+def _row(board: Scoreboard, standing: Standing) -> dict[str, Any]:
+    shown = board.shown(standing)
+    score, interval, sign_test = row_texts(shown)
+    return {
+        "name": standing.name, "is_total": standing is board.total, "pairs": standing.verdict.pairs, "win": shown.win, "tie": shown.tie,
+        "lose": shown.lose, "score": score, "interval": interval, "sign_test": sign_test,
+    }
+
+
+def _pair(review: Review, set_name: str, rule: str) -> dict[str, Any]:
+    """Return a pair with its scores as [Answer 1, Answer 2] in both orders."""
+    pair, parsed = review.pair, is_parsed(review)
+    return {
+        "set": set_name, "id": pair.id, "category": pair.category, "prompt": pair.prompt, "input": pair.input,
+        "answers": [pair.answer1, pair.answer2],
+        "reviews": [review.text, review.text_reverse],
+        "scores": [review.scores, review.scores_reverse and review.scores_reverse[::-1]],
+        "outcome": {1: "win", 0: "tie", -1: "lose"}[outcome(review, rule)] if parsed else "unparsed",
+        "conflict": parsed and is_conflicting(review),
+    }
+
+
+def _csp_hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _data_uri(svg: bytes) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+
+
+def parse_args() -> argparse.Namespace:
+    parser = new_parser(__doc__)
+    add_verdict_flags(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    files = read_reviews(args, ".html")
+    board = make_scoreboard(files, args)
+    with atomic_writer(f"{args.save_name}.html") as file:
+        file.write(page(files, board))
+    say(f"{sum(len(file.reviews) for file in files)} pairs -> {args.save_name}.html, for any browser")
+
+
+if __name__ == "__main__":
+    run(main)
