@@ -1,4 +1,4 @@
-"""Debian's Chromium with the network off, for tests of the pages. Import the fixture `open_page`."""
+"""Debian's Chromium with the network off, for tests of the pages. Import both fixtures, `chromium` and `open_page`."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,7 +20,8 @@ class Opened:
 OpenPage = Callable[..., Opened]
 
 
-@pytest.fixture(scope="session")
+# Not of the session: while playwright runs, no other test of this process could run an event loop of its own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[object]:
     """A headless Chromium; a test that needs it is skipped where it is not installed."""
     executable = shutil.which("chromium")

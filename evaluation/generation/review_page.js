@@ -152,6 +152,10 @@ at("tools").addEventListener("submit", (event) => event.preventDefault());
 at("tools").addEventListener("input", filter);
 at("more").addEventListener("click", showMore);
 document.addEventListener("keydown", onKey);
-new IntersectionObserver((entries) => {
-  if (entries[0].isIntersecting && numShown < matching.length) showMore();
+new IntersectionObserver((entries, observer) => {
+  if (!entries[0].isIntersecting || numShown === matching.length) return;
+  showMore();
+  // It tells of changes only: ask again, for when a tall window has room for still more.
+  observer.unobserve(at("more"));
+  observer.observe(at("more"));
 }, { rootMargin: "600px" }).observe(at("more"));

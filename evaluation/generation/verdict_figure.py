@@ -55,7 +55,7 @@ def _draw_on(figure: "Figure", board: Scoreboard, ink: str) -> None:
     figure.text(0.02, 1 - 0.24 / height, f"Judged by {shorten(board.api_model)}, {board.rule} rule", fontsize=12, weight="bold", va="center")
     _draw_legend(figure, names, in_one_line, 1 - 0.58 / height, 0.24 / height)
     left, right = 0.19, 0.89
-    axes = figure.add_axes((left, 0.42 / height, right - left, 1 - (0.42 + header) / height))
+    axes = figure.add_axes((left, 0.42 / height, right - left, 1 - (0.42 + header) / height), facecolor="none")
     for position, standing in enumerate(board.rows):
         _draw_bar(axes, board, standing, position)
     axes.set(xlim=(0, 1), ylim=(len(board.rows) - 0.5, -0.5), xticks=[], yticks=[])
