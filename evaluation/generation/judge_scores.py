@@ -16,6 +16,8 @@ _SEPARATOR = r"(?:[ \t]*,[ \t]*(?:and[ \t]+)?|[ \t]+and[ \t]+|[ \t]+)"
 _TWO_NUMBERS = re.compile(rf"{_NUMBER}{_OUT_OF_TEN}{_SEPARATOR}{_NUMBER}{_OUT_OF_TEN}\.?", re.IGNORECASE)
 # Nobody pads two numbers to more than this; a bound keeps the work on a long first line small.
 _MAX_LINE = 200
+# A text that names the assistants more often is no review, but a judge that goes in circles.
+_MAX_LABELS = 1000
 
 _LINE_MARKS = re.compile(r"(?:(?:#+|[-+*>\u2022])[ \t]+)*")
 _EMPHASIS = re.compile(r"[*_`~]+")
@@ -59,13 +61,14 @@ def _first_line_scores(text: str) -> Scores | None:
 def _labelled_scores(text: str) -> Scores | None:
     values: dict[str, set[float]] = {"1": set(), "2": set()}
     labels = list(_ASSISTANT.finditer(text))
+    if len(labels) > _MAX_LABELS:
+        return None
     for label, next_begin in zip(labels, [label.start() for label in labels[1:]] + [len(text)]):
-        after = text[label.end() : _line_end(text, label.end(), next_begin)]
-        value = _after_label(after)
+        value = _after_label(text[label.end() : _line_end(text, label.end(), next_begin)])
         if value is None or not (value[:1].isnumeric() or value[:1] in tuple("+-.\u2212")):
             continue  # the assistant is talked about, not scored
         match = _LABELLED.match(value)
-        if not match or not _ends_there(value[match.end() :], out_of_ten=bool(match[2])) or _EMPHASIS_IN_NUMBER.search(after):
+        if not match or not _ends_there(value[match.end() :], out_of_ten=bool(match[2])):
             return None
         values[label[1]].add(float(match[1]))
     if len(values["1"]) != 1 or len(values["2"]) != 1:
@@ -75,7 +78,7 @@ def _labelled_scores(text: str) -> Scores | None:
 
 def _after_label(text: str) -> str | None:
     """Return what follows "Assistant 1" and its colon, or None where no colon follows."""
-    text = " ".join(_EMPHASIS.sub("", text).split())
+    text = " ".join(_EMPHASIS.sub(" ", text).split())
     match = _LABEL_END.match(text)
     return text[match.end() :] if match else None
 

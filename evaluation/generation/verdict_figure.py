@@ -24,6 +24,8 @@ MORE_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Aria
 
 def draw(board: Scoreboard, file_format: str, theme: str = "light") -> bytes:
     """Return the figure as PNG or SVG, the same bytes each time. A dark one has no background of its own."""
+    # Its remarks on fonts are of no use to who reads a verdict.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     import matplotlib
     from matplotlib import font_manager
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -34,7 +36,6 @@ def draw(board: Scoreboard, file_format: str, theme: str = "light") -> bytes:
         "font.family": ["DejaVu Sans", *(name for name in MORE_FONTS if name in installed)],
         "font.size": 10, "svg.hashsalt": "verdict", "svg.fonttype": "path", "text.parse_math": False, "text.color": INK[theme],
     }
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     with matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # drawn as boxes
         figure = Figure(figsize=(WIDTH_INCHES, 1), dpi=PNG_DPI, facecolor="white" if theme == "light" else "none")

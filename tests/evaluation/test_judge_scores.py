@@ -68,6 +68,8 @@ def test_anything_else_on_the_first_line_is_not_read(text: str) -> None:
         "Assistant 1: 7 Assistant 2: 8",
         "ASSISTANT 1 = 7.0\nassistant 2 = 8.0",
         "Score for Assistant 1: 7\nScore for Assistant 2: 8",
+        "**Assistant 1**'s **score**: **7**/10\n**Assistant 2**'s **score**: **8**/10",
+        "Assistant 1: 7/10 (worse than Assistant 2: 8/10)",
         "Assistant 1's overall score: 7\nAssistant 2\u2019s score: 8",
         "Assistant 1: It is terse.\nAssistant 2: It is long, 300 words.\nAssistant 1: 7/10\nAssistant 2: 8/10",
         "Assistant 1: 7/10 Assistant 2: 8/10\nSo: Assistant 1: 7, Assistant 2: 8.0",
@@ -95,6 +97,9 @@ def test_labelled_scores_are_read_anywhere(text: str) -> None:
         "Assistant 1: \u0667\nAssistant 2: 8",
         "Assistant 1: 7.5.1\nAssistant 2: 8",
         "Assistant 1: 1*0\nAssistant 2: 8",
+        "Assistant 1: 7**.5**\nAssistant 2: 8",
+        "Assistant 1: 7/10.5\nAssistant 2: 8",
+        "Assistant 1: 8/10 (better than Assistant 2, 6/10)",
         "Assistant 1: 3 errors\nAssistant 2: 2 errors",
         "Assistant 1: 3, 4 and 5 are wrong\nAssistant 2: 2",
         "Assistant 1: 7, 8\nAssistant 2: 9",
@@ -122,7 +127,7 @@ def test_a_huge_review_takes_no_time(part: str) -> None:
     started = time.process_time()
     for prefix in ("", "8 ", "Assistant 1: 7", "Assistant 1 "):
         parse_scores(prefix + text)
-    assert time.process_time() - started < 4 * 0.5  # measured: 0.01 to 0.1 s each; quadratic time would be minutes
+    assert time.process_time() - started < 4 * 0.5  # measured: 0.1 s at most for each; quadratic time would be minutes
 
 
 @pytest.mark.parametrize("judge", ["gpt4", "gpt3.5"])

@@ -2,10 +2,12 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from conftest import RunScript
+from conftest import ROOT, RunScript
 from reviews import CONFLICT, LOSE, ONE_SIDED, TIE, UNPARSED, WIN, write_review_file
 from test_cli import error_line, files_in, flag_error
 
@@ -113,3 +115,25 @@ def test_output_never_overwrites_reviews(run_script: RunScript, home: Path) -> N
     done = run_script("review_eval_score", "--review_home_path", home, "--task_list", "one", "--save_name", home / "one_wrap_reviews_gpt4", *FLAGS)
     assert "the output would overwrite an input" in error_line(done)
     assert files_in(home) == before
+
+
+@pytest.mark.parametrize("module", ["review_file", "scoreboard", "verdict_flags", "verdict_figure", "review_eval_score", "review_viewer"])
+def test_reading_reviews_imports_no_heavy_package(module: str) -> None:
+    folders = [str(ROOT / "evaluation" / "generation"), str(ROOT / "code_ifd")]
+    code = f"import sys; sys.path[:0] = {folders}; import {module}; print({{'numpy', 'matplotlib', 'torch', 'openai'}} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file that is always full")
+def test_a_full_disk_under_stdout_leaves_the_files(home: Path) -> None:
+    command = [sys.executable, str(ROOT / "evaluation/generation/review_eval_score.py"), "--review_home_path", str(home), "--task_list", "one"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert (home / "verdict_gpt4.json").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(run_script: RunScript, home: Path) -> None:
+    (home / "file").write_text("", encoding="utf-8")
+    done = run_script("review_eval_score", "--review_home_path", home, "--task_list", "one", "--save_name", home / "file" / "verdict")
+    assert "cannot be written, nothing was changed" in error_line(done)

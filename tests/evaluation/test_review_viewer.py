@@ -1,5 +1,6 @@
 """The page of a verdict, opened in a real browser with the network off."""
 
+import argparse
 import json
 import re
 from pathlib import Path
@@ -9,25 +10,33 @@ from browser import OpenPage, chromium, open_page  # noqa: F401
 from conftest import RunScript
 from records import encode_json
 from review_viewer import ESCAPES
+from review_viewer import page as page_of
 from reviews import CONFLICT, LOSE, ONE_SIDED, TIE, UNPARSED, WIN, write_review_file
+from scoreboard import make_scoreboard
 from test_cli import error_line
+from verdict_flags import read_reviews
 
 ATTACKS = ("<script>alert(1)</script>", "</script><img src=x onerror=alert(2)>", "<!--<script>", "{{data}} {{script}} ${1}", "\u2028\u2029 &lt;b&gt;")
 ATTACK = " ".join(ATTACKS)
 
 
-def make_page(run_script: RunScript, home: Path, *tasks: str, key1: str = "ours", key2: str = "theirs") -> Path:
-    done = run_script("review_viewer", "--review_home_path", home, "--task_list", *tasks, "--key1", key1, "--key2", key2)
-    assert (done.returncode, done.stderr) == (0, "")
-    return home / "verdict_gpt4.html"
+def make_page(home: Path, *tasks: str, key1: str = "ours", key2: str = "theirs") -> Path:
+    args = argparse.Namespace(
+        review_home_path=str(home), task_list=tasks, key1=key1, key2=key2, save_name=str(home / "verdict"), api_model="gpt-4", rule="published",
+    )
+    files = read_reviews(args, ".html")
+    path = home / "verdict.html"
+    path.write_bytes(page_of(files, make_scoreboard(files, args)))
+    return path
 
 
-@pytest.fixture
-def made(run_script: RunScript, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of two test sets: 2 wins, 1 loss, 1 tie, 1 conflict in one; 1 win, 1 unparsed in two."""
-    write_review_file(tmp_path, "one", WIN, WIN, LOSE, TIE, CONFLICT)
-    write_review_file(tmp_path, "two", ONE_SIDED, UNPARSED)
-    return make_page(run_script, tmp_path, "one", "two")
+    home = tmp_path_factory.mktemp("made")
+    write_review_file(home, "one", WIN, WIN, LOSE, TIE, CONFLICT)
+    write_review_file(home, "two", ONE_SIDED, UNPARSED)
+    return make_page(home, "one", "two")
 
 
 def counted(page) -> str:
@@ -49,10 +58,10 @@ def test_page_shows_verdict_figure_health_and_pairs(made: Path, open_page: OpenP
     assert (opened.requests, opened.complaints) == ([], [])
 
 
-def test_what_looks_like_markup_stays_text_everywhere(run_script: RunScript, tmp_path: Path, open_page: OpenPage) -> None:
+def test_what_looks_like_markup_stays_text_everywhere(tmp_path: Path, open_page: OpenPage) -> None:
     fields = dict.fromkeys(["prompt", "Answer1", "Answer2", "review", "review_reverse", "id", "category", "input"], ATTACK)
     write_review_file(tmp_path, "one", WIN, **fields)
-    opened = open_page(make_page(run_script, tmp_path, "one", key1=ATTACKS[0], key2=ATTACKS[1]))
+    opened = open_page(make_page(tmp_path, "one", key1=ATTACKS[0], key2=ATTACKS[1]))
     page = opened.page
     page.locator("summary").click()
     texts = page.locator(".text").all_text_contents()
@@ -114,10 +123,10 @@ def test_pair_opens_with_both_answers_and_scores_as_given_to_each(made: Path, op
     assert "ours: 6 \u00b7 theirs: 8" in panels[3] and "ours: 8 \u00b7 theirs: 6" in panels[4]
 
 
-def test_long_text_is_shown_whole_on_demand(run_script: RunScript, tmp_path: Path, open_page: OpenPage) -> None:
+def test_long_text_is_shown_whole_on_demand(tmp_path: Path, open_page: OpenPage) -> None:
     long = "word " * 4000 + "end"
     write_review_file(tmp_path, "one", WIN, Answer1=long)
-    page = open_page(make_page(run_script, tmp_path, "one")).page
+    page = open_page(make_page(tmp_path, "one")).page
     page.locator("summary").click()
     panel = page.locator(".panel").nth(1)
     assert len(panel.locator(".text").text_content()) < 2000
@@ -145,10 +154,10 @@ def test_keyboard_alone_searches_moves_and_opens(made: Path, open_page: OpenPage
 @pytest.mark.parametrize("width", [400, 1400])
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 def test_page_fits_its_width_and_follows_light_and_dark(
-    width: int, color_scheme: str, run_script: RunScript, tmp_path: Path, open_page: OpenPage,
+    width: int, color_scheme: str, tmp_path: Path, open_page: OpenPage,
 ) -> None:
     write_review_file(tmp_path, "one", *[CONFLICT] * 3, Answer1="x" * 3000, prompt="y" * 500, category="z" * 300)
-    page = open_page(make_page(run_script, tmp_path, "one", key1="k" * 200, key2="$m_1$"), width=width, color_scheme=color_scheme).page
+    page = open_page(make_page(tmp_path, "one", key1="k" * 200, key2="$m_1$"), width=width, color_scheme=color_scheme).page
     page.locator("summary").first.click()
     assert page.evaluate("document.documentElement.scrollWidth") == width
     ground, ink = (page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color"))
@@ -156,9 +165,9 @@ def test_page_fits_its_width_and_follows_light_and_dark(
     assert (ground, ink) == ((light, dark) if color_scheme == "light" else (dark, light))
 
 
-def test_a_thousand_pairs_open_fast_and_are_made_as_they_are_scrolled_to(run_script: RunScript, tmp_path: Path, open_page: OpenPage) -> None:
+def test_a_thousand_pairs_open_fast_and_are_made_as_they_are_scrolled_to(tmp_path: Path, open_page: OpenPage) -> None:
     write_review_file(tmp_path, "one", *[WIN, LOSE, TIE, CONFLICT, UNPARSED] * 206, Answer1="word " * 400, Answer2="word " * 300)
-    page = open_page(make_page(run_script, tmp_path, "one")).page
+    page = open_page(make_page(tmp_path, "one")).page
     assert page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd") < 2000  # measured: 100 ms
     assert counted(page) == "1030 of 1030 pairs"
     assert page.locator("#list > li").count() == 40
@@ -167,9 +176,9 @@ def test_a_thousand_pairs_open_fast_and_are_made_as_they_are_scrolled_to(run_scr
     assert page.locator(".body").count() == 0
 
 
-def test_nothing_parsed_gives_a_page(run_script: RunScript, tmp_path: Path, open_page: OpenPage) -> None:
+def test_nothing_parsed_gives_a_page(tmp_path: Path, open_page: OpenPage) -> None:
     write_review_file(tmp_path, "one", UNPARSED)
-    opened = open_page(make_page(run_script, tmp_path, "one"))
+    opened = open_page(make_page(tmp_path, "one"))
     assert opened.page.locator("#conclusion").inner_text().startswith("No verdict")
     assert opened.complaints == []
 
@@ -184,3 +193,10 @@ def test_page_of_the_real_reviews_has_no_complaint(run_script: RunScript, real_d
 
 def test_missing_reviews_are_one_line(run_script: RunScript, tmp_path: Path) -> None:
     assert "not there; no *_wrap_reviews_*.json is in" in error_line(run_script("review_viewer", "--review_home_path", tmp_path, "--task_list", "one"))
+
+
+def test_half_of_a_surrogate_pair_gives_a_page(tmp_path: Path, open_page: OpenPage) -> None:
+    write_review_file(tmp_path, "one", WIN, Answer1="half \ud83c")
+    opened = open_page(make_page(tmp_path, "one"))
+    opened.page.locator("summary").click()
+    assert opened.complaints == []
