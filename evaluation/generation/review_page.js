@@ -23,6 +23,7 @@ function showVerdict() {
   for (const id of ["key1", "key2", "judge", "conclusion"]) at(id).textContent = data[id];
   for (const id of ["warnings", "health"]) at(id).append(...data[id].map((line) => make("li", "", line)));
   at("notes").append(...data.notes.map((line) => make("p", "", line)));
+  at("hint").textContent = `Win: ${data.key1} wins. At the right of a pair, the scores ${data.key1}\u2013${data.key2} in order 1 \u00b7 in order 2.`;
   for (const row of data.rows) {
     const line = make("tr", row.is_total ? "total" : "");
     const name = make("th", "", row.name);

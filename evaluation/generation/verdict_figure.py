@@ -49,11 +49,11 @@ def draw(board: Scoreboard, file_format: str, theme: str = "light") -> bytes:
 def _draw_on(figure: "Figure", board: Scoreboard, ink: str) -> None:
     """Lay out heading, legend and bars; all heights in inches."""
     names = [f"{shorten(board.key1)} wins", "tie", f"{shorten(board.key2)} wins"]
-    in_one_line = sum(map(len, names)) < 58
+    in_one_line = sum(_width(figure, name) + 0.067 for name in names) < 0.97
     header = 0.62 + (0.24 if in_one_line else 0.72)
     height = header + 0.5 * len(board.rows) + 0.42
     figure.set_size_inches(WIDTH_INCHES, height)
-    figure.text(0.02, 1 - 0.24 / height, f"Judged by {shorten(board.api_model)}, {board.rule} rule", fontsize=12, weight="bold", va="center")
+    figure.text(0.02, 1 - 0.24 / height, f"Judged by {shorten(board.api_model, 28)}, {board.rule} rule", fontsize=12, weight="bold", va="center")
     _draw_legend(figure, names, in_one_line, 1 - 0.58 / height, 0.24 / height)
     left, right = 0.19, 0.89
     axes = figure.add_axes((left, 0.42 / height, right - left, 1 - (0.42 + header) / height), facecolor="none")
@@ -73,16 +73,24 @@ def _draw_legend(figure: "Figure", names: list[str], in_one_line: bool, top: flo
     for index, (name, color) in enumerate(zip(names, COLORS.values())):
         y = top if in_one_line else top - index * step
         figure.add_artist(Rectangle((x, y - step * 0.25), 0.022, step * 0.5, color=color, transform=figure.transFigure))
-        text = figure.text(x + 0.032, y, name, va="center")
+        figure.text(x + 0.032, y, name, va="center")
         if in_one_line:
-            x = text.get_window_extent().x1 / figure.bbox.width + 0.035
+            x += _width(figure, name) + 0.067
+
+
+def _width(figure: "Figure", text: str) -> float:
+    """Return how much of the figure's width a text takes."""
+    drawn = figure.text(0, 0, text)
+    width = drawn.get_window_extent().width / figure.bbox.width
+    drawn.remove()
+    return width
 
 
 def _draw_bar(axes: "Axes", board: Scoreboard, standing: Standing, position: int) -> None:
     shown, num_pairs = board.shown(standing), standing.verdict.pairs
     weight = "bold" if standing is board.total else "normal"
     score = "\N{EN DASH}" if shown.winning_score is None else f"{shown.winning_score:.2f}"
-    axes.text(-0.02, position, shorten(standing.name, 15), ha="right", va="center", weight=weight)
+    axes.text(-0.02, position, shorten(standing.name, 13), ha="right", va="center", weight=weight)
     axes.text(1.02, position, score, va="center", weight=weight)
     begin, is_all_said = 0.0, True
     for kind in COLORS:

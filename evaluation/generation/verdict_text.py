@@ -2,7 +2,7 @@
 
 import textwrap
 
-from judge_health import JudgeHealth
+from judge_health import MAX_CONFLICTS, JudgeHealth
 from scoreboard import Scoreboard, Standing
 from verdict import RULES, RuleVerdict
 
@@ -95,15 +95,15 @@ def health_lines(board: Scoreboard) -> list[str]:
 
 def warnings(board: Scoreboard) -> list[str]:
     """Return what a reader must know before believing the verdict."""
-    found = [
-        f"{standing.name}: the judge contradicts itself in {_share(standing.health.conflicts, standing.health.pairs)} of the pairs, more than "
-        "30%: its verdict is hardly worth anything; use a stronger judge"
-        for standing in board.rows if standing.health.too_many_conflicts
-    ]
-    return found + [
-        f"{standing.name}: unparsed pairs: {standing.verdict.unparsed}, left out beside the {standing.verdict.pairs} that count" for standing in board.rows
-        if standing.verdict.unparsed
-    ]
+    found = []
+    contradicted = [f"{row.name} {_share(row.health.conflicts, row.health.pairs)}" for row in board.rows if row.health.too_many_conflicts]
+    if contradicted:
+        found.append(f"the judge contradicts itself in more than {MAX_CONFLICTS:.0%} of the pairs ({', '.join(contradicted)}): its verdict is "
+                     "hardly worth anything; use a stronger judge")
+    unparsed = [f"{row.name} {row.verdict.unparsed} of {row.verdict.unparsed + row.verdict.pairs}" for row in board.rows if row.verdict.unparsed]
+    if unparsed:
+        found.append(f"pairs without readable scores in both orders are left out: {', '.join(unparsed)}")
+    return found
 
 
 def _place_line(health: JudgeHealth) -> str:

@@ -51,7 +51,9 @@ def test_a_set_without_parsed_pairs_is_drawn() -> None:
     assert png_size(draw(nothing, "png"))[0] == 1200
 
 
-@pytest.mark.parametrize("key", ["\u6a21\u578b\u4e00", "_private", "$x$ {a}_b^c", "a" * 300, "\U0001f389", "\u0645\u0631\u062d\u0628\u0627", "<b>&\"", "\\frac{"])
+@pytest.mark.parametrize(
+    "key", ["\u6a21\u578b\u4e00", "_private", "$x$ {a}_b^c", "a" * 300, "\U0001f389", "\u0645\u0631\u062d\u0628\u0627", "<b>&\"", "\\frac{"],
+)
 @pytest.mark.parametrize("draws", [lambda b: draw(b, "png"), lambda b: draw(b, "svg")], ids=["png", "svg"])
 def test_any_name_is_drawn_without_a_word(key: str, draws: Callable[[Scoreboard], bytes], capfd: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
