@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from scoreboard import Scoreboard, Standing
+from verdict_text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +91,10 @@ def _draw_bar(axes: "Axes", board: Scoreboard, standing: Standing, position: int
     shown, num_pairs = board.shown(standing), standing.verdict.pairs
     weight = "bold" if standing is board.total else "normal"
     score = "\N{EN DASH}" if shown.winning_score is None else f"{shown.winning_score:.2f}"
-    axes.text(-0.02, position, shorten(standing.name, 13), ha="right", va="center", weight=weight)
+    num_chars = MAX_NAME
+    while _width(axes.figure, name := shorten(standing.name, num_chars)) > 0.165:
+        num_chars -= 1
+    axes.text(-0.02, position, name, ha="right", va="center", weight=weight)
     axes.text(1.02, position, score, va="center", weight=weight)
     begin, is_all_said = 0.0, True
     for kind in COLORS:
@@ -109,7 +113,8 @@ def _draw_bar(axes: "Axes", board: Scoreboard, standing: Standing, position: int
 
 
 def shorten(name: str, num_chars: int = MAX_NAME) -> str:
-    """Return a name of at most `num_chars` characters: its end tells more than its middle."""
+    """Return a name of at most `num_chars` characters that can be drawn: its end tells more than its middle."""
+    name = printable(name)
     if len(name) <= num_chars:
         return name
     return f"{name[: num_chars // 2]}\N{HORIZONTAL ELLIPSIS}{name[len(name) - (num_chars - num_chars // 2 - 1):]}"

@@ -8,6 +8,7 @@ from cli import UserError
 from records import refuse_overwriting
 from review_file import ReviewFile, judge_slug, read_review_file, review_path
 from verdict import RULES
+from verdict_text import printable
 
 
 def add_verdict_flags(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,7 @@ def add_verdict_flags(parser: argparse.ArgumentParser) -> None:
 
 def key_name(text: str) -> str:
     """Return a name on one line without characters that cannot be drawn; argparse reports an empty one."""
-    name = " ".join("".join(char if char.isprintable() or char.isspace() else "\ufffd" for char in text).split())
+    name = printable(" ".join(text.split()))
     if not name:
         raise argparse.ArgumentTypeError("it must not be empty")
     return name

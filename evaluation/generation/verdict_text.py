@@ -7,6 +7,7 @@ from scoreboard import Scoreboard, Standing
 from verdict import RULES, RuleVerdict
 
 WIDTH = 80
+MAX_CHANCE = 0.05  # a p below this is called more than chance
 RULE_MEANINGS = {
     "published": "a pair is won by the sum of its two orders; a win and a loss cancel to a tie",
     "strict": "a pair is won only if both orders name the same winner",
@@ -16,7 +17,7 @@ RULE_MEANINGS = {
 
 def table_text(board: Scoreboard) -> str:
     """Return what the scoreboard says, for a terminal."""
-    name_width = min(max(len(standing.name) for standing in [*board.rows]) + 1, 20)
+    name_width = min(max(len(standing.name) for standing in board.rows) + 1, 20)
     lines = [f"{'test set':<{name_width}}  pairs    win    tie   lose  score  95% interval  sign test"]
     lines += [_row(board, standing, name_width) for standing in board.rows]
     others = ", ".join(f"{rule} {_triple(board.total, rule)}" for rule in RULES if rule != board.rule)
@@ -51,16 +52,21 @@ def row_texts(shown: RuleVerdict) -> tuple[str, str, str]:
 
 
 def conclusion(board: Scoreboard) -> str:
-    """Return who wins, and whether that is more than chance."""
+    """Return who wins, and whether that is more than chance: the sign test decides, which is exact for few pairs too."""
     shown = board.shown(board.total)
-    if shown.interval is None:
+    if not board.total.verdict.pairs:
         return "No verdict: the judge gave no readable scores for any pair."
-    low, high = shown.interval
     counts = f"{board.key1} wins {shown.win} of {board.total.verdict.pairs} pairs, {board.key2} wins {shown.lose}, {shown.tie} are ties"
-    if low <= 1 <= high:
-        return f"Neither is ahead beyond chance: {counts}; the interval {low:.2f} to {high:.2f} includes 1."
-    winner = board.key1 if low > 1 else board.key2
-    return f"{winner} is ahead: {counts}; the interval {low:.2f} to {high:.2f} lies {'above' if low > 1 else 'below'} 1."
+    score, interval, p = row_texts(shown)
+    figures = f"score {score}, 95% interval {interval}" + (f", sign test {p}" if shown.sign_test_p is not None else "")
+    if shown.sign_test_p is None or shown.sign_test_p >= MAX_CHANCE:
+        return f"Neither is ahead beyond chance: {counts} ({figures})."
+    return f"{board.key1 if shown.win > shown.lose else board.key2} is ahead: {counts} ({figures})."
+
+
+def printable(text: str) -> str:
+    """Return a text with a mark in place of each character that cannot be shown, such as a line end or half a surrogate pair."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def tie_lines(board: Scoreboard) -> list[str]:
@@ -112,7 +118,7 @@ def _place_line(health: JudgeHealth) -> str:
         return f"place: {counts}"
     gained = f"the first place gains {health.pairs_for_first} pairs, the second {health.pairs_for_second} ({p_text(health.place_p)})"
     slot = "first" if health.pairs_for_first > health.pairs_for_second else "second"
-    return f"place: {counts}; {gained}: " + (f"it prefers the {slot}" if health.place_p < 0.05 else "no preference beyond chance")
+    return f"place: {counts}; {gained}: " + (f"it prefers the {slot}" if health.place_p < MAX_CHANCE else "no preference beyond chance")
 
 
 def p_text(p: float) -> str:

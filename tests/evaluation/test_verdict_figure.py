@@ -4,6 +4,7 @@ import argparse
 import re
 import warnings
 from collections.abc import Callable
+from xml.etree import ElementTree
 
 import pytest
 from review_file import ReviewFile
@@ -52,13 +53,14 @@ def test_a_set_without_parsed_pairs_is_drawn() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["\u6a21\u578b\u4e00", "_private", "$x$ {a}_b^c", "a" * 300, "\U0001f389", "\u0645\u0631\u062d\u0628\u0627", "<b>&\"", "\\frac{"],
+    "key", ["\u6a21\u578b\u4e00", "_private", "$x$ {a}_b^c", "a" * 300, "\U0001f389", "\u0645\u0631\u062d\u0628\u0627", "<b>&\"", "\\frac{", "a\x01\nb", "\ud83c"],
 )
 @pytest.mark.parametrize("draws", [lambda b: draw(b, "png"), lambda b: draw(b, "svg")], ids=["png", "svg"])
 def test_any_name_is_drawn_without_a_word(key: str, draws: Callable[[Scoreboard], bytes], capfd: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        draws(board((3, 2, 1), key1=key, key2="other", names=[key]))
+        figure = draws(board((3, 2, 1), key1=key, key2="other", names=[key]))
+    assert figure.startswith(b"\x89PNG") or ElementTree.fromstring(figure) is not None
     assert capfd.readouterr() == ("", "")
 
 
