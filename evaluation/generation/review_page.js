@@ -24,14 +24,24 @@ function showVerdict() {
   for (const id of ["warnings", "health"]) at(id).append(...data[id].map((line) => make("li", "", line)));
   at("notes").append(...data.notes.map((line) => make("p", "", line)));
   at("hint").textContent = `Win: ${data.key1} wins. At the right of a pair, the scores ${data.key1}\u2013${data.key2} in order 1 \u00b7 in order 2.`;
-  for (const row of data.rows) {
+  for (const other of data.others) {
+    const table = at("table").cloneNode(true);
+    table.removeAttribute("id");
+    at("others").append(make("p", "hint", other.rule), table);
+    fillTable(table, other.rows);
+  }
+  fillTable(at("table"), data.rows);
+}
+
+function fillTable(table, rows) {
+  for (const row of rows) {
     const line = make("tr", row.is_total ? "total" : "");
     const name = make("th", "", row.name);
     name.scope = "row";
     const score = make("td", "", row.score);
     score.append(make("small", "", row.interval));
     line.append(name, ...[row.pairs, row.win, row.tie, row.lose].map((value) => make("td", "", value)), score, make("td", "wide", row.sign_test));
-    at("rows").append(line);
+    table.tBodies[0].append(line);
   }
 }
 
@@ -137,7 +147,7 @@ function onKey(event) {
   if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
     event.preventDefault();
     at("search").focus();
-  } else if (event.target.matches("summary") && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+  } else if (event.target.matches("#list summary") && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
     const item = event.target.closest("li");
     const next = event.key === "ArrowDown" ? item.nextElementSibling : item.previousElementSibling;
     if (!next) return;

@@ -19,10 +19,10 @@ from cli import new_parser, run, say
 from records import atomic_writer, encode_json
 from review_file import Review, ReviewFile
 from scoreboard import Scoreboard, Standing, make_scoreboard
-from verdict import is_conflicting, is_parsed, outcome
+from verdict import RULES, is_conflicting, is_parsed, outcome
 from verdict_figure import draw
 from verdict_flags import add_verdict_flags, read_reviews
-from verdict_text import RULE_MEANINGS, conclusion, health_lines, row_texts, score_meaning, tie_lines, warnings
+from verdict_text import conclusion, health_lines, row_texts, rule_text, score_meaning, tie_lines, warnings
 
 FOLDER = Path(__file__).parent
 # Inside <script> no string may end it or open a comment; U+2028 and U+2029 once ended lines of JavaScript.
@@ -47,18 +47,21 @@ def page_data(files: list[ReviewFile], board: Scoreboard) -> dict[str, Any]:
     return {
         "key1": board.key1,
         "key2": board.key2,
-        "judge": f"Judged by {board.api_model} in both orders. {board.rule.capitalize()} rule: {RULE_MEANINGS[board.rule]}.",
+        "judge": f"Judged by {board.api_model} in both orders. {rule_text(board.rule)}",
         "conclusion": conclusion(board),
         "warnings": warnings(board),
-        "rows": [_row(board, standing) for standing in board.rows],
+        "rows": [_row(board, standing, board.rule) for standing in board.rows],
+        "others": [
+            {"rule": rule_text(rule), "rows": [_row(board, standing, rule) for standing in board.rows]} for rule in RULES if rule != board.rule
+        ],
         "notes": [score_meaning(board), *tie_lines(board)],
         "health": health_lines(board),
         "pairs": [_pair(review, file.dataset_name, board.rule) for file in files for review in file.reviews],
     }
 
 
-def _row(board: Scoreboard, standing: Standing) -> dict[str, Any]:
-    shown = board.shown(standing)
+def _row(board: Scoreboard, standing: Standing, rule: str) -> dict[str, Any]:
+    shown = standing.verdict.rules[rule]
     score, interval, sign_test = row_texts(shown)
     return {
         "name": standing.name, "is_total": standing is board.total, "pairs": standing.verdict.pairs, "win": shown.win, "tie": shown.tie,

@@ -17,21 +17,22 @@ RULE_MEANINGS = {
 
 def table_text(board: Scoreboard) -> str:
     """Return what the scoreboard says, for a terminal."""
-    name_width = min(max(len(standing.name) for standing in board.rows) + 1, 20)
-    lines = [f"{'test set':<{name_width}}  pairs    win    tie   lose  score  95% interval  sign test"]
-    lines += [_row(board, standing, name_width) for standing in board.rows]
-    others = ", ".join(f"{rule} {_triple(board.total, rule)}" for rule in RULES if rule != board.rule)
     paragraphs = [
-        f"{board.key1} (win) against {board.key2} (lose), judged by {board.api_model} in both orders. Rule: {board.rule}, "
-        f"{RULE_MEANINGS[board.rule]}.",
+        f"{board.key1} (win) against {board.key2} (lose), judged by {board.api_model} in both orders. "
+        f"{rule_text(board.rule)}",
         conclusion(board),
         score_meaning(board),
         *tie_lines(board),
-        f"By the other rules the total is (win-tie-lose, score): {others}.",
     ]
     health = ["Judge health", *(f"- {line}" for line in health_lines(board))]
-    blocks = [paragraphs[0], "\n".join(lines), *paragraphs[1:], "\n".join(health)]
+    others = [f"{rule_text(rule)}\n{_table(board, rule)}" for rule in RULES if rule != board.rule]
+    blocks = [paragraphs[0], _table(board, board.rule), *paragraphs[1:], *others, "\n".join(health)]
     return "\n\n".join(_wrap(block) for block in blocks)
+
+
+def rule_text(rule: str) -> str:
+    """Return a rule in a sentence."""
+    return f"{rule.capitalize()} rule: {RULE_MEANINGS[rule]}."
 
 
 def score_meaning(board: Scoreboard) -> str:
@@ -126,16 +127,17 @@ def p_text(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def _row(board: Scoreboard, standing: Standing, name_width: int) -> str:
-    shown = board.shown(standing)
+def _table(board: Scoreboard, rule: str) -> str:
+    name_width = min(max(len(name) for name in ["test set", *(standing.name for standing in board.rows)]), 20)
+    heading = f"{'test set':<{name_width}}  pairs    win    tie   lose  score  95% interval  sign test"
+    return "\n".join([heading, *(_row(standing, rule, name_width) for standing in board.rows)])
+
+
+def _row(standing: Standing, rule: str, name_width: int) -> str:
+    shown = standing.verdict.rules[rule]
     name = standing.name if len(standing.name) <= name_width else standing.name[: name_width - 3] + "..."
     score, interval, p = row_texts(shown)
     return f"{name:<{name_width}}  {standing.verdict.pairs:>5}  {shown.win:>5}  {shown.tie:>5}  {shown.lose:>5}  {score:>5}  {interval:>12}  {p:>9}"
-
-
-def _triple(standing: Standing, rule: str) -> str:
-    verdict = standing.verdict.rules[rule]
-    return f"{verdict.win}-{verdict.tie}-{verdict.lose}, {row_texts(verdict)[0]}"
 
 
 def _share(part: int, whole: int) -> str:

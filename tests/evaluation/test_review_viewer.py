@@ -47,7 +47,7 @@ def test_page_shows_verdict_figure_health_and_pairs(made: Path, open_page: OpenP
     opened = open_page(made)
     page = opened.page
     assert page.title() == "ours against theirs"
-    rows = page.locator("#rows tr").all_inner_texts()
+    rows = page.locator("#table tbody tr").all_inner_texts()
     assert [re.split(r"\s+", row)[:6] for row in rows] == [
         ["one", "5", "2", "2", "1", "1.20"], ["two", "1", "1", "0", "0", "2.00"], ["total", "6", "3", "2", "1", "1.33"],
     ]
@@ -63,7 +63,7 @@ def test_what_looks_like_markup_stays_text_everywhere(tmp_path: Path, open_page:
     write_review_file(tmp_path, "one", WIN, **fields)
     opened = open_page(make_page(tmp_path, "one", key1=ATTACKS[0], key2=ATTACKS[1]))
     page = opened.page
-    page.locator("summary").click()
+    page.locator("#list summary").click()
     texts = page.locator(".text").all_text_contents()
     assert texts == [ATTACK] * 6  # question, input, two answers, two reviews
     assert page.locator("#key1").text_content() == ATTACKS[0]
@@ -82,6 +82,13 @@ def test_page_names_no_address(made: Path) -> None:
     text = made.read_text(encoding="utf-8")
     assert not re.search(r"""(?:src|href|url|srcset)\s*[=(]\s*["']?(?!data:|#)[\w/.]""", text)
     assert "default-src 'none'" in text and "unsafe-inline" not in text
+
+
+def test_other_rules_are_a_click_away(made: Path, open_page: OpenPage) -> None:
+    page = open_page(made).page
+    page.locator("#others summary").click()
+    totals = page.locator("#others tr.total").all_inner_texts()
+    assert [re.split(r"\s+", total)[:5] for total in totals] == [["total", "6", "2", "3", "1"], ["total", "6", "3", "2", "1"]]  # strict, mean
 
 
 @pytest.mark.parametrize(
@@ -114,7 +121,7 @@ def test_search_finds_every_word_in_any_text(made: Path, open_page: OpenPage) ->
 
 def test_pair_opens_with_both_answers_and_scores_as_given_to_each(made: Path, open_page: OpenPage) -> None:
     page = open_page(made).page
-    page.locator("summary").nth(4).click()  # CONFLICT: 6 and 8, then 8 and 6 for Answer 1 and 2
+    page.locator("#list summary").nth(4).click()  # CONFLICT: 6 and 8, then 8 and 6 for Answer 1 and 2
     panels = page.locator("#list > li").nth(4).locator(".panel").all_inner_texts()
     assert [panel.split("\n")[0] for panel in panels] == [
         "Question", "Answer 1: ours", "Answer 2: theirs", "Review in order 1: ours shown first", "Review in order 2: theirs shown first",
@@ -127,7 +134,7 @@ def test_long_text_is_shown_whole_on_demand(tmp_path: Path, open_page: OpenPage)
     long = "word " * 4000 + "end"
     write_review_file(tmp_path, "one", WIN, Answer1=long)
     page = open_page(make_page(tmp_path, "one")).page
-    page.locator("summary").click()
+    page.locator("#list summary").click()
     panel = page.locator(".panel").nth(1)
     assert len(panel.locator(".text").text_content()) < 2000
     panel.locator("button", has_text="Show all 20,003 characters").click()
@@ -148,7 +155,7 @@ def test_keyboard_alone_searches_moves_and_opens(made: Path, open_page: OpenPage
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    assert page.locator("details[open] .title").all_inner_texts() == ["Question 1 of one?"]
+    assert page.locator("#list details[open] .title").all_inner_texts() == ["Question 1 of one?"]
 
 
 @pytest.mark.parametrize("width", [400, 1400])
@@ -158,7 +165,7 @@ def test_page_fits_its_width_and_follows_light_and_dark(
 ) -> None:
     write_review_file(tmp_path, "one", *[CONFLICT] * 3, Answer1="x" * 3000, prompt="y" * 500, category="z" * 300)
     page = open_page(make_page(tmp_path, "one", key1="k" * 200, key2="$m_1$"), width=width, color_scheme=color_scheme).page
-    page.locator("summary").first.click()
+    page.locator("#list summary").first.click()
     assert page.evaluate("document.documentElement.scrollWidth") == width
     ground, ink = (page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color"))
     light, dark = sorted((ground, ink), key=lambda color: -int(re.findall(r"\d+", color)[0]))
@@ -199,5 +206,5 @@ def test_missing_reviews_are_one_line(run_script: RunScript, tmp_path: Path) -> 
 def test_half_of_a_surrogate_pair_gives_a_page(tmp_path: Path, open_page: OpenPage) -> None:
     write_review_file(tmp_path, "one", WIN, Answer1="half \ud83c")
     opened = open_page(make_page(tmp_path, "one"))
-    opened.page.locator("summary").click()
+    opened.page.locator("#list summary").click()
     assert opened.complaints == []
