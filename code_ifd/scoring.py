@@ -11,7 +11,8 @@ from types import TracebackType
 import torch
 from batch_models import BatchModel
 from cli import UserError
-from sequences import TokenSequence
+from out_of_memory import unless_out_of_memory
+from sequences import TokenSequence, check_vocabulary
 
 
 def default_tokens_per_batch(device: torch.device) -> int:
@@ -70,10 +71,7 @@ class Scorer:
         """Begin to score sequences with the model in `dtype`. Raises UserError for a token that the model does not know."""
         model = self.models[dtype]
         highest = max((max(sequence.input_ids) for sequence in sequences), default=0)
-        if highest >= model.vocabulary:
-            raise UserError(
-                f"the tokenizer gave token id {highest}, but the model has {model.vocabulary} embeddings: they do not belong together"
-            )
+        check_vocabulary(highest, model.vocabulary)
         # Longest first: what does not fit in memory shows at once, not after an hour; and no core is left alone with a
         # long batch at the end.
         waiting = sorted(range(len(sequences)), key=lambda place: -len(sequences[place].input_ids))
@@ -91,7 +89,8 @@ class Scorer:
 
     def _run(self, model: BatchModel, batch: list[TokenSequence]) -> list[torch.Tensor]:
         """Return a 0-dimensional loss for each sequence of a batch, in two halves when memory does not hold the whole."""
-        losses = _try_batch(model, batch)
+        with torch.inference_mode():
+            losses = unless_out_of_memory(lambda: model.mean_nll(batch))
         if losses is not None:
             return list(losses)
         num_tokens = sum(len(sequence.input_ids) for sequence in batch)
@@ -100,20 +99,3 @@ class Scorer:
         self.tokens_per_batch = max(min(self.tokens_per_batch, num_tokens // 2), 1)
         half = len(batch) // 2
         return self._run(model, batch[:half]) + self._run(model, batch[half:])
-
-
-def _try_batch(model: BatchModel, batch: list[TokenSequence]) -> torch.Tensor | None:
-    """Return the losses of a batch, or None when memory ran out."""
-    try:
-        with torch.inference_mode():
-            return model.mean_nll(batch)
-    except (torch.OutOfMemoryError, MemoryError):
-        pass
-    except RuntimeError as error:
-        # The CPU allocator has no exception of its own.
-        if "allocate memory" not in str(error):
-            raise
-    # Outside of the handlers, so that the failed batch's tensors are free by now.
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return None

@@ -46,10 +46,10 @@ def encode_window(
     wholes = [prompt + response for prompt, response in zip(prompts, responses, strict=True)]
     if template == "chat":
         # The template's text already holds the special tokens; adding them again would double the BOS.
-        prompt_ids, whole_ids = _split(_encode(tokenizer, prompts + wholes, special_tokens=False), len(records))
-        response_ids = _encode(tokenizer, responses)
+        prompt_ids, whole_ids = _split(encode(tokenizer, prompts + wholes, special_tokens=False), len(records))
+        response_ids = encode(tokenizer, responses)
     else:
-        prompt_ids, whole_ids, response_ids = _split(_encode(tokenizer, prompts + wholes + responses), len(records))
+        prompt_ids, whole_ids, response_ids = _split(encode(tokenizer, prompts + wholes + responses), len(records))
     return [
         _pair_or_reason(response, of_prompt, of_whole, of_response, max_length)
         for response, of_prompt, of_whole, of_response in zip(responses, prompt_ids, whole_ids, response_ids, strict=True)
@@ -59,9 +59,15 @@ def encode_window(
 def apply_chat_template(tokenizer: "PreTrainedTokenizerBase", question: str) -> str:
     """Return a user turn in the tokenizer's chat format, up to where the answer begins. Raises UserError without one."""
     if not tokenizer.chat_template:
-        raise UserError("--prompt chat: this model's tokenizer has no chat template; choose none, alpaca, vicuna or wiz")
+        raise UserError("--prompt chat: this model's tokenizer has no chat template; choose another one, such as alpaca")
     messages = [{"role": "user", "content": question}]
     return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+def check_vocabulary(highest: int, vocabulary: int) -> None:
+    """Raise UserError when the highest token id is not one of the `vocabulary` ids that the model has embeddings for."""
+    if highest >= vocabulary:
+        raise UserError(f"the tokenizer gave token id {highest}, but the model has {vocabulary} embeddings: they do not belong together")
 
 
 def _pair_or_reason(
@@ -82,7 +88,8 @@ def _pair_or_reason(
     return SequencePair(direct, conditioned)
 
 
-def _encode(tokenizer: "PreTrainedTokenizerBase", texts: list[str], special_tokens: bool = True) -> list[list[int]]:
+def encode(tokenizer: "PreTrainedTokenizerBase", texts: list[str], special_tokens: bool = True) -> list[list[int]]:
+    """Return the token ids of each text, untruncated, with or without what the tokenizer adds by default."""
     # verbose=False: no warning about texts longer than the model's context, which we cut ourselves.
     encoded = tokenizer(texts, add_special_tokens=special_tokens, return_attention_mask=False, verbose=False)
     return encoded["input_ids"]

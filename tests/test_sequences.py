@@ -87,6 +87,6 @@ def test_chat_template_is_applied_with_a_single_bos() -> None:
 
 
 def test_chat_without_a_chat_template_names_the_other_choices() -> None:
-    with pytest.raises(UserError, match="no chat template; choose none, alpaca, vicuna or wiz"):
+    with pytest.raises(UserError, match="no chat template; choose another one, such as alpaca"):
         pair_of(PLAIN, "Name a colour.", "Red.", template="chat")
 

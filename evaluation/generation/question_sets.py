@@ -64,10 +64,16 @@ def question_set_path(dataset_name: str) -> Path:
 
 def read_questions(dataset_name: str) -> list[Question]:
     """Return the questions of a test set in file order; a row without an id gets its number. Raises UserError."""
-    path, keys = question_set_path(dataset_name), question_keys(dataset_name)
+    path = str(question_set_path(dataset_name))
+    return parse_questions(read_dataset(path), dataset_name, path)
+
+
+def parse_questions(rows: list[Record], dataset_name: str, path: str) -> list[Question]:
+    """Return the questions in rows of a test set, or in rows that have more. Raises UserError, which names `path` and the row."""
+    keys = question_keys(dataset_name)
     questions: list[Question] = []
     seen: dict[str | int, int] = {}
-    for index, row in enumerate(read_dataset(str(path))):
+    for index, row in enumerate(rows):
         question = Question(
             id=row.get(keys.id, index),
             category=row.get(keys.category),

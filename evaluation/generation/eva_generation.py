@@ -1,0 +1,185 @@
+"""Step 1 of judging: let a model answer the questions of a test set.
+
+Reads the test set from TEST_DATA_DIR or evaluation/test_data. Writes
+<output_dir>/<dataset_name>_<max_length>.json: the rows of the test set, in order,
+with raw_output and response. Beside it, a journal says what they were made with.
+Run the same command again after a stop of any kind: it goes on where it was.
+
+python evaluation/generation/eva_generation.py --dataset_name sample \\
+    --model_name_or_path smollm2-135m --prompt chat --max_length 256 \\
+    --output_dir outputs/evaluation/model1
+"""
+
+import argparse
+import importlib.metadata
+import time
+from typing import Any
+
+import code_ifd_path  # noqa: F401
+from answer_journal import open_journal, rows_of, write_rows
+from cli import Interrupted, UserError, decimal_number, new_parser, positive_int, rate, run, say
+from generation_file import Row, generation_path
+from line_journal import LineJournal
+from model_source import ModelSource, find_model
+from prompt_batches import ASKING_TEMPLATES, cut_batches, encode_questions, end_of_turn
+from question_sets import Question, question_set_path, read_questions
+from records import sha256_of
+from tqdm import tqdm
+
+JOURNAL_FORMAT = 1
+
+
+def describe_run(args: argparse.Namespace, source: ModelSource, num_questions: int) -> dict[str, Any]:
+    """Return the header of the journal: all that decides the answers beyond rounding, and what decides that."""
+    return {
+        "format": JOURNAL_FORMAT,
+        "model": source.name,
+        "model_fingerprint": source.fingerprint,
+        "dataset_name": args.dataset_name,
+        "test_set_sha256": sha256_of(question_set_path(args.dataset_name)),
+        "num_questions": num_questions,
+        "prompt": args.prompt,
+        "max_length": args.max_length,
+        "num_beams": args.num_beams,
+        "temperature": args.temperature,
+        "top_p": float(args.top_p),
+        "seed": args.seed,
+        "batch_size": args.batch_size,
+        "dtype": args.dtype,
+        "device": args.device,
+        "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "tokenizers")},
+    }
+
+
+def resolve_device(args: argparse.Namespace) -> None:
+    """Put what `auto` stands for on this machine into the flags. Raises UserError for a device that is not there."""
+    from causal_lm import choose_device
+
+    args.device = choose_device(args.device).type
+    if args.dtype == "auto":
+        args.dtype = "float32" if args.device == "cpu" else "bfloat16"
+
+
+def generate_missing(journal: LineJournal, questions: list[Question], source: ModelSource, args: argparse.Namespace) -> int:
+    """Answer the questions that the journal does not have yet; return the number of new tokens. Raises Interrupted on Ctrl-C."""
+    import torch
+    from causal_lm import DTYPES, load_causal_lm
+    from cpu_kernels import keep_freed_memory
+    from generation import AnswerGenerator, Decoding, stop_tokens
+
+    keep_freed_memory()
+    device = torch.device(args.device)
+    model, tokenizer = load_causal_lm(source, DTYPES[args.dtype], device, args.max_length, args.trust_remote_code)
+    prompts = encode_questions(tokenizer, questions, args.prompt)
+    batches, too_long = cut_batches([len(prompt) for prompt in prompts], args.batch_size, args.max_length)
+    stop_ids = stop_tokens(model, tokenizer)
+    if args.prompt == "chat":
+        stop_ids |= {end_of_turn(tokenizer)} - {None}
+    decoding = Decoding(args.max_length, args.num_beams, args.temperature, float(args.top_p), args.seed)
+    done = rows_of(journal, questions)
+    if too_long and too_long[0] not in done:
+        journal.append([{"skipped": too_long}])
+    num_tokens = 0
+    with tqdm(total=len(questions), initial=len(done), unit=" questions", disable=None, dynamic_ncols=True) as bar:
+        generator = AnswerGenerator(model, decoding, stop_ids, lambda num_new: bar.set_postfix_str(f"token {num_new}"))
+        for number, batch in enumerate(batches):
+            if batch[0] in done:
+                continue
+            answers = generator.answer([prompts[place] for place in batch], f"batch {number}")
+            journal.append([{"answers": [answer_entry(*pair, stop_ids, tokenizer) for pair in zip(batch, answers, strict=True)]}])
+            num_tokens += sum(map(len, answers))
+            bar.update(len(batch))
+    return num_tokens
+
+
+def answer_entry(place: int, ids: list[int], stop_ids: set[int], tokenizer: Any) -> Row:
+    """Return what the journal keeps of one answer."""
+    has_ended = bool(ids) and ids[-1] in stop_ids
+    # A stop token need not be a special one.
+    response = tokenizer.decode(ids[:-1] if has_ended else ids, skip_special_tokens=True)
+    return {"place": place, "raw_output": tokenizer.decode(ids), "response": response.strip(), "tokens": len(ids), "has_ended": has_ended}
+
+
+def report(journal: LineJournal, output: str, rows: dict[int, Row], num_new: int, num_tokens: int, seconds: float, max_length: int) -> None:
+    """Print what the generation file holds."""
+    skipped = [row for row in rows.values() if row["response"] is None]
+    num_cut = sum(not answer["has_ended"] for entry in journal.entries for answer in entry.get("answers", []))
+    speed = f"{num_new} in {seconds:.1f} s, {num_tokens / seconds:.1f} tokens/s" if num_new else "all of them done before"
+    say(
+        f"{len(rows)} questions ({speed}), {len(rows) - len(skipped)} answered, {num_cut} of them cut at --max_length {max_length}; "
+        f"skipped: {f'long_prompt {len(skipped)}' if skipped else 'none'} -> {output}"
+    )
+
+
+def temperature(text: str) -> float:
+    """Parse a temperature of at least 0."""
+    value = float(decimal_number(text))
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is below 0")
+    return value
+
+
+def parse_args() -> argparse.Namespace:
+    parser = new_parser(__doc__)
+    parser.add_argument("--dataset_name", required=True, help="test set: sample, vicuna, koala, wizardlm, sinstruct, lima, or your own")
+    parser.add_argument("--output_dir", required=True, help="folder for this model's answers, one file a test set")
+    parser.add_argument(
+        "--model_name_or_path", required=True,
+        help="the model that answers: a Hub id, a local folder, or smollm2-135m, from PyPI",
+    )
+    parser.add_argument("--revision", default="main", help="branch, tag or commit of a Hub model (default: %(default)s)")
+    parser.add_argument("--trust_remote_code", action="store_true", help="run Python code that comes with the model (default: off)")
+    parser.add_argument(
+        "--prompt", choices=ASKING_TEMPLATES, default="alpaca",
+        help="prompt template that the model was trained with; chat is the tokenizer's own (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max_length", type=positive_int, default=1024,
+        help="tokens of prompt and answer together; a prompt that leaves no room is skipped (default: %(default)s)",
+    )
+    parser.add_argument("--num_beams", type=positive_int, default=1, help="beams of a beam search; 1 is none (default: %(default)s)")
+    parser.add_argument(
+        "--temperature", type=temperature, default=0.0,
+        help="0 takes the likeliest token, whatever the checkpoint says; above 0, tokens are drawn (default: %(default)s)",
+    )
+    parser.add_argument("--top_p", type=rate, default=rate("1"), help="with a temperature: share of the likeliest tokens drawn from (default: 1)")
+    parser.add_argument("--seed", type=int, default=42, help="seed of what is drawn; each batch has a stream of its own (default: %(default)s)")
+    parser.add_argument(
+        "--batch_size", type=positive_int, default=8,
+        help="prompts that run together; halved for a batch that memory does not hold (default: %(default)s)",
+    )
+    parser.add_argument("--num_questions", type=positive_int, help="answer the first N questions alone (default: all)")
+    parser.add_argument(
+        "--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto",
+        help="number format; auto is float32 on a CPU, bfloat16 on a GPU (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto",
+        help="where to run; auto takes cuda, else mps, else cpu (default: %(default)s)",
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if args.top_p < 1 and not args.temperature:
+        raise UserError(f"--top_p {args.top_p}: without a --temperature above 0 nothing is drawn; give one, or leave --top_p out")
+    questions = read_questions(args.dataset_name)[: args.num_questions]
+    source = find_model(args.model_name_or_path, args.revision)
+    resolve_device(args)
+    output = generation_path(args.output_dir, args.dataset_name, args.max_length)
+    with open_journal(output, describe_run(args, source, len(questions))) as journal:
+        num_before, num_tokens, started = len(rows_of(journal, questions)), 0, time.perf_counter()
+        if num_before < len(questions):
+            try:
+                num_tokens = generate_missing(journal, questions, source, args)
+            except KeyboardInterrupt:
+                done = f"{len(rows_of(journal, questions))} of {len(questions)} questions are in {journal.path}"
+                raise Interrupted(f"{done}; the same command goes on from there") from None
+        rows = rows_of(journal, questions)
+        write_rows(output, rows)
+        report(journal, output, rows, len(rows) - num_before, num_tokens, time.perf_counter() - started, args.max_length)
+
+
+if __name__ == "__main__":
+    run(main)
