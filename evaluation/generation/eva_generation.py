@@ -16,9 +16,9 @@ import time
 from typing import Any
 
 import code_ifd_path  # noqa: F401
-from answer_journal import open_journal, rows_of, write_rows
 from cli import Interrupted, UserError, decimal_number, new_parser, positive_int, rate, run, say
 from generation_file import Row, generation_path
+from generation_journal import open_journal, rows_of, write_rows
 from line_journal import LineJournal
 from model_source import ModelSource, find_model
 from prompt_batches import ASKING_TEMPLATES, cut_batches, encode_questions, end_of_turn

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Judging, step 1: let one or two models answer the test sets.
+# Writes EVAL_DIR/NAME1/<data set>_<MAX_LENGTH>.json, and NAME2's where MODEL2 is set. Run it again after a stop: it goes on.
+# Edit the variables, or set them before the command; paths are relative to the repository root.
+# Flags of evaluation/generation/eva_generation.py may follow it; they go to both models.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+source scripts/environment.sh
+
+DATASETS="${DATASETS:-sample}" # or: vicuna koala wizardlm sinstruct lima
+EVAL_DIR="${EVAL_DIR:-outputs/evaluation}"
+NAME1="${NAME1:-model1}"
+NAME2="${NAME2:-model2}"
+MODEL1="${MODEL1:-gpt2}"
+MODEL2="${MODEL2:-}" # empty: only the first model
+PROMPT1="${PROMPT1:-alpaca}"
+PROMPT2="${PROMPT2:-alpaca}"
+MAX_LENGTH="${MAX_LENGTH:-1024}"
+
+if [[ -n "$MODEL2" && "$NAME1" == "$NAME2" ]]; then
+  echo "error: NAME1 and NAME2 are both $NAME1: two models need two folders" >&2
+  exit 2
+fi
+
+answer() { # NAME MODEL PROMPT [FLAGS]
+  local NAME="$1" MODEL="$2" PROMPT="$3"
+  shift 3
+  for DATASET in $DATASETS; do
+    python3 evaluation/generation/eva_generation.py \
+      --dataset_name "$DATASET" \
+      --model_name_or_path "$MODEL" \
+      --prompt "$PROMPT" \
+      --max_length "$MAX_LENGTH" \
+      --output_dir "$EVAL_DIR/$NAME" \
+      "$@"
+  done
+}
+
+answer "$NAME1" "$MODEL1" "$PROMPT1" "$@"
+if [[ -n "$MODEL2" ]]; then
+  answer "$NAME2" "$MODEL2" "$PROMPT2" "$@"
+fi
