@@ -4,6 +4,7 @@ It stays: it says what the answers were made with, and that they are all there.
 """
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import code_ifd_path  # noqa: F401
 from cli import UserError
 from generation_file import Row, answered_row, skipped_row
 from line_journal import LineJournal
+from locked_file import open_locked
 from question_sets import Question
 from records import read_dataset, write_dataset
 
@@ -29,12 +31,25 @@ def open_journal(output: str, header: Fields) -> Iterator[LineJournal]:
     path = journal_path(output)
     if Path(output).exists() and not Path(path).exists():
         raise UserError(f"{output}: exists, but {path} does not, so nothing says how it was made; remove it, or give --output_dir another name")
+    _forget_unused(path)
     with LineJournal(path, header, "--output_dir") as journal:
         try:
             yield journal
         finally:
             if not journal.entries:
                 Path(path).unlink(missing_ok=True)
+
+
+def _forget_unused(path: str) -> None:
+    """Remove a journal that holds nothing but its header: its run was killed before the first batch was done."""
+    if not Path(path).exists():
+        return
+    fd = open_locked(path, "--output_dir")
+    try:
+        if Path(path).read_bytes().count(b"\n") <= 1:
+            Path(path).unlink()
+    finally:
+        os.close(fd)
 
 
 def rows_of(journal: LineJournal, questions: list[Question]) -> dict[int, Row]:

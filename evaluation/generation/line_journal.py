@@ -34,13 +34,10 @@ class LineJournal:
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(os.close, self._fd)
             lines = self._read()
-            if len(lines) > 1:
+            if lines:
                 self._check_header(lines[0], header)
                 self.entries = lines[1:]
             else:
-                # Nothing, or the header of a run that was stopped before it had done anything.
-                os.ftruncate(self._fd, 0)
-                self._size = 0
                 self._write([header])
             on_failure.pop_all()
 

@@ -66,15 +66,6 @@ def test_file_of_another_run_is_refused_and_kept(tmp_path: Path) -> None:
     assert path.read_bytes() == whole
 
 
-def test_header_without_work_stands_in_nobodys_way(tmp_path: Path) -> None:
-    path = str(tmp_path / "journal.jsonl")
-    with LineJournal(path, HEADER | {"model": "a much longer name"}, "--save_name"):
-        pass
-    with LineJournal(path, HEADER, "--save_name") as journal:
-        journal.append(ENTRIES)
-    assert read_entries(tmp_path / "journal.jsonl") == ENTRIES
-
-
 def test_second_writer_is_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "journal.jsonl")
     with LineJournal(path, HEADER, "--save_name"), pytest.raises(UserError, match="another process is writing it"):
