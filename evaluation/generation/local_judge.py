@@ -1,0 +1,160 @@
+"""A judge on this machine: `transformers serve` with a local model, for as long as a command runs.
+
+Picks a free port of the loopback, starts the server, waits until it answers, runs
+the command with API_BASE and API_MODEL set for do_eval.sh, and stops the server,
+however the command ends. Leaves with the command's exit code.
+Needs `pip install -r evaluation/requirements.txt`.
+
+python evaluation/generation/local_judge.py --model_name_or_path smollm2-135m \\
+    -- bash evaluation/scripts/do_eval.sh --max_tokens 64 --batch_size 1
+"""
+
+import argparse
+import contextlib
+import ctypes
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import code_ifd_path  # noqa: F401
+import smollm2
+from cli import UserError, new_parser, positive_int, run
+from model_source import ModelSource, find_model
+
+SERVE = "from transformers.cli.transformers import main; main()"
+STOP_SECONDS = 10
+POLL_SECONDS = 0.2
+
+
+def served_name(source: ModelSource) -> str:
+    """Return the name by which the server knows a model: the last part of a folder's name, or the Hub id."""
+    return Path(source.location).resolve().name if source.is_local and source.name != smollm2.NAME else source.name
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def end_with_parent() -> None:
+    """Ask Linux to end this process when its parent is gone: nothing else does after a SIGKILL."""
+    if sys.platform.startswith("linux"):
+        set_parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl.h
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def serving(source: ModelSource, device: str, start_seconds: int, log_path: str) -> Iterator[str]:
+    """Yield the address of a server that answers, and stop it at the end. Raises UserError when it does not start."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="local_judge_") as folder, open(log_path, "wb") as log:
+        # The server knows a model by the path that it was given: from a folder of links, that is a name.
+        if source.is_local:
+            target = smollm2.dequantized_folder(Path(source.location), source.fingerprint) if source.name == smollm2.NAME else source.location
+            os.symlink(os.path.abspath(target), os.path.join(folder, served_name(source)))
+        command = [sys.executable, "-c", SERVE, "serve", served_name(source), "--device", device, "--host", "127.0.0.1", "--port", str(port)]
+        offline = {"HF_HUB_OFFLINE": "1"} if source.is_local or source.in_cache else {}
+        # In a session of its own, or Ctrl-C would reach it while the command still waits for an answer.
+        process = subprocess.Popen(
+            command, cwd=folder, env=os.environ | offline, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True, preexec_fn=end_with_parent,
+        )
+        try:
+            wait_for_answer(process, f"http://127.0.0.1:{port}/health", start_seconds, log_path)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            stop(process)
+
+
+def wait_for_answer(process: subprocess.Popen, url: str, start_seconds: int, log_path: str) -> None:
+    """Return when the server answers. Raises UserError with its last words when it has ended, or does not in time."""
+    deadline = time.monotonic() + start_seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            lines = Path(log_path).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise UserError(f"transformers serve ended with code {process.returncode}: {lines[-1] if lines else 'no words'}; see {log_path}")
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            pass
+        time.sleep(POLL_SECONDS)
+    raise UserError(f"transformers serve did not answer in {start_seconds} s; raise --start_seconds, or see {log_path}")
+
+
+def stop(process: subprocess.Popen) -> None:
+    """End a process that we started, by force where asking does not help."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def run_command(command: list[str], api_base: str, api_model: str) -> int:
+    """Run a command that asks the judge and return its exit code, as the shell reports it. Ctrl-C reaches the command too."""
+    process = subprocess.Popen(command, env=os.environ | {"API_BASE": api_base, "API_MODEL": api_model}, preexec_fn=end_with_parent)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        # From the terminal the command got it as well, and says what it has kept.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+        raise
+    finally:
+        stop(process)
+    return code if code >= 0 else 128 - code
+
+
+def leave(number: int, frame: FrameType | None) -> None:
+    """Leave on a signal as on an error: what was started is stopped."""
+    sys.exit(128 + number)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = new_parser(__doc__)
+    parser.add_argument(
+        "--model_name_or_path", default=smollm2.NAME,
+        help="the judge: a Hub id, a local folder, or smollm2-135m, from PyPI (default: %(default)s)",
+    )
+    parser.add_argument("--revision", default="main", help="branch, tag or commit of a Hub model (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help="where the server runs the model: auto, cpu, cuda:0 (default: %(default)s)")
+    parser.add_argument(
+        "--start_seconds", type=positive_int, default=180, help="how long the server may take to load the model (default: %(default)s)"
+    )
+    parser.add_argument("--log_path", default=os.devnull, help="file for the server's own words (default: none)")
+    parser.add_argument("command", nargs="+", metavar="COMMAND", help="after --: what to run while the server is there")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if not all(map(importlib.util.find_spec, ("fastapi", "uvicorn"))):
+        raise UserError("transformers serve needs fastapi and uvicorn; run `pip install -r evaluation/requirements.txt`")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
+    source = find_model(args.model_name_or_path, args.revision)
+    with serving(source, args.device, args.start_seconds, args.log_path) as api_base:
+        print(f"judge: {served_name(source)} at {api_base}", file=sys.stderr)
+        code = run_command(args.command, api_base, served_name(source))
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The newcomer's command for judging: two models answer the bundled test set, a judge on this machine reads both, and a winner is counted.
+# Both "models" are the small model that comes with pip, asked with two prompt templates; it is the judge as well.
+# Makes .venv unless a virtual environment is active. Writes into EVAL_DIR. Again, it only repeats what changed.
+# Edit the variables, or set them before the command. Flags of evaluation/generation/eva_generation.py may follow it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+REQUIREMENTS=evaluation/requirements.txt source scripts/setup.sh
+
+NUM_QUESTIONS="${NUM_QUESTIONS:-8}" # of the 32
+MAX_TOKENS="${MAX_TOKENS:-64}"      # of a review: the scores come first
+JUDGE="${JUDGE:-smollm2-135m}"
+START_SECONDS="${START_SECONDS:-180}" # what the judge's server may take to start
+export DATASETS="${DATASETS:-sample}"
+export EVAL_DIR="${EVAL_DIR:-outputs/quickstart_eval}"
+export NAME1="${NAME1:-chat}"
+export NAME2="${NAME2:-alpaca}"
+export MODEL1="${MODEL1:-smollm2-135m}"
+export MODEL2="${MODEL2:-smollm2-135m}"
+export PROMPT1="${PROMPT1:-chat}"
+export PROMPT2="${PROMPT2:-alpaca}"
+export MAX_LENGTH="${MAX_LENGTH:-256}"
+
+# Reviews and verdict of a local judge are named after it.
+API_MODEL="$(basename "$JUDGE")"
+export API_MODEL
+JUDGING=(bash evaluation/scripts/do_eval.sh --max_tokens "$MAX_TOKENS" --batch_size 1 --timeout_seconds 300)
+
+echo "1/4 answers: $NAME1 ($MODEL1, --prompt $PROMPT1) and $NAME2 ($MODEL2, --prompt $PROMPT2)"
+bash evaluation/scripts/do_eval_generation.sh --num_questions "$NUM_QUESTIONS" "$@"
+echo "2/4 pairs"
+bash evaluation/scripts/do_eval_generation_wrap.sh
+echo "3/4 reviews by $JUDGE"
+# Nothing listens at this address: it is only asked how many reviews are missing.
+export API_BASE=http://127.0.0.1:9/v1
+PLAN="$("${JUDGING[@]}" --dry_run)"
+if grep -Eq ' [1-9][0-9,]* to send ' <<< "$PLAN"; then
+  python3 evaluation/generation/local_judge.py \
+    --model_name_or_path "$JUDGE" \
+    --start_seconds "$START_SECONDS" \
+    --log_path "$EVAL_DIR/judge_server.log" \
+    -- "${JUDGING[@]}"
+else
+  "${JUDGING[@]}"
+fi
+echo "4/4 verdict"
+bash evaluation/scripts/do_review_eval_score.sh
+if [[ "$JUDGE" == smollm2-135m ]]; then
+  echo
+  echo "note: a judge of 135M parameters is a poor judge: its scores say next to nothing about the answers. What this run shows is"
+  echo "the path from answers to verdict. For a verdict that counts, run do_eval.sh with a strong judge (API_MODEL, API_BASE, OPENAI_API_KEY)."
+fi
