@@ -8,9 +8,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 REQUIREMENTS=evaluation/requirements.txt source scripts/setup.sh
 
 NUM_QUESTIONS="${NUM_QUESTIONS:-8}" # of the 32
-MAX_TOKENS="${MAX_TOKENS:-64}"      # of a review: the scores come first
 JUDGE="${JUDGE:-smollm2-135m}"
 START_SECONDS="${START_SECONDS:-180}" # what the judge's server may take to start
+export MAX_TOKENS="${MAX_TOKENS:-64}" # of a review: the scores come first
+export BATCH_SIZE="${BATCH_SIZE:-1}"  # the server answers one request after the other
 export DATASETS="${DATASETS:-sample}"
 export EVAL_DIR="${EVAL_DIR:-outputs/quickstart_eval}"
 export NAME1="${NAME1:-chat}"
@@ -24,7 +25,7 @@ export MAX_LENGTH="${MAX_LENGTH:-256}"
 # Reviews and verdict of a local judge are named after it.
 API_MODEL="$(basename "$JUDGE")"
 export API_MODEL
-JUDGING=(bash evaluation/scripts/do_eval.sh --max_tokens "$MAX_TOKENS" --batch_size 1 --timeout_seconds 300)
+JUDGING=(bash evaluation/scripts/do_eval.sh --timeout_seconds 300)
 
 echo "1/4 answers: $NAME1 ($MODEL1, --prompt $PROMPT1) and $NAME2 ($MODEL2, --prompt $PROMPT2)"
 bash evaluation/scripts/do_eval_generation.sh --num_questions "$NUM_QUESTIONS" "$@"
