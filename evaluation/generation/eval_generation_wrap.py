@@ -17,13 +17,13 @@ from answer_pairs import pair_answers
 from cli import UserError, new_parser, positive_int, run, say
 from generation_file import Answer, Row, generation_path, read_answers
 from question_sets import question_keys
-from records import refuse_overwriting
+from records import FORMATS, refuse_overwriting
 from wrap_file import write_wrap_file
 
 
 def answers_path(fname: str, dataset_name: str, max_length: int) -> str:
-    """Return the generation file that a flag means: the file itself, or the data set's file in that folder."""
-    return generation_path(fname, dataset_name, max_length) if os.path.isdir(fname) else fname
+    """Return the generation file that a flag means: the file itself, or the data set's file in the folder of that name."""
+    return fname if fname.endswith(FORMATS) and not os.path.isdir(fname) else generation_path(fname, dataset_name, max_length)
 
 
 def wrap_row(one: Answer, two: Answer, prompt_key: str) -> Row:

@@ -161,6 +161,11 @@ def test_missing_file_is_named(run_script: RunScript, tmp_path: Path) -> None:
     assert error_line(run_script("eval_generation_wrap", *flags)) == f"{tmp_path}/one/mine_1024.json: cannot be read: No such file or directory"
 
 
+def test_folder_that_is_not_there_is_named_with_the_file_that_was_wanted(run_script: RunScript, tmp_path: Path) -> None:
+    flags = ["--dataset_name", "mine", "--fname1", tmp_path / "no", "--fname2", tmp_path / "no", "--save_name", tmp_path]
+    assert error_line(run_script("eval_generation_wrap", *flags)) == f"{tmp_path}/no/mine_1024.json: cannot be read: No such file or directory"
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', "[1]"])
 def test_file_that_holds_no_answers_is_an_error(text: str, run_script: RunScript, tmp_path: Path) -> None:
     flags = write_answers(tmp_path, answers_of(QUESTIONS, "1"), answers_of(QUESTIONS, "2"))

