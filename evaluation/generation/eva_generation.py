@@ -16,12 +16,13 @@ import time
 from typing import Any
 
 import code_ifd_path  # noqa: F401
-from cli import Interrupted, UserError, decimal_number, new_parser, positive_int, rate, run, say
+from cli import Interrupted, run, say
 from generation_file import Row, generation_path
+from generation_flags import parse_args
 from generation_journal import open_journal, rows_of, write_rows
 from line_journal import LineJournal
 from model_source import ModelSource, find_model
-from prompt_batches import ASKING_TEMPLATES, cut_batches, encode_questions, end_of_turn
+from prompt_batches import cut_batches, encode_questions, end_of_turn
 from question_sets import Question, question_set_path, read_questions
 from records import sha256_of
 from tqdm import tqdm
@@ -111,59 +112,8 @@ def report(journal: LineJournal, output: str, rows: dict[int, Row], num_new: int
     )
 
 
-def temperature(text: str) -> float:
-    """Parse a temperature of at least 0."""
-    value = float(decimal_number(text))
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is below 0")
-    return value
-
-
-def parse_args() -> argparse.Namespace:
-    parser = new_parser(__doc__)
-    parser.add_argument("--dataset_name", required=True, help="test set: sample, vicuna, koala, wizardlm, sinstruct, lima, or your own")
-    parser.add_argument("--output_dir", required=True, help="folder for this model's answers, one file a test set")
-    parser.add_argument(
-        "--model_name_or_path", required=True,
-        help="the model that answers: a Hub id, a local folder, or smollm2-135m, from PyPI",
-    )
-    parser.add_argument("--revision", default="main", help="branch, tag or commit of a Hub model (default: %(default)s)")
-    parser.add_argument("--trust_remote_code", action="store_true", help="run Python code that comes with the model (default: off)")
-    parser.add_argument(
-        "--prompt", choices=ASKING_TEMPLATES, default="alpaca",
-        help="prompt template that the model was trained with; chat is the tokenizer's own (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--max_length", type=positive_int, default=1024,
-        help="tokens of prompt and answer together; a prompt that leaves no room is skipped (default: %(default)s)",
-    )
-    parser.add_argument("--num_beams", type=positive_int, default=1, help="beams of a beam search; 1 is none (default: %(default)s)")
-    parser.add_argument(
-        "--temperature", type=temperature, default=0.0,
-        help="0 takes the likeliest token, whatever the checkpoint says; above 0, tokens are drawn (default: %(default)s)",
-    )
-    parser.add_argument("--top_p", type=rate, default=rate("1"), help="with a temperature: share of the likeliest tokens drawn from (default: 1)")
-    parser.add_argument("--seed", type=int, default=42, help="seed of what is drawn; each batch has a stream of its own (default: %(default)s)")
-    parser.add_argument(
-        "--batch_size", type=positive_int, default=8,
-        help="prompts that run together; halved for a batch that memory does not hold (default: %(default)s)",
-    )
-    parser.add_argument("--num_questions", type=positive_int, help="answer the first N questions alone (default: all)")
-    parser.add_argument(
-        "--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto",
-        help="number format; auto is float32 on a CPU, bfloat16 on a GPU (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto",
-        help="where to run; auto takes cuda, else mps, else cpu (default: %(default)s)",
-    )
-    return parser.parse_args()
-
-
 def main() -> None:
-    args = parse_args()
-    if args.top_p < 1 and not args.temperature:
-        raise UserError(f"--top_p {args.top_p}: without a --temperature above 0 nothing is drawn; give one, or leave --top_p out")
+    args = parse_args(__doc__)
     questions = read_questions(args.dataset_name)[: args.num_questions]
     source = find_model(args.model_name_or_path, args.revision)
     resolve_device(args)
