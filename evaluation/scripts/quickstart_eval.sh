@@ -7,10 +7,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 REQUIREMENTS=evaluation/requirements.txt source scripts/setup.sh
 
-NUM_QUESTIONS="${NUM_QUESTIONS:-8}" # of the 32
+NUM_QUESTIONS="${NUM_QUESTIONS:-6}" # of the 32
 JUDGE="${JUDGE:-smollm2-135m}"
 START_SECONDS="${START_SECONDS:-180}" # what the judge's server may take to start
-export MAX_TOKENS="${MAX_TOKENS:-64}" # of a review: the scores come first
+export MAX_TOKENS="${MAX_TOKENS:-24}" # of a review: the scores come first
 export BATCH_SIZE="${BATCH_SIZE:-1}"  # the server answers one request after the other
 export DATASETS="${DATASETS:-sample}"
 export EVAL_DIR="${EVAL_DIR:-outputs/quickstart_eval}"
@@ -48,6 +48,7 @@ echo "4/4 verdict"
 bash evaluation/scripts/do_review_eval_score.sh
 if [[ "$JUDGE" == smollm2-135m ]]; then
   echo
-  echo "note: a judge of 135M parameters is a poor judge: its scores say next to nothing about the answers. What this run shows is"
-  echo "the path from answers to verdict. For a verdict that counts, run do_eval.sh with a strong judge (API_MODEL, API_BASE, OPENAI_API_KEY)."
+  echo "note: a judge of 135M parameters is a poor judge: mostly it gives no scores at all, and those that it gives say next to nothing."
+  echo "What this run proves is the path from answers to verdict. For a verdict that counts, run evaluation/scripts/do_eval.sh with a"
+  echo "strong judge (API_MODEL, API_BASE, OPENAI_API_KEY)."
 fi

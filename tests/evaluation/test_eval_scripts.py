@@ -36,6 +36,7 @@ def test_scripts_share_their_variables_and_defaults() -> None:
         assert found == {name: wanted[name] for name in found}, script.name
 
 
+@pytest.mark.long
 def test_answers_of_two_models_and_two_sets_become_wrap_files(tiny_gpt2: Path, tiny_llama: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_set(tmp_path / "test sets", name)
