@@ -96,24 +96,26 @@ def wait_for_answer(process: subprocess.Popen, url: str, start_seconds: int, log
 
 
 def stop(process: subprocess.Popen) -> None:
-    """End a process that we started, by force where asking does not help."""
+    """End a process that leads a session, and what it has started, by force where asking does not help."""
     if process.poll() is not None:
         return
-    process.terminate()
+    os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
 def run_command(command: list[str], api_base: str, api_model: str) -> int:
-    """Run a command that asks the judge and return its exit code, as the shell reports it. Ctrl-C reaches the command too."""
-    process = subprocess.Popen(command, env=os.environ | {"API_BASE": api_base, "API_MODEL": api_model}, preexec_fn=end_with_parent)
+    """Run a command that asks the judge and return its exit code, as the shell reports it. Ctrl-C is handed on to it."""
+    environment = os.environ | {"API_BASE": api_base, "API_MODEL": api_model}
+    # In a session of its own, so that all that it has started can be told to end.
+    process = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=end_with_parent)
     try:
         code = process.wait()
     except KeyboardInterrupt:
-        # From the terminal the command got it as well, and says what it has kept.
+        os.killpg(process.pid, signal.SIGINT)  # it says what it has kept
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
         raise

@@ -89,7 +89,7 @@ def test_model_that_cannot_be_loaded_is_one_line_and_runs_nothing(tiny_llama: Pa
 
 
 def test_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
-    with subprocess.Popen(["sleep", "60"]) as process:
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as process:
         with pytest.raises(UserError, match="did not answer in 1 s; raise --start_seconds, or see log"):
             wait_for_answer(process, f"http://127.0.0.1:{free_port()}/health", 1, "log")
         stop(process)
