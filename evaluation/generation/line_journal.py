@@ -7,6 +7,7 @@ is cut when the file is opened again.
 import contextlib
 import json
 import os
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -33,9 +34,13 @@ class LineJournal:
         self._fd = open_locked(path, flag)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(os.close, self._fd)
-            lines = self._read()
+            with open(self._fd, "rb", closefd=False) as file:
+                data = file.read()
+            lines, self._size = _whole_lines(data, path)
+            if self._size < len(data):
+                os.ftruncate(self._fd, self._size)
             if lines:
-                self._check_header(lines[0], header)
+                _check_header(lines[0], header, path, flag)
                 self.entries = lines[1:]
             else:
                 self._write([header])
@@ -67,31 +72,46 @@ class LineJournal:
             ) from None
         self._size += len(data)
 
-    def _read(self) -> list[Entry]:
-        entries: list[Entry] = []
-        with open(self._fd, "rb", closefd=False) as file:
-            lines = file.read().split(b"\n")
-        if lines.pop():  # bytes after the last line end
-            os.ftruncate(self._fd, sum(len(line) + 1 for line in lines))
-        for number, line in enumerate(lines, start=1):
-            entry = _parse(line)
-            if entry is None and number == len(lines):
-                # A power cut can leave a last line whose end was written and whose middle was not.
-                os.ftruncate(self._fd, self._size)
-                break
-            if entry is None:
-                raise UserError(f"{self.path}: damaged at line {number}: not a JSON object; mend or remove that line")
-            entries.append(entry)
-            self._size += len(line) + 1
-        return entries
 
-    def _check_header(self, found: Entry, wanted: Entry) -> None:
-        for key in [*wanted, *found]:
-            if found.get(key) != wanted.get(key):
-                raise UserError(
-                    f"{self.path}: holds work of another run ({key}: {shorten(found.get(key), 80)} there, "
-                    f"{shorten(wanted.get(key), 80)} now); go on with what it was begun with, or give {self.flag} another name"
-                )
+def read_entries(path: str, header: Entry, flag: str) -> list[Entry]:
+    """Return the entries of a journal without a change or a lock, none where there is no file. Raises UserError."""
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}; choose another {flag}") from None
+    lines, _ = _whole_lines(data, path)
+    if lines:
+        _check_header(lines[0], header, path, flag)
+    return lines[1:]
+
+
+def _whole_lines(data: bytes, path: str) -> tuple[list[Entry], int]:
+    """The entries, header first, and the number of bytes that they take. What follows them is torn."""
+    entries: list[Entry] = []
+    size = 0
+    lines = data.split(b"\n")
+    lines.pop()  # bytes after the last line end
+    for number, line in enumerate(lines, start=1):
+        entry = _parse(line)
+        if entry is None and number == len(lines):
+            # A power cut can leave a last line whose end was written and whose middle was not.
+            break
+        if entry is None:
+            raise UserError(f"{path}: damaged at line {number}: not a JSON object; mend or remove that line")
+        entries.append(entry)
+        size += len(line) + 1
+    return entries, size
+
+
+def _check_header(found: Entry, wanted: Entry, path: str, flag: str) -> None:
+    for key in [*wanted, *found]:
+        if found.get(key) != wanted.get(key):
+            raise UserError(
+                f"{path}: holds work of another run ({key}: {shorten(found.get(key), 80)} there, "
+                f"{shorten(wanted.get(key), 80)} now); go on with what it was begun with, or give {flag} another name"
+            )
 
 
 def _parse(line: bytes) -> Entry | None:

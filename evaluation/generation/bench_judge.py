@@ -1,0 +1,78 @@
+"""How near eval.py comes to the rate that its server's latency allows.
+
+Starts a server on this machine in a process of its own (tests/evaluation/fault_server.py), which answers after 50 ms and
+fails at 5 percent of the requests, and judges made-up pairs against it, each time from nothing, fsynced journal included.
+The ideal rate is that of `batch_size` requests in flight that are never late: batch_size / latency. Prints each run and
+the median. It wants a quiet machine with two cores: `uptime` says whether others work on it.
+
+python evaluation/generation/bench_judge.py --num_pairs 1000 --batch_size 50
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import code_ifd_path  # noqa: F401
+from cli import UserError, new_parser, positive_int, rate, run, say
+from wrap_file import write_wrap_file
+
+TESTS = Path(__file__).parents[2] / "tests" / "evaluation"
+
+
+def write_pairs(path: Path, num_pairs: int) -> None:
+    """Write a wrap file of made-up pairs with answers of about 120 words, as long as real ones."""
+    rows = [
+        {"prompt": f"Question {index}?", "Answer1": f"{index}. " + "One word. " * 60, "Answer2": f"{index}. " + "A word. " * 60}
+        for index in range(num_pairs)
+    ]
+    write_wrap_file(str(path), {"dataset_name": "bench"}, rows)
+
+
+def time_run(args: argparse.Namespace, seed: int) -> float:
+    """Judge once and return the answers a second that eval.py reports. Raises UserError when it fails."""
+    sys.path.append(str(TESTS))
+    from fault_server import FaultServer
+
+    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+        wrap_path = Path(folder) / "bench_wrap.json"
+        write_pairs(wrap_path, args.num_pairs)
+        command = [sys.executable, str(Path(__file__).with_name("eval.py")), "--wraped_file", str(wrap_path)]
+        command += ["--batch_size", str(args.batch_size)]
+        plan = {"latency_seconds": args.latency_ms / 1000, "fault_rate": float(args.fault_rate), "seed": seed}
+        with FaultServer(**plan) as server:
+            env = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
+            done = subprocess.run([*command, "--api_base", server.url], capture_output=True, text=True, env=env)
+        if done.returncode:
+            raise UserError(f"eval.py failed: {done.stderr.strip()}")
+    line = next(line for line in done.stdout.splitlines() if " answers in " in line)
+    say(line)
+    return float(line.partition("(")[2].partition("/s)")[0])
+
+
+def parse_args() -> argparse.Namespace:
+    parser = new_parser(__doc__)
+    parser.add_argument("--num_pairs", type=positive_int, default=1000, help="pairs, each asked twice (default: %(default)s)")
+    parser.add_argument("--batch_size", type=positive_int, default=50, help="requests in flight (default: %(default)s)")
+    parser.add_argument("--latency_ms", type=positive_int, default=50, help="milliseconds until the server answers (default: %(default)s)")
+    parser.add_argument("--fault_rate", type=rate, default="0.05", help="share of requests that fail, above 0 (default: %(default)s)")
+    parser.add_argument("--num_runs", type=positive_int, default=5, help="runs, of which the median counts (default: %(default)s)")
+    parser.add_argument("--folder", help="where the journals lie while it runs: the disk matters (default: the system's temporary folder)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if not TESTS.is_dir():
+        raise UserError(f"{TESTS}: not there; the server of this measurement is part of the tests")
+    rates = [time_run(args, seed) for seed in range(args.num_runs)]
+    ideal = args.batch_size / (args.latency_ms / 1000)
+    median = statistics.median(rates)
+    say(f"median {median:.0f}/s of {len(rates)} runs ({min(rates):.0f} to {max(rates):.0f}), ideal {ideal:.0f}/s: {median / ideal:.0%}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,109 @@
+"""Step 3 of judging: ask a judge model which of two answers is better, in both orders.
+
+Reads a wrap file (X_wrap.json of eval_generation_wrap.py). Writes the review file beside it, X_wrap_reviews_<judge>.json,
+once every request is answered. Each answer goes at once into <review file>.journal.jsonl: run the same command again
+after a stop of any kind, and nothing that was answered is asked, or paid for, again.
+
+OPENAI_API_KEY=... python evaluation/generation/eval.py --api_model gpt-4 \\
+    --wraped_file outputs/evaluation/model1-VS-model2/sample_wrap.json
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+
+import code_ifd_path  # noqa: F401
+from answer_journal import AnswerJournal, Answers, journal_path, read_answers
+from cli import Interrupted, UserError, run, say
+from judge_client import JudgeClient, check_base, find_key, shown_base
+from judge_costs import Budget, Prices
+from judge_flags import parse_args
+from judge_report import describe_unanswered, say_plan, say_run, warn_of_models
+from judge_requests import Judge, JudgeRequest, PairRequests, pair_requests
+from judge_run import JudgeRun, RunReport
+from retry_policy import RetryLimits
+from review_assembly import Refusals, assemble, missing_requests, used_answers
+from review_file import review_path
+from wrap_file import read_wrap_file, write_wrap_file
+
+
+def ask_missing(args: argparse.Namespace, pairs: list[PairRequests], prices: Prices | None, path: str) -> tuple[Answers, RunReport]:
+    """Ask what the journal does not have. Returns all answers and what was done; raises Interrupted on Ctrl-C."""
+    api_key = find_key(args.api_key or os.environ.get("OPENAI_API_KEY"), args.api_base)
+    with AnswerJournal(path) as journal:
+        missing = missing_requests(pairs, journal.answers)
+        budget = Budget(prices, args.max_cost)
+        for request, answer in used_answers(pairs, journal.answers).values():
+            budget.settle(request, answer, charged=True)
+        num_before = len(journal.answers)
+        report = RunReport()
+        try:
+            asyncio.run(ask(args, api_key, missing, journal, budget, report))
+        except UserError as error:
+            raise UserError(f"{error}; {_kept(journal, num_before)}") from None
+        except KeyboardInterrupt:
+            raise Interrupted(_kept(journal, num_before)) from None
+        finally:
+            if report.answers:
+                say_run(report, prices)
+    return journal.answers, report
+
+
+async def ask(
+    args: argparse.Namespace, api_key: str, missing: list[JudgeRequest], journal: AnswerJournal, budget: Budget, report: RunReport
+) -> None:
+    """Ask the missing requests with a progress bar. Fills the report."""
+    from tqdm import tqdm
+
+    async with JudgeClient(args.api_base, api_key, args.timeout_seconds) as client:
+        with tqdm(total=len(missing), unit="request", disable=None, smoothing=0.1) as bar:
+            judging = JudgeRun(client, journal, budget, RetryLimits(max_retries=args.max_retries), args.batch_size, bar.update, report)
+            await judging.run(missing)
+
+
+def _kept(journal: AnswerJournal, num_before: int) -> str:
+    return (
+        f"{len(journal.answers) - num_before} answers of this run and {num_before} from before are kept in {journal.path}; "
+        "the same command goes on from there"
+    )
+
+
+def refusals_to_skip(report: RunReport, refused_prompts: str) -> Refusals:
+    """Return the refusals that the review file may have. Raises UserError for requests that it cannot do without."""
+    # One that asks again is only spared its second chance.
+    lasting = [(request, failure) for request, failure in report.refused if refused_prompts == "stop" and not request.is_follow_up]
+    if report.failed or lasting:
+        remedy = "the same command asks them again; the other answers are kept"
+        if lasting and not report.failed:
+            remedy = "--refused_prompts skip writes the review file without them; the other answers are kept"
+        raise UserError(f"{describe_unanswered(report)}; no review file was written; {remedy}")
+    return {request.key: str(failure) for request, failure in report.refused}
+
+
+def main() -> None:
+    args = parse_args(__doc__)
+    args.api_base = check_base(args.api_base)
+    wrap = read_wrap_file(args.wraped_file)
+    judge = Judge(args.api_model, args.max_tokens, args.temperature, args.judge_input == "on")
+    pairs = pair_requests(wrap.pairs, judge)
+    prices = None if args.price_in is None else Prices(args.price_in, args.price_out)
+    save_path = review_path(args.wraped_file, args.api_model)
+    answers = read_answers(journal_path(save_path))
+    missing = missing_requests(pairs, answers)
+    say_plan(len(pairs), len(used_answers(pairs, answers)), missing, prices, f"{args.api_model} at {shown_base(args.api_base)}")
+    if args.dry_run:
+        return
+    report = RunReport()
+    if missing:
+        answers, report = ask_missing(args, pairs, prices, journal_path(save_path))
+    warn_of_models(answer for _, answer in used_answers(pairs, answers).values())
+    reviews = assemble(wrap, pairs, judge, answers, refusals_to_skip(report, args.refused_prompts))
+    write_wrap_file(save_path, reviews.meta, reviews.rows)
+    say(f"{len(pairs)} pairs, {reviews.num_unparsed} of {2 * len(pairs)} reviews without scores -> {save_path}")
+    for request, failure in report.refused:
+        print(f"warning: {request.where}: {failure}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)

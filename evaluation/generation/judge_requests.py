@@ -1,0 +1,85 @@
+"""Requests to the judge. The key of one is a hash of all that decides its answer, so that no answer is paid for twice."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import code_ifd_path  # noqa: F401
+from judge_prompts import Messages, ask_again_messages, judge_messages
+from records import shorten
+from wrap_file import Pair
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Who judges and how. `temperature` is None where the server's own is wanted."""
+
+    api_model: str
+    max_tokens: int
+    temperature: float | None
+    show_input: bool
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What a review file says about its judge."""
+        return {
+            "api_model": self.api_model,
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+            "judge_input": "on" if self.show_input else "off",
+        }
+
+
+@dataclass(frozen=True)
+class JudgeRequest:
+    """One request. `where` names it in messages; it has no part in the key."""
+
+    judge: Judge
+    messages: Messages
+    where: str
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256, in hex, of judge, parameters and messages as canonical JSON."""
+        content = json.dumps(self.body("max_tokens"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(content.encode("ascii")).hexdigest()
+
+    @property
+    def is_follow_up(self) -> bool:
+        """True where the conversation goes on after an answer."""
+        return len(self.messages) > 2
+
+    def body(self, limit_name: str) -> dict[str, Any]:
+        """Return what is sent. `limit_name` is what the server calls max_tokens."""
+        body: dict[str, Any] = {"model": self.judge.api_model, "messages": self.messages, limit_name: self.judge.max_tokens}
+        if self.judge.temperature is not None:
+            body["temperature"] = self.judge.temperature
+        return body
+
+    def ask_again(self, text: str) -> "JudgeRequest":
+        """Return the request that follows an answer whose scores cannot be read."""
+        return JudgeRequest(self.judge, ask_again_messages(self.messages, text), f"{self.where}, asked again")
+
+
+@dataclass(frozen=True)
+class PairRequests:
+    """The two requests of a pair: the answers as they stand, and the second one first."""
+
+    forward: JudgeRequest
+    reverse: JudgeRequest
+
+
+def pair_requests(pairs: list[Pair], judge: Judge) -> list[PairRequests]:
+    """Return the requests of every pair, in file order."""
+    requests = []
+    for index, pair in enumerate(pairs):
+        where = f"pair {index}" if pair.id == index else f"pair {index} (id {shorten(pair.id)})"
+        requests.append(
+            PairRequests(
+                JudgeRequest(judge, judge_messages(pair, False, judge.show_input), f"{where}, order 1"),
+                JudgeRequest(judge, judge_messages(pair, True, judge.show_input), f"{where}, order 2"),
+            )
+        )
+    return requests

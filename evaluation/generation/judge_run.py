@@ -1,0 +1,167 @@
+"""Ask the judge everything that the journal does not have: `batch_size` requests in flight, each as soon as there is room.
+
+A request in flight is done when its answer is on the disk. A failed one gives up its place while it waits for its retry.
+"""
+
+import asyncio
+import collections
+import heapq
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import code_ifd_path  # noqa: F401
+from answer_journal import AnswerJournal
+from cli import UserError
+from judge_client import JudgeClient
+from judge_costs import Budget
+from judge_outcomes import Answer, Failure
+from judge_requests import JudgeRequest
+from retry_policy import RetryLimits, Traffic
+from review_assembly import follow_up
+
+# Prompts refused in a row, none answered between: then it is not the prompts.
+MAX_REFUSED_IN_A_ROW = 5
+# What requests in flight get to end by themselves when the run cannot go on.
+GRACE_SECONDS = 1.0
+
+
+@dataclass
+class Job:
+    """A request on its way: how often it failed, and how many answers had come when it was last sent."""
+
+    request: JudgeRequest
+    num_failed: int = 0
+    answers_before: int = 0
+
+
+@dataclass
+class RunReport:
+    """What a run did. `failed` and `refused` are the requests without an answer, each with its last failure."""
+
+    answers: list[Answer] = field(default_factory=list)
+    retries: "collections.Counter[str]" = field(default_factory=collections.Counter)
+    num_asked_again: int = 0
+    failed: list[tuple[JudgeRequest, Failure]] = field(default_factory=list)
+    refused: list[tuple[JudgeRequest, Failure]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class JudgeRun:
+    """One run over the requests that are missing. It fills `report`, which is valid at any time, after a failure too."""
+
+    def __init__(
+        self, client: JudgeClient, journal: AnswerJournal, budget: Budget, limits: RetryLimits, batch_size: int,
+        on_answer: Callable[[], object], report: RunReport,
+    ) -> None:
+        self.client, self.journal, self.budget, self.limits, self.batch_size = client, journal, budget, limits, batch_size
+        self.on_answer = on_answer
+        self.report = report
+        self._traffic = Traffic(limits)
+        self._ready: collections.deque[Job] = collections.deque()
+        self._later: list[tuple[float, int, Job]] = []  # a heap: when, a number that breaks ties, what
+        self._numbers = itertools.count()
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._error: Exception | None = None
+        self._refused_in_a_row = 0
+
+    async def run(self, requests: list[JudgeRequest]) -> None:
+        """Ask all of them. Raises UserError when going on makes no sense; the report then says how far it came."""
+        self._ready.extend(Job(request) for request in requests)
+        started = asyncio.get_running_loop().time()
+        try:
+            while self._error is None and (self._ready or self._later or self._in_flight):
+                self._wake.clear()
+                seconds = self._start_what_may()
+                if self._error is None:
+                    await self._sleep(seconds)
+            if self._error is not None and self._in_flight:
+                await asyncio.wait(self._in_flight, timeout=GRACE_SECONDS)
+        finally:
+            for task in self._in_flight:
+                task.cancel()
+            await asyncio.gather(*self._in_flight, return_exceptions=True)
+            await self.journal.flush()
+            self.report.seconds = asyncio.get_running_loop().time() - started
+        if self._error is not None:
+            raise self._error
+
+    def _start_what_may(self) -> float:
+        """Send what may be sent now and return the seconds after which more may be, infinity for when something ends."""
+        now = asyncio.get_running_loop().time()
+        while self._later and self._later[0][0] <= now:
+            self._ready.appendleft(heapq.heappop(self._later)[2])
+        while self._ready and len(self._in_flight) < self.batch_size:
+            wait = self._traffic.wait_seconds(now, len(self._in_flight))
+            if wait > 0:
+                return wait
+            if not self.budget.reserve(self._ready[0].request):
+                if not self._in_flight:
+                    self._error = UserError(
+                        f"--max_cost {self.budget.max_cost}: {self.budget.spent:.4f} USD are spent, and the next request could pass the limit"
+                    )
+                return math.inf
+            self._start(self._ready.popleft())
+        return self._later[0][0] - now if self._later and len(self._in_flight) < self.batch_size else math.inf
+
+    def _start(self, job: Job) -> None:
+        self._traffic.on_start()
+        job.answers_before = self._traffic.num_answers
+        task = asyncio.create_task(self._attempt(job))
+        self._in_flight.add(task)
+        task.add_done_callback(self._ended)
+
+    async def _sleep(self, seconds: float) -> None:
+        timer = asyncio.get_running_loop().call_later(seconds, self._wake.set) if seconds < math.inf else None
+        try:
+            await self._wake.wait()
+        finally:
+            if timer:
+                timer.cancel()
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._in_flight.discard(task)
+        if not task.cancelled() and task.exception() and self._error is None:
+            self._error = task.exception()
+        self._wake.set()
+
+    async def _attempt(self, job: Job) -> None:
+        outcome = await self.client.ask(job.request)
+        if isinstance(outcome, Failure):
+            self.budget.settle(job.request, None, outcome.charged)
+            self._note_failure(job, outcome)
+            return
+        self.budget.settle(job.request, outcome, charged=True)
+        self._traffic.on_answer()
+        self._refused_in_a_row = 0
+        await self.journal.add(job.request.key, outcome)
+        self.report.answers.append(outcome)
+        following = None if job.request.is_follow_up else follow_up(job.request, outcome)
+        if following and following.key not in self.journal.answers:
+            self.report.num_asked_again += 1
+            self._ready.appendleft(Job(following))
+        else:
+            self.on_answer()
+
+    def _note_failure(self, job: Job, failure: Failure) -> None:
+        if failure.kind == "fatal":
+            raise UserError(f"the judge's server does not answer {job.request.where}: {failure}")
+        if failure.kind == "refused":
+            self.report.refused.append((job.request, failure))
+            self._refused_in_a_row += 1
+            if self._refused_in_a_row >= MAX_REFUSED_IN_A_ROW:
+                raise UserError(f"the judge's server refuses one prompt after the other, last {job.request.where}: {failure}")
+            return
+        # Where a rate limit lets others pass, this one will have its turn.
+        counts = failure.status != 429 or self._traffic.num_answers == job.answers_before
+        now = asyncio.get_running_loop().time()
+        if self._traffic.on_failure(failure, now, counts):
+            raise UserError(f"the judge's server has failed {self._traffic.failures_in_a_row} times in a row, last with {failure}")
+        job.num_failed += counts
+        if job.num_failed > self.limits.max_retries:
+            self.report.failed.append((job.request, failure))
+            return
+        self.report.retries[failure.cause] += 1
+        heapq.heappush(self._later, (now + self.limits.pause(max(job.num_failed, 1)), next(self._numbers), job))
