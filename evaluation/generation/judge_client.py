@@ -7,7 +7,7 @@ requests and nowhere else: it is taken out of whatever a server says.
 import asyncio
 import ipaddress
 import json
-import re
+import sys
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -15,6 +15,11 @@ import code_ifd_path  # noqa: F401
 from cli import UserError
 from judge_outcomes import Answer, Failure, classify_status, one_line, read_completion
 from judge_requests import JudgeRequest
+
+if sys.version_info >= (3, 11):
+    from asyncio import timeout
+else:
+    from async_timeout import timeout  # aiohttp brings it where Python has none
 
 DEFAULT_BASE = "https://api.openai.com/v1"
 # What a server on this machine is sent when there is no key; the openai package wants one.
@@ -70,19 +75,15 @@ class JudgeClient:
     def __init__(self, api_base: str, api_key: str, timeout_seconds: float) -> None:
         # The package takes a second to import: a mistake in a flag should not wait for it.
         import aiohttp
-        import httpx2
         import openai
+        from openai_client import new_client, post_chat
 
-        self._aiohttp, self._openai, self._response_class = aiohttp, openai, httpx2.Response
+        self._connector_error, self._errors = aiohttp.ClientConnectorError, (openai.APIError, aiohttp.ClientError, OSError)
+        self._client, self._post = new_client(api_base, api_key, timeout_seconds), post_chat
         self._key = api_key
         self._timeout_seconds = timeout_seconds
         # Newer models want another name; the first refusal that says so changes it for the rest of the run.
         self._limit_name = "max_tokens"
-        # aiohttp below it takes half the processor time a request.
-        http_client = openai.DefaultAioHttpClient(timeout=timeout_seconds, follow_redirects=False)
-        self._client = openai.AsyncOpenAI(
-            api_key=api_key, base_url=api_base, max_retries=0, timeout=timeout_seconds, http_client=http_client
-        )
 
     async def __aenter__(self) -> "JudgeClient":
         return self
@@ -102,15 +103,11 @@ class JudgeClient:
     async def _send(self, request: JudgeRequest, limit_name: str) -> Answer | Failure:
         # As ASCII: half of a surrogate pair, which a data set may hold, has no UTF-8 form.
         content = json.dumps(request.body(limit_name), separators=(",", ":")).encode("ascii")
-        sending = self._client.post(
-            "/chat/completions", cast_to=self._response_class, content=content, options={"headers": {"Content-Type": "application/json"}}
-        )
         try:
             # The client's own timeout is for each read; a server that sends a byte a minute would never end.
-            response = await asyncio.wait_for(sending, self._timeout_seconds)
-        except self._openai.APIStatusError as error:
-            response = error.response
-        except (asyncio.TimeoutError, self._openai.APIError, self._aiohttp.ClientError, OSError) as error:
+            async with timeout(self._timeout_seconds):
+                response = await self._post(self._client, content)
+        except (asyncio.TimeoutError, *self._errors) as error:
             return self._connection_failure(error)
         body = self._without_key(response.content)
         if response.status_code == 200:
@@ -124,7 +121,7 @@ class JudgeClient:
             chain.append(cause)
         words = self._without_key(str(chain[min(1, len(chain) - 1)]).encode("utf-8", "replace")).decode("utf-8", "replace")
         words = one_line(words, 200) or type(error).__name__
-        if any(isinstance(link, self._aiohttp.ClientConnectorError) for link in chain):
+        if any(isinstance(link, self._connector_error) for link in chain):
             return Failure("retry", "cannot connect", words)
         if any(isinstance(link, asyncio.TimeoutError) for link in chain):
             return Failure("retry", "timeout", f"no answer within {self._timeout_seconds:g} s", charged=True)

@@ -90,28 +90,45 @@ class JudgeRun:
 
     def _start_what_may(self) -> float:
         """Send what may be sent now and return the seconds after which more may be, infinity for when something ends."""
+        while len(self._in_flight) < self.batch_size:
+            job, seconds = self._take(len(self._in_flight))
+            if job is None:
+                return seconds
+            task = asyncio.create_task(self._work(job))
+            self._in_flight.add(task)
+            task.add_done_callback(self._ended)
+        return math.inf
+
+    def _take(self, num_in_flight: int) -> tuple[Job | None, float]:
+        """Return the next request to send, or none and the seconds after which there may be one."""
         now = asyncio.get_running_loop().time()
         while self._later and self._later[0][0] <= now:
             self._ready.appendleft(heapq.heappop(self._later)[2])
-        while self._ready and len(self._in_flight) < self.batch_size:
-            wait = self._traffic.wait_seconds(now, len(self._in_flight))
-            if wait > 0:
-                return wait
-            if not self.budget.reserve(self._ready[0].request):
-                if not self._in_flight:
-                    self._error = UserError(
-                        f"--max_cost {self.budget.max_cost}: {self.budget.spent:.4f} USD are spent, and the next request could pass the limit"
-                    )
-                return math.inf
-            self._start(self._ready.popleft())
-        return self._later[0][0] - now if self._later and len(self._in_flight) < self.batch_size else math.inf
-
-    def _start(self, job: Job) -> None:
+        if self._error is not None:
+            return None, math.inf
+        if not self._ready:
+            return None, self._later[0][0] - now if self._later else math.inf
+        seconds = self._traffic.wait_seconds(now, num_in_flight)
+        if seconds > 0:
+            return None, seconds
+        if not self.budget.reserve(self._ready[0].request):
+            if num_in_flight == 0:
+                self._error = UserError(
+                    f"--max_cost {self.budget.max_cost}: up to {self.budget.spent:.4f} USD are spent, and the next request could pass the limit"
+                )
+            return None, math.inf
+        job = self._ready.popleft()
         self._traffic.on_start()
         job.answers_before = self._traffic.num_answers
-        task = asyncio.create_task(self._attempt(job))
-        self._in_flight.add(task)
-        task.add_done_callback(self._ended)
+        return job, 0.0
+
+    async def _work(self, job: Job | None) -> None:
+        """Attempt one request after the other, without a turn of the event loop between them, while there is one to send."""
+        while job is not None:
+            await self._attempt(job)
+            job, _ = self._take(len(self._in_flight) - 1)
+            if len(self._in_flight) < self.batch_size:
+                self._wake.set()  # places that were closed may be open again
 
     async def _sleep(self, seconds: float) -> None:
         timer = asyncio.get_running_loop().call_later(seconds, self._wake.set) if seconds < math.inf else None
