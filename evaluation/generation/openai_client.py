@@ -6,8 +6,8 @@ import httpx2
 import openai
 
 
-class LeanOpenAI(openai.AsyncOpenAI):
-    """An AsyncOpenAI that builds address and headers once: its requests differ in their content alone.
+class AsyncOpenAI(openai.AsyncOpenAI):
+    """The class of the same name (it names itself to servers), which builds address and headers once: its requests differ in their content alone.
 
     The package builds each anew, a third of the processor time of a request. Should it rename the method that is
     overridden here, its own is used again: slower, with the same requests.
@@ -29,7 +29,7 @@ def new_client(api_base: str, api_key: str, timeout_seconds: float) -> openai.As
     """Return a client without retries of its own. It follows no redirect: those lose what is posted."""
     # aiohttp below it takes half the processor time of the default.
     http_client = openai.DefaultAioHttpClient(timeout=timeout_seconds, follow_redirects=False)
-    return LeanOpenAI(api_key=api_key, base_url=api_base, max_retries=0, timeout=timeout_seconds, http_client=http_client)
+    return AsyncOpenAI(api_key=api_key, base_url=api_base, max_retries=0, timeout=timeout_seconds, http_client=http_client)
 
 
 async def post_chat(client: openai.AsyncOpenAI, content: bytes) -> httpx2.Response:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import line_journal
 import pytest
 from cli import UserError
 from line_journal import LineJournal
@@ -91,3 +92,24 @@ def test_full_disk_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.Monk
     assert path.read_bytes() == before
     monkeypatch.undo()
     assert read_entries(path) == ENTRIES[:2]
+
+
+def test_reading_needs_no_lock_and_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    whole = write_journal(path)
+    path.write_bytes(whole + b'{"torn')
+    with LineJournal(str(tmp_path / "other.jsonl"), HEADER, "--save_name"):
+        assert read_entries_of(path) == ENTRIES
+    assert path.read_bytes() == whole + b'{"torn'
+
+
+def test_reading_another_runs_file_is_refused_and_a_missing_one_is_empty(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    assert read_entries_of(path) == []
+    write_journal(path)
+    with pytest.raises(UserError, match="holds work of another run"):
+        line_journal.read_entries(str(path), HEADER | {"model": "other"}, "--save_name")
+
+
+def read_entries_of(path: Path) -> list[dict]:
+    return line_journal.read_entries(str(path), HEADER, "--save_name")

@@ -1,0 +1,63 @@
+"""A judge's run that is killed at any instant: nothing answered is asked again, and the file is that of a calm run."""
+
+import collections
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from fault_server import MIXED_FAULTS, FaultServer
+from judge_runs import environment, write_pairs
+
+BATCH_SIZE = 8
+
+
+def start(wrap: Path, url: str) -> subprocess.Popen:
+    command = [sys.executable, str(ROOT / "evaluation/generation/eval.py"), "--wraped_file", str(wrap), "--api_base", url]
+    return subprocess.Popen([*command, "--batch_size", str(BATCH_SIZE)], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def review_bytes(wrap: Path) -> bytes:
+    return wrap.with_name("mine_wrap_reviews_gpt4.json").read_bytes()
+
+
+def journal_lines(wrap: Path) -> int:
+    journal = wrap.with_name("mine_wrap_reviews_gpt4.json.journal.jsonl")
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
+def run_killed(wrap: Path, server: FaultServer, num_kills: int, num_requests: int) -> None:
+    """Run to the end, killed on the way at random moments, spread over the work."""
+    moments = random.Random(0)
+    for kill in range(num_kills):
+        wanted = num_requests * (kill + 1) // (num_kills + 2)
+        process = start(wrap, server.url)
+        while journal_lines(wrap) < wanted and process.poll() is None:
+            time.sleep(0.002)
+        time.sleep(moments.uniform(0, 0.03))
+        process.kill()
+        process.wait()
+    process = start(wrap, server.url)
+    _, stderr = process.communicate(timeout=120)
+    assert (process.returncode, stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("num_kills", [2, pytest.param(20, marks=pytest.mark.long)])
+def test_killed_runs_ask_nothing_twice_that_was_answered(num_kills: int, tmp_path: Path) -> None:
+    num_pairs, ledger = 20 * num_kills, tmp_path / "ledger.jsonl"
+    (tmp_path / "calm").mkdir()
+    calm, wrap = write_pairs(tmp_path / "calm", num_pairs), write_pairs(tmp_path, num_pairs)
+    prose = {"by_text": {"Question 7?": "prose"}}
+    with FaultServer(**prose) as server:
+        assert start(calm, server.url).wait(timeout=120) == 0
+    with FaultServer(ledger, latency_seconds=0.01, fault_rate=0.05, faults=MIXED_FAULTS, **prose) as server:
+        run_killed(wrap, server, num_kills, 2 * num_pairs)
+        answered = collections.Counter(line["body"] for line in server.ledger() if line["outcome"] in ("ok", "prose"))
+    assert review_bytes(wrap) == review_bytes(calm)
+    # Two of the requests had to be asked again for scores.
+    assert len(answered) == 2 * num_pairs + 2
+    # Answered twice are only requests that were in flight at a kill.
+    assert answered.total() - len(answered) <= num_kills * BATCH_SIZE
