@@ -1,4 +1,4 @@
-"""Step 3 of judging: ask a judge model which of two answers is better, in both orders.
+"""Judging, step 3: ask a judge model which of two answers is better, in both orders.
 
 Reads a wrap file (X_wrap.json of eval_generation_wrap.py). Writes the review file beside it, X_wrap_reviews_<judge>.json,
 once every request is answered. Each answer goes at once into <review file>.journal.jsonl: run the same command again
