@@ -74,12 +74,10 @@ class JudgeClient:
 
     def __init__(self, api_base: str, api_key: str, timeout_seconds: float) -> None:
         # The package takes a second to import: a mistake in a flag should not wait for it.
-        import aiohttp
-        import openai
-        from openai_client import new_client, post_chat
+        import openai_client
 
-        self._connector_error, self._errors = aiohttp.ClientConnectorError, (openai.APIError, aiohttp.ClientError, OSError)
-        self._client, self._post = new_client(api_base, api_key, timeout_seconds), post_chat
+        self._openai_client = openai_client
+        self._connection = openai_client.ChatConnection(api_base, api_key, timeout_seconds)
         self._key = api_key
         self._timeout_seconds = timeout_seconds
         # Newer models want another name; the first refusal that says so changes it for the rest of the run.
@@ -89,7 +87,7 @@ class JudgeClient:
         return self
 
     async def __aexit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._client.close()
+        await self._connection.close()
 
     async def ask(self, request: JudgeRequest) -> Answer | Failure:
         """Send a request once and return what comes of it."""
@@ -106,8 +104,8 @@ class JudgeClient:
         try:
             # The client's own timeout is for each read; a server that sends a byte a minute would never end.
             async with timeout(self._timeout_seconds):
-                response = await self._post(self._client, content)
-        except (asyncio.TimeoutError, *self._errors) as error:
+                response = await self._connection.post(content)
+        except (asyncio.TimeoutError, *self._openai_client.ERRORS) as error:
             return self._connection_failure(error)
         body = self._without_key(response.content)
         if response.status_code == 200:
@@ -116,12 +114,9 @@ class JudgeClient:
 
     def _connection_failure(self, error: BaseException) -> Failure:
         # The layers between call most failures a timeout; the one below them all says which it was.
-        chain = [error]
-        while (cause := chain[-1].__cause__) is not None:
-            chain.append(cause)
-        words = self._without_key(str(chain[min(1, len(chain) - 1)]).encode("utf-8", "replace")).decode("utf-8", "replace")
-        words = one_line(words, 200) or type(error).__name__
-        if any(isinstance(link, self._connector_error) for link in chain):
+        words, chain = self._openai_client.words_of(error)
+        words = one_line(self._without_key(words.encode("utf-8", "replace")).decode("utf-8", "replace"), 200)
+        if any(isinstance(link, self._openai_client.NOT_CONNECTED) for link in chain):
             return Failure("retry", "cannot connect", words)
         if any(isinstance(link, asyncio.TimeoutError) for link in chain):
             return Failure("retry", "timeout", f"no answer within {self._timeout_seconds:g} s", charged=True)

@@ -209,12 +209,12 @@ def test_the_key_is_never_printed_or_written(fault: str, tmp_path: Path, monkeyp
     assert KEY not in written and KEY[3:] not in written
 
 
-def test_requests_are_those_of_the_package_itself(tmp_path: Path) -> None:
-    """What is built once is what the package builds each time."""
+def test_requests_are_those_of_the_package_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is prepared once is what the package prepares each time."""
     import asyncio
 
     import openai
-    from openai_client import AsyncOpenAI, post_chat
+    from openai_client import ChatConnection
 
     seen: list[tuple] = []
 
@@ -223,15 +223,21 @@ def test_requests_are_those_of_the_package_itself(tmp_path: Path) -> None:
             seen.append((request.method, str(request.url), sorted(request.headers.items()), request.content, request.extensions))
             return await super().send(request, **options)
 
-    async def send(client_class: type[openai.AsyncOpenAI], url: str) -> None:
-        async with client_class(api_key=KEY, base_url=url, max_retries=0, http_client=Recorder()) as client:
-            for content in (b'{"a": 1}', b'{"a": "longer"}'):
-                await post_chat(client, content)
+    monkeypatch.setattr(openai, "DefaultAioHttpClient", Recorder)
+    contents = [b'{"a": 1}', b'{"a": "longer"}']
+
+    async def send(url: str) -> None:
+        ours, theirs = ChatConnection(url, KEY, 9.0), ChatConnection(url, KEY, 9.0)
+        for content in contents:
+            await ours.post(content)
+        for content in contents:
+            await theirs._post_first(content)
+        await ours.close()
+        await theirs.close()
 
     with FaultServer() as server:
-        for client_class in (AsyncOpenAI, openai.AsyncOpenAI):
-            asyncio.run(send(client_class, server.url))
-    assert seen[:2] == seen[2:]
+        asyncio.run(send(server.url))
+    assert len(seen) == 4 and seen[:2] == seen[2:]
 
 
 def test_the_journal_is_keyed_by_the_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
