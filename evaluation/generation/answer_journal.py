@@ -70,7 +70,7 @@ class AnswerJournal:
             batch, self._waiting = self._waiting, []
             try:
                 await loop.run_in_executor(None, self._journal.append, [{"key": key, **asdict(answer)} for key, answer, _ in batch])
-            except UserError as error:
+            except Exception as error:  # goes on to all that wait; a fault of ours must not leave them waiting
                 self._settle(batch, error)
             else:
                 self.answers.update((key, answer) for key, answer, _ in batch)
@@ -78,7 +78,7 @@ class AnswerJournal:
         self._writer = None
 
     @staticmethod
-    def _settle(batch: "Iterable[tuple[str, Answer, asyncio.Future[None]]]", error: UserError | None) -> None:
+    def _settle(batch: "Iterable[tuple[str, Answer, asyncio.Future[None]]]", error: Exception | None) -> None:
         for _, _, done in batch:
             if done.done():  # its request was given up
                 continue

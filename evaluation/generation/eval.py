@@ -77,7 +77,7 @@ def refusals_to_skip(report: RunReport, refused_prompts: str) -> Refusals:
         remedy = "the same command asks them again; the other answers are kept"
         if lasting and not report.failed:
             remedy = "--refused_prompts skip writes the review file without them; the other answers are kept"
-        raise UserError(f"{describe_unanswered(report)}; no review file was written; {remedy}")
+        raise UserError(f"{describe_unanswered(report.failed + lasting)}; no review file was written; {remedy}")
     return {request.key: str(failure) for request, failure in report.refused}
 
 

@@ -24,7 +24,8 @@ else:
 DEFAULT_BASE = "https://api.openai.com/v1"
 # What a server on this machine is sent when there is no key; the openai package wants one.
 NO_KEY = "no-key"
-# A shorter one may well be a word of an answer.
+# Keys are hidden in what a server says. A short one, made up for a server that wants none, may be a word of an answer.
+SHORTEST_KEY_IN_ERRORS = 4
 SHORTEST_KEY_IN_ANSWERS = 7
 
 
@@ -107,10 +108,9 @@ class JudgeClient:
                 response = await self._connection.post(content)
         except (asyncio.TimeoutError, *self._openai_client.ERRORS) as error:
             return self._connection_failure(error)
-        body = self._without_key(response.content)
-        if response.status_code == 200:
-            return read_completion(body)
-        return classify_status(response.status_code, response.headers, body)
+        if response.is_success:
+            return read_completion(self._without_key(response.content, SHORTEST_KEY_IN_ANSWERS))
+        return classify_status(response.status_code, response.headers, self._without_key(response.content))
 
     def _connection_failure(self, error: BaseException) -> Failure:
         # The layers between call most failures a timeout; the one below them all says which it was.
@@ -122,8 +122,6 @@ class JudgeClient:
             return Failure("retry", "timeout", f"no answer within {self._timeout_seconds:g} s", charged=True)
         return Failure("retry", "connection cut", words, charged=True)
 
-    def _without_key(self, text: bytes) -> bytes:
-        key = self._key.encode("ascii")
-        if self._key != NO_KEY and len(key) >= SHORTEST_KEY_IN_ANSWERS:
-            text = text.replace(key, b"[key]")
-        return text
+    def _without_key(self, text: bytes, shortest: int = SHORTEST_KEY_IN_ERRORS) -> bytes:
+        hidden = self._key != NO_KEY and len(self._key) >= shortest
+        return text.replace(self._key.encode("ascii"), b"[key]") if hidden else text

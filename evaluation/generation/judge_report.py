@@ -9,7 +9,7 @@ from cli import say
 from judge_costs import Prices, estimated_tokens
 from judge_outcomes import Answer
 from judge_requests import JudgeRequest
-from judge_run import RunReport
+from judge_run import RunReport, Unanswered
 from records import shorten
 
 # How many requests an error names before it only counts them.
@@ -53,9 +53,8 @@ def warn_of_models(answers: Iterable[Answer]) -> None:
         print(f"warning: the server reports more than one model: {names} answers; give --api_model a name that stays the same", file=sys.stderr)
 
 
-def describe_unanswered(report: RunReport) -> str:
+def describe_unanswered(unanswered: list[Unanswered]) -> str:
     """Return one line that names the first requests without an answer and why they have none."""
-    unanswered = report.failed + report.refused
     named = "; ".join(f"{request.where}: {failure}" for request, failure in unanswered[:NUM_NAMED])
     more = f"; and {len(unanswered) - NUM_NAMED} more" if len(unanswered) > NUM_NAMED else ""
     return f"{len(unanswered)} requests have no answer: {named}{more}"

@@ -5,8 +5,6 @@ A request in flight is done when its answer is on the disk. A failed one gives u
 
 import asyncio
 import collections
-import heapq
-import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from judge_client import JudgeClient
 from judge_costs import Budget
 from judge_outcomes import Answer, Failure
 from judge_requests import JudgeRequest
+from request_queue import Job, RequestQueue
 from retry_policy import RetryLimits, Traffic
 from review_assembly import follow_up
 
@@ -27,13 +26,7 @@ MAX_REFUSED_IN_A_ROW = 5
 GRACE_SECONDS = 1.0
 
 
-@dataclass
-class Job:
-    """A request on its way: how often it failed, and how many answers had come when it was last sent."""
-
-    request: JudgeRequest
-    num_failed: int = 0
-    answers_before: int = 0
+Unanswered = tuple[JudgeRequest, Failure]
 
 
 @dataclass
@@ -43,8 +36,8 @@ class RunReport:
     answers: list[Answer] = field(default_factory=list)
     retries: "collections.Counter[str]" = field(default_factory=collections.Counter)
     num_asked_again: int = 0
-    failed: list[tuple[JudgeRequest, Failure]] = field(default_factory=list)
-    refused: list[tuple[JudgeRequest, Failure]] = field(default_factory=list)
+    failed: list[Unanswered] = field(default_factory=list)
+    refused: list[Unanswered] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -59,9 +52,7 @@ class JudgeRun:
         self.on_answer = on_answer
         self.report = report
         self._traffic = Traffic(limits)
-        self._ready: collections.deque[Job] = collections.deque()
-        self._later: list[tuple[float, int, Job]] = []  # a heap: when, a number that breaks ties, what
-        self._numbers = itertools.count()
+        self._queue = RequestQueue([])
         self._in_flight: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._error: Exception | None = None
@@ -69,10 +60,10 @@ class JudgeRun:
 
     async def run(self, requests: list[JudgeRequest]) -> None:
         """Ask all of them. Raises UserError when going on makes no sense; the report then says how far it came."""
-        self._ready.extend(Job(request) for request in requests)
+        self._queue = RequestQueue(requests)
         started = asyncio.get_running_loop().time()
         try:
-            while self._error is None and (self._ready or self._later or self._in_flight):
+            while self._error is None and (self._queue or self._in_flight):
                 self._wake.clear()
                 seconds = self._start_what_may()
                 if self._error is None:
@@ -101,23 +92,22 @@ class JudgeRun:
 
     def _take(self, num_in_flight: int) -> tuple[Job | None, float]:
         """Return the next request to send, or none and the seconds after which there may be one."""
-        now = asyncio.get_running_loop().time()
-        while self._later and self._later[0][0] <= now:
-            self._ready.appendleft(heapq.heappop(self._later)[2])
         if self._error is not None:
             return None, math.inf
-        if not self._ready:
-            return None, self._later[0][0] - now if self._later else math.inf
+        now = asyncio.get_running_loop().time()
+        job, seconds = self._queue.first(now)
+        if job is None:
+            return None, seconds
         seconds = self._traffic.wait_seconds(now, num_in_flight)
         if seconds > 0:
             return None, seconds
-        if not self.budget.reserve(self._ready[0].request):
+        if not self.budget.reserve(job.request):
             if num_in_flight == 0:
                 self._error = UserError(
                     f"--max_cost {self.budget.max_cost}: up to {self.budget.spent:.4f} USD are spent, and the next request could pass the limit"
                 )
             return None, math.inf
-        job = self._ready.popleft()
+        self._queue.pop()
         self._traffic.on_start()
         job.answers_before = self._traffic.num_answers
         return job, 0.0
@@ -125,7 +115,10 @@ class JudgeRun:
     async def _work(self, job: Job | None) -> None:
         """Attempt one request after the other, without a turn of the event loop between them, while there is one to send."""
         while job is not None:
-            await self._attempt(job)
+            try:
+                await self._attempt(job)
+            except Exception as error:  # raised by `run`, which ends the others first
+                self._error = self._error or error
             job, _ = self._take(len(self._in_flight) - 1)
             if len(self._in_flight) < self.batch_size:
                 self._wake.set()  # places that were closed may be open again
@@ -140,8 +133,6 @@ class JudgeRun:
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._in_flight.discard(task)
-        if not task.cancelled() and task.exception() and self._error is None:
-            self._error = task.exception()
         self._wake.set()
 
     async def _attempt(self, job: Job) -> None:
@@ -158,7 +149,7 @@ class JudgeRun:
         following = None if job.request.is_follow_up else follow_up(job.request, outcome)
         if following and following.key not in self.journal.answers:
             self.report.num_asked_again += 1
-            self._ready.appendleft(Job(following))
+            self._queue.add_first(Job(following))
         else:
             self.on_answer()
 
@@ -167,6 +158,7 @@ class JudgeRun:
             raise UserError(f"the judge's server does not answer {job.request.where}: {failure}")
         if failure.kind == "refused":
             self.report.refused.append((job.request, failure))
+            self._traffic.on_sign_of_life()
             self._refused_in_a_row += 1
             if self._refused_in_a_row >= MAX_REFUSED_IN_A_ROW:
                 raise UserError(f"the judge's server refuses one prompt after the other, last {job.request.where}: {failure}")
@@ -181,4 +173,4 @@ class JudgeRun:
             self.report.failed.append((job.request, failure))
             return
         self.report.retries[failure.cause] += 1
-        heapq.heappush(self._later, (now + self.limits.pause(max(job.num_failed, 1)), next(self._numbers), job))
+        self._queue.add_later(job, now + self.limits.pause(max(job.num_failed, 1)))

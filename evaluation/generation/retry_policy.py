@@ -60,8 +60,12 @@ class Traffic:
         self._probing = self.is_open
 
     def on_answer(self) -> None:
-        """Note an answer: the breaker closes."""
+        """Note an answer."""
         self.num_answers += 1
+        self.on_sign_of_life()
+
+    def on_sign_of_life(self) -> None:
+        """Note that the server works, whether or not it has answered: the breaker closes."""
         self.failures_in_a_row = self._probes_failed = 0
         self.probe_at = None
         self._probing = False
