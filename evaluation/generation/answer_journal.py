@@ -51,13 +51,13 @@ class AnswerJournal:
     def __exit__(self, *error: object) -> None:
         self._journal.__exit__(None, None, None)
 
-    async def add(self, key: str, answer: Answer) -> None:
-        """Return when the answer is on the disk. Raises UserError when it cannot be written."""
+    def add(self, key: str, answer: Answer) -> "asyncio.Future[None]":
+        """Return a future that is done when the answer is on the disk, with a UserError when it cannot be written."""
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((key, answer, done))
         if self._writer is None:
             self._writer = asyncio.create_task(self._write())
-        await done
+        return done
 
     async def flush(self) -> None:
         """Return when the disk has what it was given; errors are those of `add`."""

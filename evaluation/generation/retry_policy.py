@@ -14,11 +14,11 @@ from judge_outcomes import Failure
 
 @dataclass(frozen=True)
 class RetryLimits:
-    """The bounds. Pauses in seconds; retry k waits a random part, at least half, of first_pause * factor ** k."""
+    """The bounds. Pauses in seconds; retry k waits between half and all of first_pause * factor ** (k - 1)."""
 
     max_retries: int = 6
-    first_pause: float = 0.1
-    factor: float = 3.0
+    first_pause: float = 0.05
+    factor: float = 4.0
     longest_pause: float = 60.0
     failures_to_open: int = 10
     probe_pauses: tuple[float, ...] = (1.0, 3.0, 9.0, 27.0, 60.0, 60.0)
@@ -27,7 +27,7 @@ class RetryLimits:
 
     def pause(self, num_failed: int) -> float:
         """Return the pause before the next attempt of a request that has failed `num_failed` times."""
-        longest = min(self.first_pause * self.factor ** (num_failed - 1), self.longest_pause)
+        longest = min(self.first_pause * self.factor ** min(num_failed - 1, 20), self.longest_pause)
         return longest * random.uniform(0.5, 1.0)
 
 

@@ -39,9 +39,9 @@ def test_an_answer_is_there_only_when_it_is_on_the_disk(tmp_path: Path, monkeypa
     monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_size))
 
     async def add(journal: AnswerJournal) -> None:
-        adding = asyncio.create_task(journal.add("a", answer(1)))
+        adding = journal.add("a", answer(1))
         await asyncio.sleep(0)
-        assert journal.answers == {}
+        assert journal.answers == {} and not adding.done()
         await adding
         assert set(journal.answers) == {"a"} and synced[-1] == (tmp_path / "journal.jsonl").stat().st_size
 
@@ -74,9 +74,7 @@ def test_a_full_disk_is_told_to_all_that_wait(tmp_path: Path, monkeypatch: pytes
 
 def test_an_answer_whose_asker_has_gone_is_kept(tmp_path: Path) -> None:
     async def cancel(journal: AnswerJournal) -> None:
-        adding = asyncio.create_task(journal.add("a", answer(1)))
-        await asyncio.sleep(0)
-        adding.cancel()
+        journal.add("a", answer(1)).cancel()
         await journal.flush()
 
     with AnswerJournal(str(tmp_path / "journal.jsonl")) as journal:
