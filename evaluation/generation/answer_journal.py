@@ -4,7 +4,6 @@ Answers that arrive while the disk is busy with others share its next turn: hund
 """
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import asdict
 
 import code_ifd_path  # noqa: F401
@@ -78,7 +77,7 @@ class AnswerJournal:
         self._writer = None
 
     @staticmethod
-    def _settle(batch: "Iterable[tuple[str, Answer, asyncio.Future[None]]]", error: Exception | None) -> None:
+    def _settle(batch: "list[tuple[str, Answer, asyncio.Future[None]]]", error: Exception | None) -> None:
         for _, _, done in batch:
             if done.done():  # its request was given up
                 continue

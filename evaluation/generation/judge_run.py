@@ -28,9 +28,14 @@ MAX_REFUSED_IN_A_ROW = 5
 # same turn of the disk are sent, and answered, all at once from then on: a third of the rate is lost. A kill can cost what
 # is in flight and what waits for the disk.
 UNWRITTEN_DIVISOR = 4
+# What to look at first, by the status that the server refuses everything with.
+REMEDIES = {
+    400: "check --api_model, --max_tokens and --temperature",
+    401: "check OPENAI_API_KEY, and that it belongs to --api_base",
+    404: "check --api_model, and that --api_base ends as the server wants it (mostly /v1)",
+}
 # What requests in flight get to end by themselves when the run cannot go on.
 GRACE_SECONDS = 1.0
-
 
 Unanswered = tuple[JudgeRequest, Failure]
 
@@ -176,7 +181,8 @@ class JudgeRun:
 
     def _note_failure(self, job: Job, failure: Failure) -> None:
         if failure.kind == "fatal":
-            raise UserError(f"the judge's server does not answer {job.request.where}: {failure}")
+            remedy = REMEDIES.get(failure.status or 0)
+            raise UserError(f"the judge's server does not answer {job.request.where}: {failure}" + (f"; {remedy}" if remedy else ""))
         if failure.kind == "refused":
             self.report.refused.append((job.request, failure))
             self._traffic.on_sign_of_life()
