@@ -41,22 +41,27 @@ class JudgeRequest:
     where: str
 
     @cached_property
+    def content(self) -> bytes:
+        """Judge, parameters and messages as canonical JSON: what is sent, unless the server has its own name for max_tokens."""
+        return self.content_with("max_tokens")
+
+    @cached_property
     def key(self) -> str:
-        """SHA-256, in hex, of judge, parameters and messages as canonical JSON."""
-        content = json.dumps(self.body("max_tokens"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(content.encode("ascii")).hexdigest()
+        """SHA-256 of `content`, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
 
     @property
     def is_follow_up(self) -> bool:
         """True where the conversation goes on after an answer."""
         return len(self.messages) > 2
 
-    def body(self, limit_name: str) -> dict[str, Any]:
-        """Return what is sent. `limit_name` is what the server calls max_tokens."""
+    def content_with(self, limit_name: str) -> bytes:
+        """Return `content` with another name for max_tokens."""
         body: dict[str, Any] = {"model": self.judge.api_model, "messages": self.messages, limit_name: self.judge.max_tokens}
         if self.judge.temperature is not None:
             body["temperature"] = self.judge.temperature
-        return body
+        # As ASCII: half of a surrogate pair, which a data set may hold, has no UTF-8 form.
+        return json.dumps(body, sort_keys=True, separators=(",", ":")).encode("ascii")
 
     def ask_again(self, text: str) -> "JudgeRequest":
         """Return the request that follows an answer whose scores cannot be read."""
