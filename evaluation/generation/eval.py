@@ -21,10 +21,11 @@ from judge_costs import Budget, Prices
 from judge_flags import parse_args
 from judge_report import describe_unanswered, say_plan, say_run, warn_of_models
 from judge_requests import Judge, JudgeRequest, PairRequests, pair_requests
-from judge_run import JudgeRun, RunReport
+from judge_run import JudgeRun
 from retry_policy import RetryLimits
 from review_assembly import Refusals, assemble, missing_requests, used_answers
 from review_file import review_path
+from run_report import RunReport
 from wrap_file import read_wrap_file, write_wrap_file
 
 

@@ -19,6 +19,12 @@ PROMPT_CODES = {
     "content_filter", "content_policy_violation", "invalid_prompt",
 }
 TOO_LONG = re.compile(r"context.?(length|window|size)|(prompt|input|request) (is )?too (long|large)", re.IGNORECASE)
+# What to look at first, by the status that the server refuses everything with.
+REMEDIES = {
+    400: "check --api_model, --max_tokens and --temperature",
+    401: "check OPENAI_API_KEY, and that it belongs to --api_base",
+    404: "check --api_model, and that --api_base ends as the server wants it (mostly /v1)",
+}
 # A server that asks for more than this has closed for the day.
 LONGEST_PAUSE_SECONDS = 600.0
 

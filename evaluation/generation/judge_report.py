@@ -9,8 +9,8 @@ from cli import say
 from judge_costs import Prices, estimated_tokens
 from judge_outcomes import Answer
 from judge_requests import JudgeRequest
-from judge_run import RunReport, Unanswered
 from records import shorten
+from run_report import RunReport, Unanswered
 
 # How many requests an error names before it only counts them.
 NUM_NAMED = 3

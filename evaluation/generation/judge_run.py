@@ -5,22 +5,21 @@ request gives up its place while it waits for its retry.
 """
 
 import asyncio
-import collections
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import code_ifd_path  # noqa: F401
 from answer_journal import AnswerJournal
 from cli import UserError
 from judge_client import JudgeClient
 from judge_costs import Budget
-from judge_outcomes import Answer, Failure
+from judge_outcomes import REMEDIES, Answer, Failure
 from judge_requests import JudgeRequest
 from request_queue import Job, RequestQueue
 from retry_policy import RetryLimits, Traffic
 from review_assembly import follow_up
+from run_report import RunReport
 
 # Prompts refused in a row, none answered between: then it is not the prompts.
 MAX_REFUSED_IN_A_ROW = 5
@@ -28,28 +27,8 @@ MAX_REFUSED_IN_A_ROW = 5
 # same turn of the disk are sent, and answered, all at once from then on: a third of the rate is lost. A kill can cost what
 # is in flight and what waits for the disk.
 UNWRITTEN_DIVISOR = 4
-# What to look at first, by the status that the server refuses everything with.
-REMEDIES = {
-    400: "check --api_model, --max_tokens and --temperature",
-    401: "check OPENAI_API_KEY, and that it belongs to --api_base",
-    404: "check --api_model, and that --api_base ends as the server wants it (mostly /v1)",
-}
 # What requests in flight get to end by themselves when the run cannot go on.
 GRACE_SECONDS = 1.0
-
-Unanswered = tuple[JudgeRequest, Failure]
-
-
-@dataclass
-class RunReport:
-    """What a run did. `failed` and `refused` are the requests without an answer, each with its last failure."""
-
-    answers: list[Answer] = field(default_factory=list)
-    retries: "collections.Counter[str]" = field(default_factory=collections.Counter)
-    num_asked_again: int = 0
-    failed: list[Unanswered] = field(default_factory=list)
-    refused: list[Unanswered] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 class JudgeRun:
