@@ -4,7 +4,6 @@ Answers that arrive while the disk is busy with others share its next turn: hund
 """
 
 import asyncio
-from dataclasses import asdict
 
 import code_ifd_path  # noqa: F401
 from cli import UserError
@@ -68,7 +67,7 @@ class AnswerJournal:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                await loop.run_in_executor(None, self._journal.append, [{"key": key, **asdict(answer)} for key, answer, _ in batch])
+                await loop.run_in_executor(None, self._journal.append, [{"key": key, **vars(answer)} for key, answer, _ in batch])
             except Exception as error:  # goes on to all that wait; a fault of ours must not leave them waiting
                 self._settle(batch, error)
             else:

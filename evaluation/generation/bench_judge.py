@@ -2,8 +2,8 @@
 
 Starts a server on this machine in a process of its own (tests/evaluation/fault_server.py), which answers after 50 ms and
 fails at 5 percent of the requests, and judges made-up pairs against it, each time from nothing, fsynced journal included.
-The ideal rate is that of `batch_size` requests in flight that are never late: batch_size / latency. Prints each run and
-the median. It wants a quiet machine with two cores: `uptime` says whether others work on it.
+The ideal rate is that of `batch_size` requests in flight that are never late, less those that fail, each of which takes its
+turn too: batch_size / latency * (1 - fault_rate) answers a second. Prints each run and the median. It wants a quiet machine with two cores: `uptime` says whether others work on it.
 
 python evaluation/generation/bench_judge.py --num_pairs 1000 --batch_size 50
 """
@@ -69,7 +69,7 @@ def main() -> None:
     if not TESTS.is_dir():
         raise UserError(f"{TESTS}: not there; the server of this measurement is part of the tests")
     rates = [time_run(args, seed) for seed in range(args.num_runs)]
-    ideal = args.batch_size / (args.latency_ms / 1000)
+    ideal = args.batch_size / (args.latency_ms / 1000) * (1 - float(args.fault_rate))
     median = statistics.median(rates)
     say(f"median {median:.0f}/s of {len(rates)} runs ({min(rates):.0f} to {max(rates):.0f}), ideal {ideal:.0f}/s: {median / ideal:.0%}")
 

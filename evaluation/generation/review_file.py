@@ -50,7 +50,7 @@ def read_review_file(path: str) -> ReviewFile:
     """Return a review file of ours or of the original tool. Raises UserError for anything else, naming pair and field.
 
     Stored scores that are not two numbers from 0 to 10 (the original tool wrote "[-1, -1]" for a failure) are looked for
-    once more in the review.
+    once more in the review. null is the last word of our own judging.
     """
     wrap = read_wrap_file(path)
     return ReviewFile(path, wrap.meta, [_review(*both, f"{path}: pair {index}") for index, both in enumerate(zip(wrap.rows, wrap.pairs))])
@@ -83,15 +83,14 @@ def _review(row: Row, pair: Pair, where: str) -> Review:
         text = row.get(f"review{order}")
         if not isinstance(text, str):
             raise _field_error(row, f"review{order}", "a string", where)
-        said += [text, _stored_scores(row, f"scores{order}", where) or parse_scores(text)]
+        is_unparsed = row.get(f"scores{order}", "") is None
+        said += [text, None if is_unparsed else _stored_scores(row, f"scores{order}", where) or parse_scores(text)]
     return Review(pair, *said)
 
 
 def _stored_scores(row: Row, field: str, where: str) -> Scores | None:
-    """Return the scores of a row, null, a list or the published string "[8.0, 9.0]"; None where they say nothing."""
+    """Return the scores of a row, a list or the published string "[8.0, 9.0]"; None where they are no scores."""
     value = row.get(field)
-    if value is None and field in row:
-        return None
     if isinstance(value, str):
         try:
             value = json.loads(value)

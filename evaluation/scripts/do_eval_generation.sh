@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Judging, step 1: let one or two models answer the test sets.
-# Writes EVAL_DIR/NAME1/<data set>_<MAX_LENGTH>.json, and NAME2's where MODEL2 is set. Run it again after a stop: it goes on.
+# Writes EVAL_DIR/NAME1/<data set>_<MAX_LENGTH>.json, and NAME2's unless MODEL2 is empty. Run it again after a stop: it goes on.
 # Edit the variables, or set them before the command; paths are relative to the repository root.
 # Flags of evaluation/generation/eva_generation.py may follow it; they go to both models.
 set -euo pipefail
@@ -12,7 +12,7 @@ EVAL_DIR="${EVAL_DIR:-outputs/evaluation}"
 NAME1="${NAME1:-model1}"
 NAME2="${NAME2:-model2}"
 MODEL1="${MODEL1:-gpt2}"
-MODEL2="${MODEL2:-}" # empty: only the first model
+MODEL2="${MODEL2-gpt2-medium}" # empty: only the first model
 PROMPT1="${PROMPT1:-alpaca}"
 PROMPT2="${PROMPT2:-alpaca}"
 MAX_LENGTH="${MAX_LENGTH:-1024}"

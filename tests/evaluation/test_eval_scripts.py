@@ -55,7 +55,7 @@ def test_answers_of_two_models_and_two_sets_become_wrap_files(tiny_gpt2: Path, t
 
 def test_second_model_is_left_out_when_there_is_none(tiny_gpt2: Path, tmp_path: Path) -> None:
     write_set(tmp_path, "one")
-    variables = {"TEST_DATA_DIR": tmp_path, "DATASETS": "one", "EVAL_DIR": tmp_path / "out", "MODEL1": tiny_gpt2, "PROMPT1": "wiz", "MAX_LENGTH": 64}
+    variables = {"TEST_DATA_DIR": tmp_path, "DATASETS": "one", "EVAL_DIR": tmp_path / "out", "MODEL1": tiny_gpt2, "PROMPT1": "wiz", "MODEL2": "", "MAX_LENGTH": 64}
     assert bash("evaluation/scripts/do_eval_generation.sh", **variables).returncode == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model1"]
 

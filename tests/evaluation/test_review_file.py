@@ -71,7 +71,12 @@ def test_stored_scores_of_every_form(stored: Any, scores: tuple[float, float] | 
     assert read_review_file(str(path)).reviews[0].scores == scores
 
 
-@pytest.mark.parametrize("stored", [None, "[-1, -1]", [12, 13]])
+def test_null_is_the_last_word_of_our_own_judging(tmp_path: Path) -> None:
+    path = write_reviews(tmp_path / "r.json", ROW | {"review": "8 9", "scores": None})
+    assert read_review_file(str(path)).reviews[0].scores is None
+
+
+@pytest.mark.parametrize("stored", ["[-1, -1]", [12, 13]])
 def test_scores_that_say_nothing_are_looked_for_in_the_review(stored: Any, tmp_path: Path) -> None:
     path = write_reviews(tmp_path / "r.json", ROW | {"review_reverse": "**5/10 and 6/10**", "scores_reverse": stored})
     assert read_review_file(str(path)).reviews[0].scores_reverse == (5, 6)
