@@ -1,4 +1,4 @@
-"""A file that one process at a time may write."""
+"""A file that one process at a time may write, and what is written is on the disk, whole, or not there."""
 
 import os
 from pathlib import Path
@@ -23,6 +23,22 @@ def open_locked(path: str, flag: str = "--save_path") -> int:
         os.close(fd)
         raise UserError(f"{path}: another process is writing it; wait for it, or give {flag} another name")
     return fd
+
+
+def write_durably(fd: int, data: bytes, offset: int) -> None:
+    """Write at the end of a file, `offset` bytes from its start, and return when the disk has it.
+
+    On OSError, which is raised on, the file is cut back to where it was.
+    """
+    rest, position = memoryview(data), offset
+    try:
+        while rest:
+            written = os.pwrite(fd, rest, position)
+            rest, position = rest[written:], position + written
+        os.fsync(fd)
+    except OSError:
+        os.ftruncate(fd, offset)
+        raise
 
 
 def _is_at(path: str, fd: int) -> bool:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from cli import UserError
-from locked_file import open_locked
+from locked_file import open_locked, write_durably
 from records import atomic_writer, encode_json
 from score_file import RESUME_KEYS, differences, encode_lines, meta_path, parse_line, read_meta
 
@@ -50,14 +50,10 @@ class ScoreJournal:
 
     def append(self, lines: list[dict[str, Any]]) -> None:
         """Add the lines of one window and return when they are on the disk. Raises UserError when they cannot be."""
-        data = memoryview(encode_lines(lines))
+        data = encode_lines(lines)
         try:
-            written = 0
-            while written < len(data):
-                written += os.pwrite(self._fd, data[written:], self._size + written)
-            os.fsync(self._fd)
+            write_durably(self._fd, data, self._size)
         except OSError as error:
-            os.ftruncate(self._fd, self._size)
             raise UserError(
                 f"{self.path}: writing failed: {error.strerror}; the first {self.num_done} of {self.num_records} records "
                 "are kept, and the same command goes on from there once there is space"

@@ -13,7 +13,7 @@ from typing import Any
 
 import code_ifd_path  # noqa: F401
 from cli import UserError
-from locked_file import open_locked
+from locked_file import open_locked, write_durably
 from records import encode_json, shorten
 
 Entry = dict[str, Any]
@@ -58,14 +58,10 @@ class LineJournal:
         self.entries += entries
 
     def _write(self, entries: list[Entry]) -> None:
-        data = memoryview(b"".join(encode_json(entry) + b"\n" for entry in entries))
+        data = b"".join(encode_json(entry) + b"\n" for entry in entries)
         try:
-            written = 0
-            while written < len(data):
-                written += os.pwrite(self._fd, data[written:], self._size + written)
-            os.fsync(self._fd)
+            write_durably(self._fd, data, self._size)
         except OSError as error:
-            os.ftruncate(self._fd, self._size)
             raise UserError(
                 f"{self.path}: writing failed: {error.strerror}; what was finished before is kept, and the same command "
                 "goes on from there once there is space"
