@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 
 from cli import UserError, new_parser, positive_int, run, say
-from records import Record, check_fields, read_dataset, write_dataset
+from dataset import read_dataset, write_dataset
+from records import Record, check_fields
 
 
 def run_step1(records: list[Record], folder: Path, flags: list[str]) -> tuple[float, int]:

@@ -28,7 +28,8 @@ from cli import UserError, new_parser, positive_int, run, say
 from cpu_kernels import has_fast_bfloat16
 from ifd import select
 from model_source import find_model
-from records import check_fields, read_dataset
+from dataset import read_dataset
+from records import check_fields
 from selection_flags import add_selection_flags, wanted_number
 from sequences import encode_window
 

@@ -44,6 +44,11 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
+def missing_package(name: str, purpose: str) -> UserError:
+    """Return the error for an optional package that is not installed."""
+    return UserError(f"{purpose} needs the package {name}, which is not installed; run `pip install {name}`")
+
+
 def say(text: str) -> None:
     """Print to stdout at once, and leave when it cannot be printed: silently when its reader has gone, else with code 2."""
     try:

@@ -13,14 +13,16 @@ import argparse
 import importlib.metadata
 import sys
 import time
+from collections import Counter
 from typing import Any
 
 from cli import Interrupted, UserError, new_parser, positive_int, run, say
+from dataset import Dataset, RecordRange
 from mixed_run import score_mixed
 from model_source import ModelSource, find_model
 from prompts import TEMPLATES
-from records import Record, check_fields, read_hashed_dataset, refuse_overwriting
-from score_file import META_FORMAT, Score, read_score_file, skipped_summary
+from records import check_fields, refuse_overwriting
+from score_file import META_FORMAT, ScoreFile, skipped_summary
 from score_journal import ScoreJournal
 from selection_flags import add_selection_flags, wanted_number
 from windows import WindowScorer
@@ -72,7 +74,7 @@ def load_scorer(args: argparse.Namespace, source: ModelSource) -> WindowScorer:
     return WindowScorer(scorer, tokenizer, args.prompt, args.max_length, args.records_per_window)
 
 
-def score_missing(journal: ScoreJournal, records: list[Record], source: ModelSource, args: argparse.Namespace) -> None:
+def score_missing(journal: ScoreJournal, records: RecordRange, source: ModelSource, args: argparse.Namespace) -> None:
     """Score the records that the journal does not have yet. Raises Interrupted on Ctrl-C."""
     windows = load_scorer(args, source)
     try:
@@ -90,15 +92,20 @@ def score_missing(journal: ScoreJournal, records: list[Record], source: ModelSou
 
 def report(args: argparse.Namespace, num_new: int, seconds: float) -> None:
     """Print what the score file holds, and warn when most prompts did not help."""
-    scores = read_score_file(args.save_path).scores
-    scored = [score for score in scores if isinstance(score, Score)]
+    num_scored = num_misaligned = 0
+    reasons: Counter[str] = Counter()
+    for score in ScoreFile(args.save_path):
+        if isinstance(score, str):
+            reasons[score] += 1
+        else:
+            num_scored += 1
+            num_misaligned += score.loss_conditioned >= score.loss_direct
     speed = f"{num_new} in {seconds:.1f} s, {num_new / seconds:.1f} records/s" if num_new else "all of them done before"
-    say(f"{len(scores)} records ({speed}), {skipped_summary(scores)} -> {args.save_path}")
-    num_misaligned = sum(score.loss_conditioned >= score.loss_direct for score in scored)
-    if num_misaligned * 2 > len(scored):
+    say(f"{num_scored + reasons.total()} records ({speed}), {skipped_summary(num_scored, reasons)} -> {args.save_path}")
+    if num_misaligned * 2 > num_scored:
         other = "none" if args.prompt != "none" else "chat (instruction-tuned models) or alpaca"
         print(
-            f"warning: for {num_misaligned} of {len(scored)} scored records the prompt does not help the response (IFD >= 1). "
+            f"warning: for {num_misaligned} of {num_scored} scored records the prompt does not help the response (IFD >= 1). "
             f"Usually the prompt template is wrong for this model: --prompt is {args.prompt}, compare with {other}. "
             "A model that cannot read the language of the data looks the same.",
             file=sys.stderr,
@@ -151,20 +158,20 @@ def main() -> None:
     args = parse_args()
     if args.dtype == "auto":
         args.dtype = "float32"  # published scores are
-    refuse_overwriting(args.save_path, args.data_path)
-    dataset, data_sha256 = read_hashed_dataset(args.data_path)
-    check_fields(dataset, args.data_path)
-    start, end = resolve_range(args.start_idx, args.end_idx, len(dataset))
-    if args.dtype == "mixed" and end - start < len(dataset):
+    dataset = Dataset(args.data_path)
+    refuse_overwriting(args.save_path, *dataset.files)
+    num_records = check_fields(dataset.records(), args.data_path)
+    start, end = resolve_range(args.start_idx, args.end_idx, num_records)
+    if args.dtype == "mixed" and end - start < num_records:
         raise UserError(
             "--dtype mixed needs the whole dataset to know what will be selected; leave out --start_idx and --end_idx, "
             "or score shards with --dtype bfloat16 or float32"
         )
     source = find_model(args.model_name_or_path, args.revision)
-    with ScoreJournal(args.save_path, describe_run(args, source, start, end, data_sha256, len(dataset))) as journal:
+    with ScoreJournal(args.save_path, describe_run(args, source, start, end, dataset.sha256(), num_records)) as journal:
         num_before, started = journal.num_done, time.perf_counter()
         if journal.num_done < end - start:
-            score_missing(journal, dataset[start:end], source, args)
+            score_missing(journal, RecordRange(dataset, start, end), source, args)
         num_new = journal.num_done - num_before
     report(args, num_new, time.perf_counter() - started)
 

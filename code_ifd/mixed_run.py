@@ -8,11 +8,12 @@ score file is whole.
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from cli import UserError, say
+from dataset import Fetcher
 from records import Record, atomic_writer, encode_json, sha256_of
 from rescoring import RISK, RoughScore, next_to_rescore
 from score_file import meta_path
@@ -22,7 +23,7 @@ from windows import WindowScorer
 Line = dict[str, Any]
 
 
-def score_mixed(journal: ScoreJournal, records: list[Record], windows: WindowScorer, threshold: float, num_wanted: int) -> None:
+def score_mixed(journal: ScoreJournal, records: Iterable[Record], windows: WindowScorer, threshold: float, num_wanted: int) -> None:
     """Write the lines of all records into the journal and say how many were scored again.
 
     Selection keeps the `num_wanted` highest IFD below `threshold`.
@@ -30,16 +31,17 @@ def score_mixed(journal: ScoreJournal, records: list[Record], windows: WindowSco
     rough_meta = {key: value for key, value in journal.meta.items() if key != "selection"} | {"dtype": "bfloat16"}
     with ScoreJournal(rough_path(journal.path), rough_meta) as rough:
         windows.score_rest(rough, records, "bfloat16")
+        fetcher = Fetcher(records)
         lines, num_rescored = rescore(
             read_lines(rough.path), RescoredFile(rescored_path(journal.path), rough.path),
-            lambda chosen: windows.lines([records[record] for record in chosen], "float32"),
+            lambda chosen: windows.lines(fetcher.fetch(chosen), "float32"),
             threshold, num_wanted, windows.records_per_window,
         )
         for start in range(journal.num_done, len(lines), windows.records_per_window):
             journal.append(lines[start : start + windows.records_per_window])
     remove_parts(journal.path)
     say(
-        f"{num_rescored} of {len(records)} records scored again in float32; "
+        f"{num_rescored} of {len(lines)} records scored again in float32; "
         f"the chance that float32 throughout would select others is below {RISK:.0%}"
     )
 

@@ -12,52 +12,37 @@ python code_ifd/put_analysis_to_data.py --pt_data_path outputs/scores.jsonl \\
 
 import argparse
 import sys
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice, pairwise
 
 from cli import UserError, new_parser, run, say
+from dataset import RECORDS_PER_CHUNK, Dataset, dataset_writer
 from ifd import ratio
-from records import Record, read_hashed_dataset, refuse_overwriting, write_dataset
-from score_file import SCORING_KEYS, Score, ScoreFile, differences, meta_path, read_score_file, skipped_summary
+from records import Chunk, refuse_overwriting
+from score_file import SCORING_KEYS, Score, ScoreFile, differences, meta_path, skipped_summary
 
 
-def check_shard(shard: ScoreFile, data_path: str, data_sha256: str, num_records: int) -> None:
-    """Raise UserError unless a score file with a meta is whole and scores this dataset."""
-    meta = shard.meta
-    if meta["data_sha256"] != data_sha256:
-        raise UserError(
-            f"{shard.path}: holds scores of other data ({meta['data_path']}, SHA-256 {meta['data_sha256'][:12]}..., "
-            f"{meta['num_records']} records) than {data_path} (SHA-256 {data_sha256[:12]}..., {num_records} records); "
-            "give step 2 the file that step 1 read"
-        )
-    expected = meta["end_idx"] - meta["start_idx"]
-    if len(shard.scores) != expected:
-        raise UserError(
-            f"{shard.path}: {len(shard.scores)} of {expected} lines, so step 1 has not finished; "
-            "run it again with the same flags and it goes on from there"
-        )
-
-
-def join_shards(shards: list[ScoreFile], data_path: str, data_sha256: str, num_records: int) -> list[Score | str]:
-    """Return one score or reason a record, in record order. Raises UserError unless the shards tile the dataset."""
+def in_order(shards: list[ScoreFile], data_path: str, data_sha256: str) -> list[ScoreFile]:
+    """Return the score files in record order. Raises UserError unless, by their meta, they tile this dataset."""
     if len(shards) == 1 and shards[0].meta is None:
-        scores = shards[0].scores
-        if len(scores) != num_records:
-            raise UserError(
-                f"{shards[0].path}: {len(scores)} lines and no meta file, but {data_path} has {num_records} records; "
-                "without a meta file the numbers must be equal"
-            )
-        return scores
+        return shards
     for shard in shards:
         if shard.meta is None:
             raise UserError(f"{shard.path}: has no meta file, so nothing says which records it scores; only a single file may lack it")
-        check_shard(shard, data_path, data_sha256, num_records)
+        if shard.meta["data_sha256"] != data_sha256:
+            raise UserError(
+                f"{shard.path}: holds scores of other data ({shard.meta['data_path']}, SHA-256 {shard.meta['data_sha256'][:12]}..., "
+                f"{shard.meta['num_records']} records) than {data_path} (SHA-256 {data_sha256[:12]}...); "
+                "give step 2 the file that step 1 read"
+            )
     shards = sorted(shards, key=lambda shard: (shard.meta["start_idx"], shard.meta["end_idx"]))
     for one, next_one in pairwise(shards):
         difference = differences(one.meta, next_one.meta, SCORING_KEYS, ("in the first", "in the second"))
         if difference:
             raise UserError(f"{one.path} and {next_one.path} were not scored alike ({difference}); score one of them again")
-    check_tiling(shards, num_records)
-    return [score for shard in shards for score in shard.scores]
+    check_tiling(shards, shards[0].meta["num_records"])
+    return shards
 
 
 def check_tiling(shards: list[ScoreFile], num_records: int) -> None:
@@ -75,18 +60,68 @@ def check_tiling(shards: list[ScoreFile], num_records: int) -> None:
         raise UserError(f"no score file for records {position} to {num_records - 1}; add the missing shard")
 
 
-def add_score(record: Record, score: Score | str) -> Record:
-    """Return the record with its scores added; scores that it had from an earlier run are replaced."""
-    scored = {key: value for key, value in record.items() if key != "ifd_skipped"}
-    if isinstance(score, str):
-        nothing = dict.fromkeys(("ppl_A_direct", "ppl_A_condition", "ifd_ppl", "ifd_loss"))
-        return scored | nothing | {"ifd_skipped": score}
-    return scored | {
-        "ppl_A_direct": score.ppl_direct,
-        "ppl_A_condition": score.ppl_conditioned,
-        "ifd_ppl": ratio(score.ppl_conditioned, score.ppl_direct),
-        "ifd_loss": ratio(score.loss_conditioned, score.loss_direct),
+class ScoreStream:
+    """The scores of all records in record order, from score files that tile the dataset. `reasons` counts those without."""
+
+    def __init__(self, shards: list[ScoreFile]) -> None:
+        self.path = shards[0].path
+        self.num_scored = 0
+        self.reasons: Counter[str] = Counter()
+        self._shards = shards
+        self._scores = self._read()
+
+    def take(self, num_records: int) -> list[Score | str]:
+        """Return the next scores, one a record; fewer when the files end. Raises UserError for a file that is not whole."""
+        scores = list(islice(self._scores, num_records))
+        reasons = [score for score in scores if isinstance(score, str)]
+        self.reasons.update(reasons)
+        self.num_scored += len(scores) - len(reasons)
+        return scores
+
+    def _read(self) -> Iterator[Score | str]:
+        for shard in self._shards:
+            num_lines = 0
+            for score in shard:
+                num_lines += 1
+                yield score
+            expected = shard.meta["end_idx"] - shard.meta["start_idx"] if shard.meta else num_lines
+            if num_lines != expected:
+                raise UserError(
+                    f"{shard.path}: {num_lines} of {expected} lines, so step 1 has not finished; "
+                    "run it again with the same flags and it goes on from there"
+                )
+
+
+def add_scores(chunk: Chunk, scores: list[Score | str]) -> Chunk:
+    """Return the records with their scores added; scores that they had from an earlier run are replaced."""
+    found = [score if isinstance(score, Score) else None for score in scores]
+    numbers: dict[str, list[float | None]] = {
+        "ppl_A_direct": [score and score.ppl_direct for score in found],
+        "ppl_A_condition": [score and score.ppl_conditioned for score in found],
+        "ifd_ppl": [score and ratio(score.ppl_conditioned, score.ppl_direct) for score in found],
+        "ifd_loss": [score and ratio(score.loss_conditioned, score.loss_direct) for score in found],
     }
+    return chunk.with_columns(numbers, {"ifd_skipped": [score if isinstance(score, str) else None for score in scores]})
+
+
+def merge(dataset: Dataset, scores: ScoreStream, save_path: str) -> int:
+    """Write the scored dataset and return its number of records. Raises UserError unless there is one score a record."""
+    num_records = 0
+    with dataset_writer(save_path, dataset) as writer:
+        for chunk in dataset.chunks():
+            num_records += len(chunk)
+            found = scores.take(len(chunk))
+            if len(found) == len(chunk):
+                writer.write(add_scores(chunk, found))
+        while scores.take(RECORDS_PER_CHUNK):
+            pass  # count the lines that are too many
+        num_lines = scores.num_scored + scores.reasons.total()
+        if num_lines != num_records:
+            raise UserError(
+                f"{scores.path}: {num_lines} lines and no meta file, but {dataset.path} has {num_records} records; "
+                "without a meta file the numbers must be equal"
+            )
+    return num_records
 
 
 def parse_args() -> argparse.Namespace:
@@ -102,10 +137,10 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    inputs = [*args.pt_data_path, *map(meta_path, args.pt_data_path)]
-    refuse_overwriting(args.json_save_path, args.json_data_path, *inputs)
-    records, data_sha256 = read_hashed_dataset(args.json_data_path)
-    shards = [read_score_file(path) for path in args.pt_data_path]
+    refuse_overwriting(args.json_save_path, *args.pt_data_path, *map(meta_path, args.pt_data_path))
+    dataset = Dataset(args.json_data_path)
+    refuse_overwriting(args.json_save_path, *dataset.files)
+    shards = in_order([ScoreFile(path) for path in args.pt_data_path], args.json_data_path, dataset.sha256())
     selection = shards[0].meta and shards[0].meta.get("selection")
     if selection:
         print(
@@ -113,10 +148,9 @@ def main() -> None:
             f"{selection['filter_threash']}; for another selection, score again",
             file=sys.stderr,
         )
-    scores = join_shards(shards, args.json_data_path, data_sha256, len(records))
-    scored = [add_score(record, score) for record, score in zip(records, scores, strict=True)]
-    write_dataset(args.json_save_path, scored)
-    say(f"{len(scored)} records, {skipped_summary(scores)} -> {args.json_save_path}")
+    scores = ScoreStream(shards)
+    num_records = merge(dataset, scores, args.json_save_path)
+    say(f"{num_records} records, {skipped_summary(scores.num_scored, scores.reasons)} -> {args.json_save_path}")
 
 
 if __name__ == "__main__":

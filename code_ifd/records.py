@@ -1,65 +1,52 @@
-"""Datasets on disk: a JSON array (.json) or one JSON object a line (.jsonl), read whole, checked, written whole.
+"""What a record is, and how files are written: as strict JSON in UTF-8, whole or not at all.
 
-Everything written is strict JSON in UTF-8, first to a temporary file in the same folder, then renamed over the target:
-a reader finds the old file or the new one, never half of one.
+A file is written to a temporary one in the same folder, which then takes its place: a reader finds the old file or the
+new one, never half of one.
 """
 
 import contextlib
 import hashlib
 import json
 import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from cli import UserError
 
 Record = dict[str, Any]
 
-JSON_LINES = (".jsonl", ".ndjson")
-FORMATS = (".json", *JSON_LINES)
+STRICT_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
-def read_dataset(path: str) -> list[Record]:
-    """Return the records of a dataset file in file order, each a dict with all of its keys. See read_hashed_dataset."""
-    return read_hashed_dataset(path)[0]
+class Chunk(Protocol):
+    """Some records that follow each other in a dataset, in the form of its format: JSON objects, or rows of a table."""
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+
+    def records(self) -> list[Record]:
+        """Return the records, each a dict with all of its keys."""
+
+    def values(self, key: str) -> list[Any] | None:
+        """Return the values under a key, None for a record without it; None when no record has it."""
+
+    def with_columns(self, numbers: dict[str, list[float | None]], texts: dict[str, list[str | None]]) -> "Chunk":
+        """Return the records with values added, one a record; values that they have already are replaced."""
+
+    def take(self, indices: list[int]) -> "Chunk":
+        """Return the records at these places, in this order."""
 
 
-def read_hashed_dataset(path: str) -> tuple[list[Record], str]:
-    """Return the records of a dataset file in file order, and the SHA-256 of the bytes that they were read from, in hex.
+def check_fields(records: Iterable[Record], path: str) -> int:
+    """Return the number of records, all of which can be scored: an instruction, an optional input and an output.
 
-    The extension decides: `.json` is an array of objects, `.jsonl` one object a line (blank lines are passed over).
-    NaN and Infinity, which some tools write though JSON has none, become null, and a line on stderr counts them.
-    Raises UserError for a file that cannot be read, is not valid JSON, holds no record, or holds something else.
+    `input` may be missing, null or empty. Raises UserError for the first other one, naming file, record index, field and
+    value.
     """
-    data = _read_bytes(path)
-    text = _decode(data, path)
-    non_finite: list[str] = []
-    if dataset_format(path) == ".json":
-        records = _parse_json(text, path, non_finite)
-        if not isinstance(records, list):
-            raise UserError(f"{path}: this is {json_type(records)}, not an array of records; a .json dataset is [{{...}}, {{...}}]")
-    else:
-        # Only "\n" ends a line: str.splitlines would also cut at U+2028, which JSON strings may hold.
-        lines = enumerate(text.split("\n"), start=1)
-        records = [_parse_json(line, path, non_finite, number) for number, line in lines if line.strip()]
-    if not records:
-        raise UserError(f"{path}: no records in it")
+    num_records = 0
     for index, record in enumerate(records):
-        if not isinstance(record, dict):
-            raise UserError(f"{path}: record {index} is {json_type(record)}, not an object with instruction and output")
-    if non_finite:
-        print(f"note: {path}: {len(non_finite)} NaN or Infinity, which JSON does not have, read as null", file=sys.stderr)
-    return records, hashlib.sha256(data).hexdigest()
-
-
-def check_fields(records: list[Record], path: str) -> None:
-    """Raise UserError for the first record that cannot be scored as an instruction, an optional input and an output.
-
-    `input` may be missing, null or empty. The message names file, record index, field and value.
-    """
-    for index, record in enumerate(records):
+        num_records += 1
         for field in ("instruction", "input", "output"):
             value = record.get(field)
             if field == "input" and value is None:
@@ -72,35 +59,12 @@ def check_fields(records: list[Record], path: str) -> None:
                     f"{path}: record {index}: field {field!r} holds half of a surrogate pair, which is no character: "
                     f"{shorten(value)}; mend or remove it"
                 )
-
-
-def write_dataset(path: str, records: list[Record]) -> None:
-    """Write records as `path`'s extension asks, one record a line in either format. Raises UserError if it cannot."""
-    as_lines = dataset_format(path) != ".json"
-    opening, separator, closing = ("", "\n", "\n") if as_lines else ("[\n", ",\n", "\n]\n")
-    with atomic_writer(path) as file:
-        file.write(opening.encode())
-        for index, record in enumerate(records):
-            if index:
-                file.write(separator.encode())
-            try:
-                file.write(encode_json(record))
-            except (ValueError, RecursionError) as error:
-                raise UserError(f"{path}: record {index} cannot be written as JSON: {error}; mend it in the input") from None
-        file.write(closing.encode())
-
-
-def dataset_format(path: str) -> str:
-    """Return the lower-case extension of a dataset path, one of FORMATS, or raise UserError."""
-    extension = Path(path).suffix.lower()
-    if extension not in FORMATS:
-        raise UserError(f"{path}: the file name must end in .json (an array) or .jsonl (a record a line)")
-    return extension
+    return num_records
 
 
 def encode_json(value: Any) -> bytes:
     """Return one line of strict JSON in UTF-8, without the line end. Raises ValueError for NaN and Infinity."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = STRICT_JSON.encode(value)
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:
@@ -155,21 +119,23 @@ def sha256_of(path: str | Path) -> str:
 
 def read_text(path: str) -> str:
     """Return a file's text, without a byte-order mark. Raises UserError if it is missing, unreadable or not UTF-8."""
-    return _decode(_read_bytes(path), path)
+    return decode(read_bytes(path), path)
 
 
-def _read_bytes(path: str) -> bytes:
+def read_bytes(path: str) -> bytes:
+    """Return a file's bytes. Raises UserError if it cannot be read."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _decode(data: bytes, path: str) -> str:
+def decode(data: bytes, path: str, offset: int = 0) -> str:
+    """Return the text of a file's bytes from `offset` on, without a byte-order mark. Raises UserError if it is not UTF-8."""
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8" if offset else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 at byte {error.start}: {error.reason}; convert it to UTF-8") from None
+        raise UserError(f"{path}: not UTF-8 at byte {offset + error.start}: {error.reason}; convert it to UTF-8") from None
 
 
 def json_type(value: Any) -> str:
@@ -187,23 +153,6 @@ def shorten(value: Any, num_chars: int = 40) -> str:
     """Return a value as ASCII JSON of at most `num_chars` characters, for messages."""
     text = json.dumps(value)
     return text if len(text) <= num_chars else text[: num_chars - 3] + "..."
-
-
-def _parse_json(text: str, path: str, non_finite: list[str], line: int | None = None) -> Any:
-    try:
-        return json.loads(text, parse_constant=non_finite.append)
-    except json.JSONDecodeError as error:
-        hint = ""
-        if line == 1 and text.lstrip().startswith("["):
-            hint = "; if the file is one array, its name must end in .json"
-        if line is None and error.msg == "Extra data":
-            hint = "; if it holds one record a line, its name must end in .jsonl"
-        where = f"line {line or error.lineno} column {error.colno}"
-        raise UserError(f"{path}: {where}: broken JSON: {error.msg}{hint}") from None
-    except (ValueError, RecursionError) as error:
-        # A number of more than 4,300 digits, or arrays nested a thousand deep.
-        where = f"line {line}: " if line else ""
-        raise UserError(f"{path}: {where}JSON that cannot be read: {error}") from None
 
 
 def _is_encodable(text: str) -> bool:

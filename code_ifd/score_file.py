@@ -7,12 +7,13 @@
 import json
 import math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cli import UserError
-from records import encode_json, json_type, read_text, shorten
+from records import decode, encode_json, json_type, read_text, shorten
 
 META_FORMAT = 1
 # Two runs whose meta differ in one of these would not give the same numbers for the same line.
@@ -46,13 +47,38 @@ class Score:
     loss_conditioned: float
 
 
-@dataclass(frozen=True)
 class ScoreFile:
-    """A whole score file: a Score or a reason for each line, and its meta, None for a file of the original tool."""
+    """A score file with its meta, None for a file of the original tool. Iterate it for a Score or a reason a line.
 
-    path: str
-    meta: dict[str, Any] | None
-    scores: list[Score | str]
+    Raises UserError for a damaged meta, and while it is iterated for a line that is no score line, naming it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.meta = read_meta(path)
+
+    def __iter__(self) -> Iterator[Score | str]:
+        # A file of ours never holds anything but finite scores and reasons; the original tool wrote {}, 0 and NaN too.
+        parse = parse_original_line if self.meta is None else parse_line
+        for number, line in enumerate(self._lines(), start=1):
+            try:
+                score = parse(line)
+            except (ValueError, RecursionError) as error:
+                raise UserError(f"{self.path}: line {number}: not a score line: {error}; score this dataset again") from None
+            yield score
+
+    def _lines(self) -> Iterator[str]:
+        offset = 0
+        try:
+            with open(self.path, "rb") as file:
+                for data in file:
+                    # The original tool's last line may lack its end.
+                    if not data.endswith(b"\n") and self.meta is not None:
+                        raise UserError(f"{self.path}: its last line is torn, so step 1 has not finished; run it again with the same flags")
+                    yield decode(data, self.path, offset)
+                    offset += len(data)
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot be read: {error.strerror}") from None
 
 
 def score_line(loss_direct: float, loss_conditioned: float, num_direct: int, num_conditioned: int) -> dict[str, Any]:
@@ -103,31 +129,10 @@ def differences(one: dict[str, Any], other: dict[str, Any], keys: tuple[str, ...
     return "; ".join(found)
 
 
-def skipped_summary(scores: list[Score | str]) -> str:
-    """Return the number of records with a score, and of those without by reason: `97 with a score; skipped: long_prompt 3`."""
-    reasons = Counter(score for score in scores if isinstance(score, str))
+def skipped_summary(num_scored: int, reasons: Counter[str]) -> str:
+    """Return how many records have a score, and how many have none by reason: `97 with a score; skipped: long_prompt 3`."""
     skipped = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "none"
-    return f"{len(scores) - reasons.total()} with a score; skipped: {skipped}"
-
-
-def read_score_file(path: str) -> ScoreFile:
-    """Return a score file with its meta. Raises UserError for a line that is no score line, naming it."""
-    meta = read_meta(path)
-    lines = read_text(path).split("\n")
-    torn = lines.pop()
-    if torn and meta is not None:
-        raise UserError(f"{path}: its last line is torn, so step 1 has not finished; run it again with the same flags")
-    if torn:  # the original tool's last line may lack its end
-        lines.append(torn)
-    # A file of ours never holds anything but finite scores and reasons; the original tool wrote {}, 0 and NaN too.
-    parse = parse_original_line if meta is None else parse_line
-    scores = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            scores.append(parse(line))
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{path}: line {number}: not a score line: {error}; score this dataset again") from None
-    return ScoreFile(path, meta, scores)
+    return f"{num_scored} with a score; skipped: {skipped}"
 
 
 def parse_line(line: str | bytes) -> Score | str:

@@ -9,24 +9,34 @@ python code_ifd/select_data.py --json_data_path outputs/scored.json \\
 """
 
 import argparse
+import math
 import sys
+from array import array
 
 from cli import UserError, new_parser, run, say
+from dataset import Dataset
 from ifd import Selection, is_score, select
-from records import Record, describe, read_dataset, refuse_overwriting, write_dataset
+from ranked_writer import write_selected
+from records import describe, refuse_overwriting
 from selection_flags import add_selection_flags, wanted_number
 
 
-def read_scores(records: list[Record], key_name: str, path: str) -> list[float | None]:
-    """Return each record's score, None where it has none. Raises UserError where no record has one, or one is no number."""
-    scores = []
-    for index, record in enumerate(records):
-        value = record.get(key_name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise UserError(f"{path}: record {index}: {key_name!r} is {describe(value)}; it must be a number or null")
-        scores.append(value if is_score(value) else None)
-    if not any(key_name in record for record in records):
-        raise UserError(f"{path}: no record has {key_name!r}; run step 2 on it first, or choose another --key_name")
+def read_scores(dataset: Dataset, key_name: str) -> "array[float]":
+    """Return each record's score, NaN where it has none. Raises UserError where no record has one, or one is no number."""
+    scores = array("d")
+    seen = False
+    for chunk in dataset.chunks():
+        values = chunk.values(key_name)
+        if values is None:
+            scores.extend([math.nan] * len(chunk))
+            continue
+        seen = True
+        for value in values:
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise UserError(f"{dataset.path}: record {len(scores)}: {key_name!r} is {describe(value)}; it must be a number or null")
+            scores.append(value if is_score(value) else math.nan)
+    if not seen:
+        raise UserError(f"{dataset.path}: no record has {key_name!r}; run step 2 on it first, or choose another --key_name")
     return scores
 
 
@@ -56,16 +66,15 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    refuse_overwriting(args.json_save_path, args.json_data_path)
-    records = read_dataset(args.json_data_path)
-    scores = read_scores(records, args.key_name, args.json_data_path)
-    num_wanted = wanted_number(args, len(records))
+    dataset = Dataset(args.json_data_path)
+    refuse_overwriting(args.json_save_path, *dataset.files)
+    scores = read_scores(dataset, args.key_name)
+    num_wanted = wanted_number(args, len(scores))
     selection = select(scores, float(args.filter_threash), num_wanted)
-    if not selection.indices:
+    if not len(selection.indices):
         raise UserError(f"{args.json_data_path}: no record has {args.key_name} below {args.filter_threash}; nothing was written")
-    indices = sorted(selection.indices) if args.keep_order else selection.indices
-    write_dataset(args.json_save_path, [records[index] for index in indices])
-    report(selection, args, len(records), num_wanted)
+    write_selected(dataset, args.json_save_path, selection.indices, args.keep_order)
+    report(selection, args, len(scores), num_wanted)
 
 
 if __name__ == "__main__":

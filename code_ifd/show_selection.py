@@ -9,14 +9,16 @@ python code_ifd/show_selection.py --json_data_path outputs/scored.json \\
 """
 
 import argparse
-import statistics
 import unicodedata
+from array import array
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from cli import new_parser, run, say
+from dataset import Dataset
 from ifd import is_score
-from records import Record, read_dataset
+from records import Record
 
 WIDTH = 80
 NUM_SHOWN = 3
@@ -43,24 +45,51 @@ def one_line(value: Any, num_columns: int) -> str:
     return text
 
 
-def table(records: list[Record], num_selected: int, key_name: str) -> str:
+def table(records: Iterable[Record], num_selected: int, key_name: str) -> str:
     """Return the table as text of at most WIDTH columns."""
-    scored = [record for record in records if is_score(record.get(key_name))]
-    scored.sort(key=lambda record: -record[key_name])
-    below = [record for record in scored if record[key_name] < 1]
-    lines = [_count("records", len(records)), _count("with a score", len(scored))]
-    reasons = Counter(one_line(record.get("ifd_skipped") or "no score", 50) for record in records if not is_score(record.get(key_name)))
+    scores: array[float] = array("d")
+    reasons: Counter[str] = Counter()
+    ranking = Ranking()
+    for record in records:
+        score = record.get(key_name)
+        if is_score(score):
+            scores.append(score)
+            ranking.add(score, record.get("instruction"))
+        else:
+            reasons[one_line(record.get("ifd_skipped") or "no score", 50)] += 1
+    lines = [_count("records", len(scores) + reasons.total()), _count("with a score", len(scores))]
     lines += [_count("  " + reason, count, "skipped") for reason, count in sorted(reasons.items())]
-    lines.append(_count("IFD >= 1", len(scored) - len(below), "the prompt does not help the response"))
+    lines.append(_count("IFD >= 1", len(scores) - ranking.num_below, "the prompt does not help the response"))
     lines.append(_count("selected", num_selected))
-    if len(scored) > 1:
-        cuts = statistics.quantiles([record[key_name] for record in scored], n=20, method="inclusive")
-        shown = "  ".join(f"{percent}% {_short(cuts[percent // 5 - 1])}" for percent in (5, 25, 50, 75, 95))
+    if len(scores) > 1:
+        import numpy as np  # takes longer to import than all else
+
+        percents = (5, 25, 50, 75, 95)
+        shown = "  ".join(f"{percent}% {_short(cut)}" for percent, cut in zip(percents, np.percentile(scores, percents), strict=True))
         lines += ["", f"IFD quantiles     {shown}"]
-    for title, part in (("highest below 1", below[:NUM_SHOWN]), ("lowest", below[-NUM_SHOWN:][::-1])):
+    for title, part in (("highest below 1", ranking.highest), ("lowest", ranking.lowest)):
         lines += ["", f"IFD    {title}"]
-        lines += [f"{record[key_name]:.3f}  {one_line(record.get('instruction'), WIDTH - 7)}" for record in part]
+        lines += [f"{score:.3f}  {one_line(instruction, WIDTH - 7)}" for score, instruction in part]
     return "\n".join(lines)
+
+
+class Ranking:
+    """The records at both ends of the scores below 1: (score, instruction), ties by record order."""
+
+    def __init__(self) -> None:
+        self.highest: list[tuple[float, Any]] = []
+        self.lowest: list[tuple[float, Any]] = []
+        self.num_below = 0
+
+    def add(self, score: float, instruction: Any) -> None:
+        """Count a record, and keep it if it is among the outermost."""
+        if score >= 1:
+            return
+        self.num_below += 1
+        if len(self.highest) < NUM_SHOWN or score > self.highest[-1][0]:
+            self.highest = sorted([*self.highest, (score, instruction)], key=lambda entry: -entry[0])[:NUM_SHOWN]
+        if len(self.lowest) < NUM_SHOWN or score < self.lowest[-1][0]:
+            self.lowest = sorted([*self.lowest, (score, instruction)], key=lambda entry: entry[0])[:NUM_SHOWN]
 
 
 def _count(name: str, count: int, note: str = "") -> str:
@@ -83,8 +112,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    records, selected = read_dataset(args.json_data_path), read_dataset(args.selected)
-    say("\n" + table(records, len(selected), args.key_name))
+    num_selected = sum(len(chunk) for chunk in Dataset(args.selected).chunks())
+    say("\n" + table(Dataset(args.json_data_path).records(), num_selected, args.key_name))
     say(f"\nscored dataset    {args.json_data_path}\nselected records  {args.selected}")
 
 

@@ -1,6 +1,8 @@
 """A window: the records that are scored and saved as one. Tokens go in, score lines come out; in between it runs by itself."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from records import Record
@@ -85,11 +87,12 @@ class WindowScorer:
         with new_bar(len(records), 0) as bar:
             return self._submit(records, dtype).lines(bar)
 
-    def score_rest(self, journal: ScoreJournal, records: list[Record], dtype: str) -> None:
-        """Score the records that the journal does not have yet, window by window."""
-        starts = range(journal.num_done, len(records), self.records_per_window)
-        windows = (self._submit(records[start : start + self.records_per_window], dtype) for start in starts)
-        with new_bar(len(records), journal.num_done) as bar:
+    def score_rest(self, journal: ScoreJournal, records: Iterable[Record], dtype: str) -> None:
+        """Score the records of the journal's range that it does not have yet, window by window."""
+        rest = islice(records, journal.num_done, None)
+        parts = iter(lambda: list(islice(rest, self.records_per_window)), [])
+        windows = (self._submit(part, dtype) for part in parts)
+        with new_bar(journal.num_records, journal.num_done) as bar:
             running = next(windows, None)
             while running is not None:
                 # The next window is encoded, and waits in line, before this one is waited for: no core runs dry between them.

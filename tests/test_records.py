@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from cli import UserError
 from conftest import RunScript
-from records import encode_json, read_dataset, sha256_of, shorten, write_dataset
+from dataset import read_dataset, write_dataset
+from records import encode_json, sha256_of, shorten
 from test_cli import error_line, files_in, write_json
 
 GOOD = b'{"instruction": "a", "output": "b", "ifd_ppl": 0.5}'
@@ -100,7 +101,7 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
 def test_failure_inside_keeps_the_old_file(tmp_path: Path) -> None:
     path = write_json(tmp_path / "data.json", [{"old": 1}])
     before = files_in(tmp_path)
-    with pytest.raises(UserError, match="record 1 cannot be written as JSON"):
+    with pytest.raises(UserError, match="the record without a text cannot be written as JSON"):
         write_dataset(str(path), [{"a": 1}, {"a": float("nan")}])
     assert files_in(tmp_path) == before
 
@@ -132,7 +133,7 @@ def test_shorten_keeps_to_40_characters(value: str, text: str) -> None:
         ("a.json", b"[%s, [1]]" % GOOD, "record 1 is an array, not an object"),
         ("a.jsonl", GOOD + b'\n"text"', "record 1 is a string, not an object"),
         ("a.jsonl", GOOD + b"\nnull", "record 1 is null, not an object"),
-        ("a.csv", b"instruction,output\n", "the file name must end in .json (an array) or .jsonl (a record a line)"),
+        ("a.csv", b"instruction,output\n", "the file name must end in .json (an array), .jsonl (a record a line; "),
         ("a", GOOD, "the file name must end in .json"),
         ("a.json", b'[{"a": "\xe9"}]', "not UTF-8 at byte 8: invalid continuation byte; convert it to UTF-8"),
         ("a.json", '[{"a": 1}]'.encode("utf-16"), "not UTF-8 at byte 0: invalid start byte"),
@@ -151,10 +152,10 @@ def test_unreadable_dataset_is_one_line(run_script: RunScript, tmp_path: Path, n
     assert files_in(tmp_path) == {tmp_path / name: data}
 
 
-def test_folder_is_no_dataset(run_script: RunScript, tmp_path: Path) -> None:
+def test_empty_folder_is_no_dataset(run_script: RunScript, tmp_path: Path) -> None:
     (tmp_path / "a.json").mkdir()
     error = error_line(run_script("select_data", "--json_data_path", "a.json", "--json_save_path", "new.json", cwd=tmp_path))
-    assert error == "a.json: cannot be read: Is a directory"
+    assert error.startswith("a.json: no dataset files in this folder; wanted .json (an array)")
     assert os.listdir(tmp_path) == ["a.json"]
 
 
@@ -216,7 +217,7 @@ def test_output_that_cannot_be_written_is_one_line(run_script: RunScript, tmp_pa
 
 def test_number_beyond_floats_cannot_be_written(run_script: RunScript, tmp_path: Path) -> None:
     (tmp_path / "data.json").write_bytes(b'[{"ifd_ppl": 0.5, "extra": 1e999}]')
-    assert "new.json: record 0 cannot be written as JSON: " in select(run_script, tmp_path, "new.json")
+    assert "new.json: the record without a text cannot be written as JSON: " in select(run_script, tmp_path, "new.json")
 
 
 @pytest.mark.parametrize("old", [None, b"[old]"])

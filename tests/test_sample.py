@@ -5,7 +5,8 @@ from collections import Counter
 
 from conftest import ROOT
 from ifd import select
-from records import check_fields, read_dataset, sha256_of
+from dataset import read_dataset
+from records import check_fields, sha256_of
 
 SAMPLE = ROOT / "data" / "sample_alpaca.json"
 SCORED = ROOT / "data" / "data_with_ifd" / "sample_alpaca_smollm2_data.json"

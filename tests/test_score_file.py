@@ -11,13 +11,13 @@ from score_file import (
     META_FORMAT,
     RESUME_KEYS,
     Score,
+    ScoreFile,
     differences,
     encode_lines,
     meta_path,
     parse_line,
     parse_original_line,
     read_meta,
-    read_score_file,
     score_line,
     skipped_line,
 )
@@ -112,8 +112,8 @@ def test_line_of_the_original_tool(line: str, score: Score | str) -> None:
 def test_file_is_one_score_a_line(tmp_path: Path, end: str) -> None:
     path = tmp_path / "scores.jsonl"
     path.write_text("{}\n" + line_with() + end, encoding="utf-8")
-    scores = read_score_file(str(path))
-    assert (scores.path, scores.meta, scores.scores) == (str(path), None, ["not_scored", Score(4.0, 2.0, 1.5, 0.75)])
+    scores = ScoreFile(str(path))
+    assert (scores.path, scores.meta, list(scores)) == (str(path), None, ["not_scored", Score(4.0, 2.0, 1.5, 0.75)])
 
 
 @pytest.mark.parametrize("line", [DAMAGED[0], DAMAGED[-2], "[" * 100_000])
@@ -121,7 +121,7 @@ def test_damaged_line_is_named_by_its_number(tmp_path: Path, line: str) -> None:
     path = tmp_path / "scores.jsonl"
     path.write_text(f"{line_with()}\n{line}\n{line_with()}\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"scores\.jsonl: line 2: not a score line: "):
-        read_score_file(str(path))
+        list(ScoreFile(str(path)))
 
 
 def test_meta_lies_beside_the_scores(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from cli import UserError
-from score_file import META_FORMAT, encode_lines, read_score_file, score_line, skipped_line
+from score_file import META_FORMAT, ScoreFile, encode_lines, score_line, skipped_line
 from score_journal import ScoreJournal
 
 PER_WINDOW = 4
@@ -33,7 +33,7 @@ def write_windows(path: Path, num_windows: int) -> None:
 def test_windows_follow_each_other_and_read_back(tmp_path: Path) -> None:
     write_windows(tmp_path / "scores.jsonl", 3)
     assert (tmp_path / "scores.jsonl").read_bytes() == encode_lines(lines(0, 10))
-    scores = read_score_file(str(tmp_path / "scores.jsonl")).scores
+    scores = list(ScoreFile(str(tmp_path / "scores.jsonl")))
     assert [isinstance(score, str) for score in scores] == [index % 3 == 0 for index in range(10)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import RunScript
-from records import read_dataset
+from dataset import read_dataset
 from test_cli import error_line, files_in, flag_error, write_json
 
 # Highest below 1 first: 3, then 1 and 6 (a tie), 0, 5. Records 2 and 7 have no score; 4 is at the threshold, 8 over it.

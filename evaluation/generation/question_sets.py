@@ -11,7 +11,8 @@ from typing import Any
 
 import code_ifd_path  # noqa: F401
 from cli import UserError
-from records import Record, describe, read_dataset
+from dataset import read_dataset
+from records import Record, describe
 
 BUNDLED_FOLDER = Path(__file__).parents[1] / "test_data"
 
