@@ -10,10 +10,16 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from cli import UserError
-from records import Record
+from records import Column, Record
 
 PARQUET = (".parquet",)
 ARROW = (".arrow",)
+NUMBERS = ("ppl_A_direct", "ppl_A_condition", "ifd_ppl", "ifd_loss")
+TYPES = {
+    "number": pa.float64(),
+    "text": pa.string(),
+    "turns": pa.list_(pa.struct([(name, pa.float64()) for name in NUMBERS] + [("ifd_skipped", pa.string())])),
+}
 ROWS_PER_BATCH = 1024
 # Rows that are written as one group: readers take a group into memory at once.
 ROWS_PER_GROUP = 16 * ROWS_PER_BATCH
@@ -36,14 +42,13 @@ class TableChunk:
         """Return a column's values, None where there is no such column."""
         return self.batch.column(key).to_pylist() if key in self.batch.schema.names else None
 
-    def with_columns(self, numbers: dict[str, list[float | None]], texts: dict[str, list[str | None]]) -> "TableChunk":
+    def with_columns(self, columns: list[Column]) -> "TableChunk":
         """Return the rows with columns added; one that they have already is replaced where it stands."""
         batch = self.batch
-        for columns, kind in ((numbers, pa.float64()), (texts, pa.string())):
-            for name, values in columns.items():
-                place = batch.schema.get_field_index(name)
-                array = pa.array(values, kind)
-                batch = batch.append_column(name, array) if place < 0 else batch.set_column(place, name, array)
+        for column in columns:
+            place = batch.schema.get_field_index(column.name)
+            array = pa.array(column.values, TYPES[column.kind])
+            batch = batch.append_column(column.name, array) if place < 0 else batch.set_column(place, column.name, array)
         return TableChunk(batch)
 
     def take(self, indices: list[int]) -> "TableChunk":

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from cli import UserError, new_parser, positive_int, run, say
 from dataset import read_dataset, write_dataset
-from records import Record, check_fields
+from records import Record
+from shapes import check_records
 
 
 def run_step1(records: list[Record], folder: Path, flags: list[str]) -> tuple[float, int]:
@@ -57,7 +58,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     records = read_dataset(args.data_path)
-    check_fields(records, args.data_path)
+    check_records(records, args.data_path, {})
     flags = ["--model_name_or_path", args.model_name_or_path, "--dtype", args.dtype, "--max_length", str(args.max_length)]
     runs: dict[int, list[tuple[float, int]]] = {size: [] for size in (1, *args.sizes)}
     with tempfile.TemporaryDirectory(prefix="bench_") as folder:

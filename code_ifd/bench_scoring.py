@@ -29,7 +29,7 @@ from cpu_kernels import has_fast_bfloat16
 from ifd import select
 from model_source import find_model
 from dataset import read_dataset
-from records import check_fields
+from shapes import check_records
 from selection_flags import add_selection_flags, wanted_number
 from sequences import encode_window
 
@@ -216,7 +216,7 @@ def main() -> None:
     args = parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"  # every contender reads the same saved folder
     records = read_dataset(args.data_path)
-    check_fields(records, args.data_path)
+    check_records(records, args.data_path, {})
     num_records = min(args.num_records, len(records))
     records = [records[index * len(records) // num_records] for index in range(num_records)]
     dtypes = args.dtypes or (["float32", "bfloat16", "mixed"] if has_fast_bfloat16() else ["float32"])

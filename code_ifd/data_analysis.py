@@ -17,14 +17,16 @@ from collections import Counter
 from typing import Any
 
 from cli import Interrupted, UserError, new_parser, positive_int, run, say
-from dataset import Dataset, RecordRange
+from dataset import DATASET_HELP, Dataset, RecordRange
 from mixed_run import score_mixed
 from model_source import ModelSource, find_model
 from prompts import TEMPLATES
-from records import check_fields, refuse_overwriting
+from records import refuse_overwriting
 from score_file import META_FORMAT, ScoreFile, skipped_summary
 from score_journal import ScoreJournal
+from score_summary import summarize
 from selection_flags import add_selection_flags, wanted_number
+from shapes import check_records, parse_fields
 from windows import WindowScorer
 
 
@@ -56,6 +58,8 @@ def describe_run(args: argparse.Namespace, source: ModelSource, start: int, end:
         "records_per_window": args.records_per_window,
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "tokenizers")},
     }
+    if args.fields:
+        meta["fields"] = args.fields
     if args.dtype == "mixed":
         meta["selection"] = {"num_wanted": wanted_number(args, num_records), "filter_threash": str(args.filter_threash)}
     return meta
@@ -71,7 +75,7 @@ def load_scorer(args: argparse.Namespace, source: ModelSource) -> WindowScorer:
     models, tokenizer = load_batch_models(source, args.dtype, device, args.max_length, args.trust_remote_code)
     tokens_per_batch = args.tokens_per_batch or default_tokens_per_batch(device)
     scorer = Scorer(models, tokens_per_batch, default_num_workers(models))
-    return WindowScorer(scorer, tokenizer, args.prompt, args.max_length, args.records_per_window)
+    return WindowScorer(scorer, tokenizer, args.prompt, args.max_length, args.records_per_window, args.fields)
 
 
 def score_missing(journal: ScoreJournal, records: RecordRange, source: ModelSource, args: argparse.Namespace) -> None:
@@ -94,12 +98,13 @@ def report(args: argparse.Namespace, num_new: int, seconds: float) -> None:
     """Print what the score file holds, and warn when most prompts did not help."""
     num_scored = num_misaligned = 0
     reasons: Counter[str] = Counter()
-    for score in ScoreFile(args.save_path):
-        if isinstance(score, str):
-            reasons[score] += 1
+    for result in ScoreFile(args.save_path):
+        summary = summarize(result, "mean")
+        if isinstance(summary, str):
+            reasons[summary] += 1
         else:
             num_scored += 1
-            num_misaligned += score.loss_conditioned >= score.loss_direct
+            num_misaligned += summary["ifd_ppl"] is not None and summary["ifd_ppl"] >= 1
     speed = f"{num_new} in {seconds:.1f} s, {num_new / seconds:.1f} records/s" if num_new else "all of them done before"
     say(f"{num_scored + reasons.total()} records ({speed}), {skipped_summary(num_scored, reasons)} -> {args.save_path}")
     if num_misaligned * 2 > num_scored:
@@ -114,7 +119,7 @@ def report(args: argparse.Namespace, num_new: int, seconds: float) -> None:
 
 def parse_args() -> argparse.Namespace:
     parser = new_parser(__doc__)
-    parser.add_argument("--data_path", required=True, help="dataset: a .json array or .jsonl, with instruction, input (optional), output")
+    parser.add_argument("--data_path", required=True, help=f"dataset to score: {DATASET_HELP}")
     parser.add_argument("--save_path", required=True, help="score file to write, or to go on with (.jsonl)")
     parser.add_argument(
         "--model_name_or_path", default="gpt2",
@@ -131,6 +136,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--prompt", choices=TEMPLATES, default="none",
         help="prompt template: none (the published scores), alpaca, vicuna, wiz, or chat, the tokenizer's own (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--fields", type=parse_fields, default={}, metavar="NAME=KEY,...",
+        help="where the dataset uses other keys: instruction=question,output=answer (default: instruction, input, output; "
+        "or conversations, or messages)",
     )
     parser.add_argument(
         "--dtype", choices=("auto", "float32", "bfloat16", "float16", "mixed"), default="auto",
@@ -160,8 +170,12 @@ def main() -> None:
         args.dtype = "float32"  # published scores are
     dataset = Dataset(args.data_path)
     refuse_overwriting(args.save_path, *dataset.files)
-    num_records = check_fields(dataset.records(), args.data_path)
+    num_records, has_turns = check_records(dataset.records(), args.data_path, args.fields)
     start, end = resolve_range(args.start_idx, args.end_idx, num_records)
+    if has_turns and args.prompt not in ("none", "chat"):
+        raise UserError(f"--prompt {args.prompt}: has room for one question, and {args.data_path} has conversations; choose none or chat")
+    if has_turns and args.dtype == "mixed":
+        raise UserError(f"--dtype mixed: cannot tell which conversations of {args.data_path} step 3 will select; choose bfloat16 or float32")
     if args.dtype == "mixed" and end - start < num_records:
         raise UserError(
             "--dtype mixed needs the whole dataset to know what will be selected; leave out --start_idx and --end_idx, "

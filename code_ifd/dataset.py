@@ -26,6 +26,10 @@ from records import Chunk, Record, atomic_writer, read_text, sha256_of
 RECORDS_PER_CHUNK = 256
 LINES = tuple(ending + packing for ending in json_records.LINES for packing in ("", ".gz", ".zst"))
 TABLES = (".parquet", ".arrow")
+DATASET_HELP = (
+    "a .json array (read whole), or .jsonl, .jsonl.gz, .jsonl.zst, .parquet (streamed); a pattern or folder of such files is "
+    "one dataset, and so is a folder that save_to_disk of Hugging Face datasets has written"
+)
 WANTED = ".json (an array), .jsonl (a record a line; also .jsonl.gz, .jsonl.zst) or .parquet"
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from cli import UserError, missing_package
-from records import Chunk, Record, decode, encode_json, json_type, read_bytes, shorten
+from records import Chunk, Column, Record, decode, encode_json, json_type, read_bytes, shorten
 
 ARRAY = (".json",)
 LINES = (".jsonl", ".ndjson")
@@ -95,13 +95,14 @@ class JsonChunk:
         """Return the values under a key, None for a record without it; None when no record has it."""
         return [row.get(key) for row in self.rows] if any(key in row for row in self.rows) else None
 
-    def with_columns(self, numbers: dict[str, list[float | None]], texts: dict[str, list[str | None]]) -> "JsonChunk":
-        """Return the records with values added; values that they have already are replaced, texts that are None left out."""
+    def with_columns(self, columns: list[Column]) -> "JsonChunk":
+        """Return the records with values added; numbers are null where there is none, anything else is left out."""
+        left_out = {column.name for column in columns if column.kind != "number"}
         rows = []
         for index, row in enumerate(self.rows):
-            kept = {key: value for key, value in row.items() if key not in texts}
-            kept |= {key: values[index] for key, values in numbers.items()}
-            rows.append(kept | {key: values[index] for key, values in texts.items() if values[index] is not None})
+            kept = {key: value for key, value in row.items() if key not in left_out}
+            found = {column.name: column.values[index] for column in columns}
+            rows.append(kept | {name: value for name, value in found.items() if value is not None or name not in left_out})
         return JsonChunk(rows)
 
     def take(self, indices: list[int]) -> "JsonChunk":

@@ -1,5 +1,6 @@
 """From a record to text: the prompt that a model sees before the response."""
 
+from cli import UserError
 from records import Record
 
 TEMPLATES = ("none", "alpaca", "vicuna", "wiz", "chat")
@@ -24,9 +25,14 @@ WIZ = "{question}\n\n### Response:"
 def build_prompt(record: Record, template: str) -> str:
     """Return the text that comes before the response.
 
-    `none` is the published convention: the instruction and the input, each with a line end. `chat` returns the user's
-    turn alone, for the tokenizer's own chat template to wrap. An `input` that is missing, null or empty is none at all.
+    `none` is the published convention: the instruction and the input, or all turns so far, each with a line end. `chat`
+    returns the user's turn alone, for the tokenizer's own chat template to wrap. An `input` that is missing, null or empty
+    is none at all. Raises UserError for a conversation and a template that has room for one question only.
     """
+    if "messages" in record:
+        if template != "none":
+            raise UserError(f"--prompt {template}: has room for one question, and this dataset has conversations; choose none or chat")
+        return "".join(message["content"] + "\n" for message in record["messages"])
     instruction, context = record["instruction"], record.get("input") or ""
     if template == "none":
         return instruction + "\n" + (context + "\n" if context else "")

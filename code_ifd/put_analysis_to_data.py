@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from itertools import islice, pairwise
 
 from cli import UserError, new_parser, run, say
-from dataset import RECORDS_PER_CHUNK, Dataset, dataset_writer
-from ifd import ratio
-from records import Chunk, refuse_overwriting
-from score_file import SCORING_KEYS, Score, ScoreFile, differences, meta_path, skipped_summary
+from dataset import DATASET_HELP, Dataset, dataset_writer
+from records import Chunk, Column, refuse_overwriting
+from score_file import SCORING_KEYS, Result, ScoreFile, differences, meta_path, skipped_summary
+from score_summary import NUMBERS, TURNS, summarize, turn_numbers
 
 
 def in_order(shards: list[ScoreFile], data_path: str, data_sha256: str) -> list[ScoreFile]:
@@ -60,68 +60,57 @@ def check_tiling(shards: list[ScoreFile], num_records: int) -> None:
         raise UserError(f"no score file for records {position} to {num_records - 1}; add the missing shard")
 
 
-class ScoreStream:
-    """The scores of all records in record order, from score files that tile the dataset. `reasons` counts those without."""
+def read_shards(shards: list[ScoreFile]) -> Iterator[Result]:
+    """Yield one result a record, in record order, from score files that tile the dataset. Raises UserError for one that is not whole."""
+    for shard in shards:
+        num_lines = 0
+        for result in shard:
+            num_lines += 1
+            yield result
+        expected = shard.meta["end_idx"] - shard.meta["start_idx"] if shard.meta else num_lines
+        if num_lines != expected:
+            raise UserError(
+                f"{shard.path}: {num_lines} of {expected} lines, so step 1 has not finished; "
+                "run it again with the same flags and it goes on from there"
+            )
 
-    def __init__(self, shards: list[ScoreFile]) -> None:
-        self.path = shards[0].path
-        self.num_scored = 0
+
+class Merger:
+    """Adds scores to records chunk by chunk, and counts them. `reasons` counts the records without a score."""
+
+    def __init__(self, turns: str) -> None:
+        self.turns = turns
+        self.num_records = 0
         self.reasons: Counter[str] = Counter()
-        self._shards = shards
-        self._scores = self._read()
 
-    def take(self, num_records: int) -> list[Score | str]:
-        """Return the next scores, one a record; fewer when the files end. Raises UserError for a file that is not whole."""
-        scores = list(islice(self._scores, num_records))
-        reasons = [score for score in scores if isinstance(score, str)]
-        self.reasons.update(reasons)
-        self.num_scored += len(scores) - len(reasons)
-        return scores
-
-    def _read(self) -> Iterator[Score | str]:
-        for shard in self._shards:
-            num_lines = 0
-            for score in shard:
-                num_lines += 1
-                yield score
-            expected = shard.meta["end_idx"] - shard.meta["start_idx"] if shard.meta else num_lines
-            if num_lines != expected:
-                raise UserError(
-                    f"{shard.path}: {num_lines} of {expected} lines, so step 1 has not finished; "
-                    "run it again with the same flags and it goes on from there"
-                )
+    def add(self, chunk: Chunk, results: list[Result]) -> Chunk:
+        """Return the records with their scores; scores that they had from an earlier run are replaced."""
+        found = [summarize(result, self.turns) for result in results]
+        reasons = [numbers if isinstance(numbers, str) else None for numbers in found]
+        self.num_records += len(chunk)
+        self.reasons.update(reason for reason in reasons if reason)
+        columns = [
+            Column(name, "number", [None if isinstance(numbers, str) else numbers[name] for numbers in found]) for name in NUMBERS
+        ]
+        columns.append(Column("ifd_skipped", "text", reasons))
+        columns.append(Column("ifd_turns", "turns", [turn_numbers(result) for result in results]))
+        return chunk.with_columns(columns)
 
 
-def add_scores(chunk: Chunk, scores: list[Score | str]) -> Chunk:
-    """Return the records with their scores added; scores that they had from an earlier run are replaced."""
-    found = [score if isinstance(score, Score) else None for score in scores]
-    numbers: dict[str, list[float | None]] = {
-        "ppl_A_direct": [score and score.ppl_direct for score in found],
-        "ppl_A_condition": [score and score.ppl_conditioned for score in found],
-        "ifd_ppl": [score and ratio(score.ppl_conditioned, score.ppl_direct) for score in found],
-        "ifd_loss": [score and ratio(score.loss_conditioned, score.loss_direct) for score in found],
-    }
-    return chunk.with_columns(numbers, {"ifd_skipped": [score if isinstance(score, str) else None for score in scores]})
-
-
-def merge(dataset: Dataset, scores: ScoreStream, save_path: str) -> int:
-    """Write the scored dataset and return its number of records. Raises UserError unless there is one score a record."""
-    num_records = 0
+def merge(dataset: Dataset, shards: list[ScoreFile], merger: Merger, save_path: str) -> None:
+    """Write the scored dataset. Raises UserError unless there is one score a record; nothing is written then."""
+    results, num_lines = read_shards(shards), 0
     with dataset_writer(save_path, dataset) as writer:
         for chunk in dataset.chunks():
-            num_records += len(chunk)
-            found = scores.take(len(chunk))
-            if len(found) == len(chunk):
-                writer.write(add_scores(chunk, found))
-        while scores.take(RECORDS_PER_CHUNK):
-            pass  # count the lines that are too many
-        num_lines = scores.num_scored + scores.reasons.total()
-        if num_lines != num_records:
+            found = list(islice(results, len(chunk)))
+            num_lines += len(found)
+            writer.write(merger.add(chunk, found + ["missing"] * (len(chunk) - len(found))))
+        num_lines += sum(1 for _ in results)
+        if num_lines != merger.num_records:
             raise UserError(
-                f"{scores.path}: {num_lines} lines and no meta file, but {dataset.path} has {num_records} records; "
+                f"{shards[0].path}: {num_lines} lines and no meta file, but {dataset.path} has {merger.num_records} records; "
                 "without a meta file the numbers must be equal"
             )
-    return num_records
 
 
 def parse_args() -> argparse.Namespace:
@@ -130,8 +119,13 @@ def parse_args() -> argparse.Namespace:
         "--pt_data_path", nargs="+", required=True, metavar="SCORES",
         help="score file of step 1, or several that cover the dataset in shards, in any order",
     )
-    parser.add_argument("--json_data_path", required=True, help="the dataset that step 1 read (.json or .jsonl)")
-    parser.add_argument("--json_save_path", required=True, help="where to write the scored dataset (.json or .jsonl)")
+    parser.add_argument("--json_data_path", required=True, help=f"the dataset that step 1 read: {DATASET_HELP}")
+    parser.add_argument("--json_save_path", required=True, help="where to write the scored dataset: .json, .jsonl, .jsonl.gz, .jsonl.zst, .parquet")
+    parser.add_argument(
+        "--turns", choices=TURNS, default="mean",
+        help="the score of a conversation: the mean over the assistant's turns, that of the last turn, or of the one with the "
+        "highest IFD (default: %(default)s)",
+    )
     return parser.parse_args()
 
 
@@ -148,9 +142,10 @@ def main() -> None:
             f"{selection['filter_threash']}; for another selection, score again",
             file=sys.stderr,
         )
-    scores = ScoreStream(shards)
-    num_records = merge(dataset, scores, args.json_save_path)
-    say(f"{num_records} records, {skipped_summary(scores.num_scored, scores.reasons)} -> {args.json_save_path}")
+    merger = Merger(args.turns)
+    merge(dataset, shards, merger, args.json_save_path)
+    num_scored = merger.num_records - merger.reasons.total()
+    say(f"{merger.num_records} records, {skipped_summary(num_scored, merger.reasons)} -> {args.json_save_path}")
 
 
 if __name__ == "__main__":

@@ -8,15 +8,25 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Literal, Protocol
 
 from cli import UserError
 
 Record = dict[str, Any]
 
 STRICT_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
+@dataclass(frozen=True)
+class Column:
+    """Values to add to records, one a record, None for a record without one: numbers, texts, or scores of turns (dicts)."""
+
+    name: str
+    kind: Literal["number", "text", "turns"]
+    values: list[Any]
 
 
 class Chunk(Protocol):
@@ -31,35 +41,11 @@ class Chunk(Protocol):
     def values(self, key: str) -> list[Any] | None:
         """Return the values under a key, None for a record without it; None when no record has it."""
 
-    def with_columns(self, numbers: dict[str, list[float | None]], texts: dict[str, list[str | None]]) -> "Chunk":
-        """Return the records with values added, one a record; values that they have already are replaced."""
+    def with_columns(self, columns: "list[Column]") -> "Chunk":
+        """Return the records with values added; values that they have already under those names are replaced."""
 
     def take(self, indices: list[int]) -> "Chunk":
         """Return the records at these places, in this order."""
-
-
-def check_fields(records: Iterable[Record], path: str) -> int:
-    """Return the number of records, all of which can be scored: an instruction, an optional input and an output.
-
-    `input` may be missing, null or empty. Raises UserError for the first other one, naming file, record index, field and
-    value.
-    """
-    num_records = 0
-    for index, record in enumerate(records):
-        num_records += 1
-        for field in ("instruction", "input", "output"):
-            value = record.get(field)
-            if field == "input" and value is None:
-                continue
-            if not isinstance(value, str):
-                seen = f"is {describe(value)}" if field in record else "is missing"
-                raise UserError(f"{path}: record {index}: field {field!r} {seen}; it must be a string")
-            if not value.isascii() and not _is_encodable(value):
-                raise UserError(
-                    f"{path}: record {index}: field {field!r} holds half of a surrogate pair, which is no character: "
-                    f"{shorten(value)}; mend or remove it"
-                )
-    return num_records
 
 
 def encode_json(value: Any) -> bytes:
@@ -155,7 +141,8 @@ def shorten(value: Any, num_chars: int = 40) -> str:
     return text if len(text) <= num_chars else text[: num_chars - 3] + "..."
 
 
-def _is_encodable(text: str) -> bool:
+def is_encodable(text: str) -> bool:
+    """Tell whether a text has a UTF-8 form: half of a surrogate pair has none."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

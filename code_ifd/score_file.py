@@ -7,7 +7,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,16 @@ from typing import Any
 from cli import UserError
 from records import decode, encode_json, json_type, read_text, shorten
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 META_FORMAT = 1
 # Two runs whose meta differ in one of these would not give the same numbers for the same line.
 # `selection` is only in files of --dtype mixed: the flags of step 3 that decided which records are scored in float32.
-SCORING_KEYS = ("format", "model_fingerprint", "dtype", "selection", "max_length", "prompt", "data_sha256")
+# `fields` is only there where --fields named the keys of the records.
+SCORING_KEYS = ("format", "model_fingerprint", "dtype", "selection", "max_length", "prompt", "fields", "data_sha256")
 # A run that resumes must also cut the same records into the same windows, with the same software.
 RESUME_KEYS = (*SCORING_KEYS, "start_idx", "end_idx", "records_per_window", "versions")
 META_TYPES = {
@@ -47,8 +53,12 @@ class Score:
     loss_conditioned: float
 
 
+# A Score, or the reason why there is none; of a conversation, one for each turn of the assistant.
+Result = Score | str | list[Score | str]
+
+
 class ScoreFile:
-    """A score file with its meta, None for a file of the original tool. Iterate it for a Score or a reason a line.
+    """A score file with its meta, None for a file of the original tool. Iterate it for one Result a line.
 
     Raises UserError for a damaged meta, and while it is iterated for a line that is no score line, naming it.
     """
@@ -57,9 +67,9 @@ class ScoreFile:
         self.path = path
         self.meta = read_meta(path)
 
-    def __iter__(self) -> Iterator[Score | str]:
+    def __iter__(self) -> Iterator[Result]:
         # A file of ours never holds anything but finite scores and reasons; the original tool wrote {}, 0 and NaN too.
-        parse = parse_original_line if self.meta is None else parse_line
+        parse: Callable[[str], Result] = parse_original_line if self.meta is None else parse_line
         for number, line in enumerate(self._lines(), start=1):
             try:
                 score = parse(line)
@@ -91,6 +101,11 @@ def score_line(loss_direct: float, loss_conditioned: float, num_direct: int, num
         "loss": [0, loss_direct, 0, loss_conditioned],
         "tokens": [num_direct, num_conditioned],
     }
+
+
+def turns_line(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the line of a conversation from those of the assistant's turns, in order."""
+    return {"turns": lines}
 
 
 def skipped_line(reason: str) -> dict[str, str]:
@@ -135,9 +150,15 @@ def skipped_summary(num_scored: int, reasons: Counter[str]) -> str:
     return f"{num_scored} with a score; skipped: {skipped}"
 
 
-def parse_line(line: str | bytes) -> Score | str:
-    """Return the Score of a line that this tool wrote, or the reason why its record has none. Raises ValueError."""
-    value = json.loads(line, parse_constant=_refuse_constant)
+def parse_line(line: str | bytes) -> Result:
+    """Return what a line that this tool wrote says of its record. Raises ValueError."""
+    value = STRICT_DECODER.decode(line if isinstance(line, str) else line.decode())
+    if isinstance(value, dict) and set(value) == {"turns"} and isinstance(value["turns"], list):
+        return [_result_of(turn) for turn in value["turns"]]
+    return _result_of(value)
+
+
+def _result_of(value: Any) -> Score | str:
     if isinstance(value, dict) and set(value) == {"skipped"} and isinstance(value["skipped"], str):
         return value["skipped"]
     score = _score_of(value)
@@ -183,5 +204,3 @@ def _score_of(value: Any) -> Score:
         raise ValueError(str(error)) from None
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

@@ -14,7 +14,7 @@ import sys
 from array import array
 
 from cli import UserError, new_parser, run, say
-from dataset import Dataset
+from dataset import DATASET_HELP, Dataset
 from ifd import Selection, is_score, select
 from ranked_writer import write_selected
 from records import describe, refuse_overwriting
@@ -53,8 +53,8 @@ def report(selection: Selection, args: argparse.Namespace, num_records: int, num
 
 def parse_args() -> argparse.Namespace:
     parser = new_parser(__doc__)
-    parser.add_argument("--json_data_path", required=True, help="scored dataset (.json or .jsonl)")
-    parser.add_argument("--json_save_path", required=True, help="where to write the selected records (.json or .jsonl)")
+    parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
+    parser.add_argument("--json_save_path", required=True, help="where to write the selected records: .json, .jsonl, .jsonl.gz, .jsonl.zst, .parquet")
     add_selection_flags(parser)
     parser.add_argument(
         "--key_name", choices=("ifd_ppl", "ifd_loss"), default="ifd_ppl",

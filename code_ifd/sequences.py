@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cli import UserError
+from jinja2 import TemplateError
 from prompts import build_prompt
 from records import Record
+from shapes import Message
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -35,14 +37,17 @@ class SequencePair:
 def encode_window(
     tokenizer: "PreTrainedTokenizerBase", records: list[Record], template: str, max_length: int
 ) -> list[SequencePair | str]:
-    """Return one entry a record, in order: its two sequences, or the reason why it has no score.
+    """Return one entry a record or exchange, in order: its two sequences, or the reason why it has no score.
 
     Reasons: `empty_response`, `long_prompt` (no room left for the response), `short_response` (no token to predict).
     """
-    prompts = [build_prompt(record, template) for record in records]
+    if not records:
+        return []
     responses = [record["output"] for record in records]
     if template == "chat":
-        prompts = [apply_chat_template(tokenizer, prompt) for prompt in prompts]
+        prompts = [apply_chat_template(tokenizer, record.get("messages") or build_prompt(record, "chat")) for record in records]
+    else:
+        prompts = [build_prompt(record, template) for record in records]
     wholes = [prompt + response for prompt, response in zip(prompts, responses, strict=True)]
     if template == "chat":
         # The template's text already holds the special tokens; adding them again would double the BOS.
@@ -56,12 +61,19 @@ def encode_window(
     ]
 
 
-def apply_chat_template(tokenizer: "PreTrainedTokenizerBase", question: str) -> str:
-    """Return a user turn in the tokenizer's chat format, up to where the answer begins. Raises UserError without one."""
+def apply_chat_template(tokenizer: "PreTrainedTokenizerBase", turns: str | list[Message]) -> str:
+    """Return a question, or all turns so far, in the tokenizer's chat format, up to where the answer begins.
+
+    Raises UserError when the tokenizer has no chat template, or its template refuses these turns.
+    """
     if not tokenizer.chat_template:
         raise UserError("--prompt chat: this model's tokenizer has no chat template; choose another one, such as alpaca")
-    messages = [{"role": "user", "content": question}]
-    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    messages = [{"role": "user", "content": turns}] if isinstance(turns, str) else turns
+    try:
+        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    except TemplateError as error:
+        roles = ", ".join(message["role"] for message in messages[:8])
+        raise UserError(f"--prompt chat: this model's template refuses turns of {roles}: {error}; choose another one") from None
 
 
 def check_vocabulary(highest: int, vocabulary: int) -> None:

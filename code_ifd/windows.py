@@ -1,14 +1,15 @@
 """A window: the records that are scored and saved as one. Tokens go in, score lines come out; in between it runs by itself."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from records import Record
-from score_file import score_line, skipped_line
+from score_file import score_line, skipped_line, turns_line
 from score_journal import ScoreJournal
 from sequences import SequencePair, encode_window
+from shapes import Fields, exchanges, is_conversation
 from tqdm import tqdm
 
 if TYPE_CHECKING:
@@ -22,21 +23,23 @@ SHORT_RESPONSE_TOKENS = 24
 
 @dataclass(frozen=True)
 class Window:
-    """Records that are being scored: for each its sequences and their dtype, or the reason why it has no score."""
+    """Records that are being scored: for each exchange its sequences and their dtype, or the reason why it has no score."""
 
     entries: list[tuple[SequencePair, str] | str]
+    nums_turns: list[int] | None  # exchanges of each record; None for plain records, of which each is one
     pending: dict[str, "PendingLosses"]  # by dtype
     says_dtype: bool
 
     def lines(self, bar: tqdm) -> list[dict[str, Any]]:
         """Wait for the scores and return one line a record, in order. The bar moves on by the window."""
         start, num_finished = bar.n, 0
+        num_records = len(self.entries if self.nums_turns is None else self.nums_turns)
 
         def on_batch(num_sequences: int) -> None:
-            """Move the bar: two sequences make a record."""
+            """Move the bar: two sequences make an exchange."""
             nonlocal num_finished
             num_finished += num_sequences
-            bar.update(start + num_finished // 2 - bar.n)
+            bar.update(start + num_finished // 2 * num_records // len(self.entries) - bar.n)
 
         losses = {dtype: iter(pending.result(on_batch)) for dtype, pending in self.pending.items()}
         lines = []
@@ -48,20 +51,26 @@ class Window:
             loss_direct, loss_conditioned = next(losses[dtype]), next(losses[dtype])
             line = score_line(loss_direct, loss_conditioned, pair.direct.num_scored, pair.conditioned.num_scored)
             lines.append(line | {"dtype": dtype} if self.says_dtype and "loss" in line else line)
-        bar.update(start + len(lines) - bar.n)
-        return lines
+        bar.update(start + num_records - bar.n)
+        if self.nums_turns is None:
+            return lines
+        rest = iter(lines)
+        # A conversation in which the assistant says nothing has no response at all.
+        return [turns_line(list(islice(rest, num))) if num else skipped_line("empty_response") for num in self.nums_turns]
 
 
 def submit_window(
-    scorer: "Scorer", tokenizer: "PreTrainedTokenizerBase", records: list[Record], template: str, max_length: int, dtype: str
+    scorer: "Scorer", tokenizer: "PreTrainedTokenizerBase", records: list[Record], template: str, max_length: int, dtype: str,
+    fields: Fields,
 ) -> Window:
     """Begin to score records in `dtype`; where the scorer has float32 too, it takes the short responses.
 
     Lines of a scorer with several dtypes say which one they have.
     """
+    groups = [exchanges(record, fields) for record in records]
     entries: list[tuple[SequencePair, str] | str] = []
     sequences: dict[str, list] = {}
-    for pair in encode_window(tokenizer, records, template, max_length):
+    for pair in encode_window(tokenizer, list(chain.from_iterable(groups)), template, max_length):
         if isinstance(pair, str):
             entries.append(pair)
             continue
@@ -69,7 +78,8 @@ def submit_window(
         entries.append((pair, chosen))
         sequences.setdefault(chosen, []).extend((pair.direct, pair.conditioned))
     pending = {name: scorer.submit(part, name) for name, part in sequences.items()}
-    return Window(entries, pending, says_dtype=len(scorer.models) > 1)
+    nums_turns = [len(group) for group in groups] if is_conversation(records[0], fields) else None
+    return Window(entries, nums_turns, pending, says_dtype=len(scorer.models) > 1)
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,7 @@ class WindowScorer:
     template: str
     max_length: int
     records_per_window: int
+    fields: Fields = field(default_factory=dict)
 
     def lines(self, records: list[Record], dtype: str) -> list[dict[str, Any]]:
         """Return the lines of one window."""
@@ -101,7 +112,7 @@ class WindowScorer:
                 running = following
 
     def _submit(self, records: list[Record], dtype: str) -> Window:
-        return submit_window(self.scorer, self.tokenizer, records, self.template, self.max_length, dtype)
+        return submit_window(self.scorer, self.tokenizer, records, self.template, self.max_length, dtype, self.fields)
 
 
 def new_bar(total: int, initial: int) -> tqdm:

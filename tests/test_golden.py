@@ -62,7 +62,7 @@ def test_bfloat16_keeps_its_error_bound_on_the_golden_records(
     scorer, tokenizer = smollm2_scorer
     scorer.tokens_per_batch = 512
     with tqdm(disable=True) as bar:
-        lines = submit_window(scorer, tokenizer, golden_records, "none", 1024, "bfloat16").lines(bar)
+        lines = submit_window(scorer, tokenizer, golden_records, "none", 1024, "bfloat16", {}).lines(bar)
     assert {line["dtype"] for line in lines} == {"float32", "bfloat16"}  # short responses are float32
     errors = [
         abs(math.log(line["ppl"][3] / line["ppl"][1]) - math.log(golden_conditioned / golden_direct))

@@ -8,7 +8,7 @@ import pytest
 from conftest import RunScript
 from dataset import read_dataset
 from json_records import JsonChunk
-from put_analysis_to_data import add_scores
+from put_analysis_to_data import Merger
 from records import sha256_of
 from score_file import Score, encode_lines, score_line, skipped_line
 from test_cli import error_line, files_in, write_json
@@ -98,9 +98,9 @@ def test_merging_into_its_own_output_changes_nothing(place: Workplace) -> None:
 
 def test_stale_reason_and_scores_of_an_earlier_run_are_replaced() -> None:
     stale = {"ifd_ppl": 9.0, "instruction": "a", "ifd_skipped": "long_prompt"}
-    (scored,) = add_scores(JsonChunk([stale]), [Score(4.0, 2.0, 1.5, 0.75)]).records()
+    (scored,) = Merger("mean").add(JsonChunk([stale]), [Score(4.0, 2.0, 1.5, 0.75)]).records()
     assert scored == {"ifd_ppl": 2 / 4, "instruction": "a", "ppl_A_direct": 4.0, "ppl_A_condition": 2.0, "ifd_loss": 0.75 / 1.5}
-    (skipped,) = add_scores(JsonChunk([stale | scored]), ["empty_response"]).records()
+    (skipped,) = Merger("mean").add(JsonChunk([stale | scored]), ["empty_response"]).records()
     assert skipped == {"instruction": "a", **dict.fromkeys(SCORE_KEYS), "ifd_skipped": "empty_response"}
 
 

@@ -6,7 +6,8 @@ from collections import Counter
 from conftest import ROOT
 from ifd import select
 from dataset import read_dataset
-from records import check_fields, sha256_of
+from records import sha256_of
+from shapes import check_records
 
 SAMPLE = ROOT / "data" / "sample_alpaca.json"
 SCORED = ROOT / "data" / "data_with_ifd" / "sample_alpaca_smollm2_data.json"
@@ -14,7 +15,7 @@ SCORED = ROOT / "data" / "data_with_ifd" / "sample_alpaca_smollm2_data.json"
 
 def test_sample_is_varied() -> None:
     records = read_dataset(str(SAMPLE))
-    check_fields(records, str(SAMPLE))
+    check_records(records, str(SAMPLE), {})
     assert len(records) == len({record["instruction"] for record in records}) == 253
     assert len(Counter(record["task"] for record in records)) == 18
     assert 0.4 <= sum(bool(record["input"]) for record in records) / len(records) <= 0.5

@@ -44,7 +44,7 @@ def mixed(tiny_gpt2: Path) -> Iterator[ScorerAndTokenizer]:
 def lines_of(scorer_and_tokenizer: ScorerAndTokenizer, dtype: str, records: list[dict] = RECORDS) -> list[dict]:
     scorer, tokenizer = scorer_and_tokenizer
     with tqdm(disable=True) as bar:
-        return submit_window(scorer, tokenizer, records, "none", 64, dtype).lines(bar)
+        return submit_window(scorer, tokenizer, records, "none", 64, dtype, {}).lines(bar)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -116,7 +116,7 @@ def test_score_that_is_no_number_is_a_line_like_any_other_without_one(tiny_gpt2:
 def test_bar_moves_on_by_the_window(mixed: ScorerAndTokenizer, dtype: str) -> None:
     scorer, tokenizer = mixed
     with tqdm(total=100, initial=30, file=io.StringIO()) as bar:
-        running, following = (submit_window(scorer, tokenizer, part, "none", 64, dtype) for part in (RECORDS, RECORDS[:3]))
+        running, following = (submit_window(scorer, tokenizer, part, "none", 64, dtype, {}) for part in (RECORDS, RECORDS[:3]))
         running.lines(bar)
         assert bar.n == 30 + 7
         following.lines(bar)
