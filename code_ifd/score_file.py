@@ -8,9 +8,8 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cli import UserError
 from records import decode, encode_json, json_type, read_text, shorten
@@ -21,6 +20,7 @@ def _refuse_constant(name: str) -> None:
 
 STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 META_FORMAT = 1
+NUMBER_TYPES = {int, float}
 # Two runs whose meta differ in one of these would not give the same numbers for the same line.
 # `selection` is only in files of --dtype mixed: the flags of step 3 that decided which records are scored in float32.
 # `fields` is only there where --fields named the keys of the records.
@@ -43,8 +43,7 @@ META_TYPES = {
 }
 
 
-@dataclass(frozen=True)
-class Score:
+class Score(NamedTuple):
     """Losses in nats per token, and their perplexities."""
 
     ppl_direct: float
@@ -195,7 +194,7 @@ def _score_of(value: Any) -> Score:
         raise ValueError(f"{shorten(value)} is {json_type(value)}, not an object")
     for key in ("ppl", "loss"):
         numbers = value.get(key)
-        if not (isinstance(numbers, list) and len(numbers) == 4 and all(type(x) in (int, float) for x in numbers)):
+        if not (isinstance(numbers, list) and len(numbers) == 4 and NUMBER_TYPES.issuperset(map(type, numbers))):
             raise ValueError(f"{key!r} is {shorten(numbers)}, not four numbers")
     ppl, loss = value["ppl"], value["loss"]
     try:

@@ -11,6 +11,7 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from any_json import objects, unicode_texts
 from cli import UserError
 from conftest import RunScript
 from dataset import Dataset, Fetcher, RecordRange, dataset_writer, read_dataset, write_dataset
@@ -22,18 +23,8 @@ from test_cli import error_line, write_json
 JSON_FORMATS = [".json", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson"]
 RECORDS = [{"id": index, "instruction": f"Say {index}.", "output": "\u2028" + "x" * index, "more": {"a": [index]}} for index in range(700)]
 
-# All of Unicode, halves of surrogate pairs too, and integers that no other type holds.
-texts = st.text(st.characters(codec=None), max_size=12)
-values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**40), 10**40) | st.floats(allow_nan=False, allow_infinity=False) | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=8,
-)
-records = st.lists(st.dictionaries(texts, values, max_size=4), min_size=1, max_size=5)
-
-
 @settings(max_examples=60, deadline=None)
-@given(records=records, ending=st.sampled_from(JSON_FORMATS))
+@given(records=st.lists(objects, min_size=1, max_size=5), ending=st.sampled_from(JSON_FORMATS))
 def test_what_is_written_is_read(records: list[dict[str, Any]], ending: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = str(tmp_path_factory.mktemp("any") / f"data{ending}")
     write_dataset(path, records)
@@ -41,7 +32,6 @@ def test_what_is_written_is_read(records: list[dict[str, Any]], ending: str, tmp
 
 
 # Parquet has text in UTF-8, 64-bit integers, and one type a column.
-unicode_texts = st.text(st.characters(codec="utf-8"), max_size=12)
 columns = {
     "text": (pa.string(), unicode_texts),
     "big": (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
@@ -65,6 +55,16 @@ def test_parquet_keeps_values_and_types(rows: list[dict[str, Any]], tmp_path_fac
     written = pq.read_table(folder / "out.parquet")
     assert written.schema.equals(schema)
     assert written.to_pylist() == rows == read_dataset(str(folder / "in.parquet"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=st.lists(st.fixed_dictionaries({name: strategy for name, (_, strategy) in columns.items()}), min_size=1, max_size=5), is_stream=...)
+def test_arrow_files_are_read(rows: list[dict[str, Any]], is_stream: bool, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("any") / "data.arrow"
+    table = pa.Table.from_pylist(rows, schema)
+    with pa.ipc.new_stream(path, schema) if is_stream else pa.ipc.new_file(path, schema) as writer:
+        writer.write_table(table, max_chunksize=2)
+    assert read_dataset(str(path)) == rows
 
 
 @pytest.mark.parametrize("ending", JSON_FORMATS)

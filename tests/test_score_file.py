@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from any_json import unicode_texts
 from cli import UserError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from score_file import (
     META_FORMAT,
     RESUME_KEYS,
@@ -20,6 +23,7 @@ from score_file import (
     read_meta,
     score_line,
     skipped_line,
+    turns_line,
 )
 from test_cli import write_json
 
@@ -57,6 +61,23 @@ def test_our_line_reads_back_exactly(losses: tuple[float, float]) -> None:
     line = encode_lines([score_line(direct, conditioned, 5, 5)])
     assert line.endswith(b"\n")
     assert parse_line(line) == Score(math.exp(direct), math.exp(conditioned), direct, conditioned)
+
+
+losses = st.floats(0, 708.9)
+lines = st.builds(score_line, losses, losses, st.integers(1, 2**40), st.integers(1, 2**40)) | st.builds(skipped_line, unicode_texts)
+
+
+@settings(max_examples=60, deadline=None)
+@given(results=st.lists(lines | st.builds(turns_line, st.lists(lines, min_size=1, max_size=3)), min_size=1, max_size=5))
+def test_what_step_1_writes_is_what_step_2_reads(results: list[dict], tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("any") / "scores.jsonl"
+    path.write_bytes(encode_lines(results))
+    write_json(Path(meta_path(str(path))), make_meta())
+
+    def expected(line: dict) -> Any:
+        return line["skipped"] if "skipped" in line else Score(line["ppl"][1], line["ppl"][3], line["loss"][1], line["loss"][3])
+
+    assert list(ScoreFile(str(path))) == [list(map(expected, line["turns"])) if "turns" in line else expected(line) for line in results]
 
 
 def test_reason_reads_back() -> None:

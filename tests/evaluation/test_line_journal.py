@@ -5,7 +5,10 @@ from pathlib import Path
 
 import line_journal
 import pytest
+from any_json import objects
 from cli import UserError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from line_journal import LineJournal
 
 HEADER = {"format": 1, "model": "tiny"}
@@ -27,6 +30,16 @@ def read_entries(path: Path) -> list[dict]:
 def test_entries_read_back(tmp_path: Path) -> None:
     write_journal(tmp_path / "journal.jsonl")
     assert read_entries(tmp_path / "journal.jsonl") == ENTRIES
+
+
+@settings(max_examples=40, deadline=None)
+@given(header=objects, entries=st.lists(objects, max_size=4))
+def test_what_is_appended_is_read(header: dict, entries: list[dict], tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = str(tmp_path_factory.mktemp("any") / "journal.jsonl")
+    with LineJournal(path, header, "--save_name") as journal:
+        journal.append(entries)
+    with LineJournal(path, header, "--save_name") as journal:
+        assert repr(journal.entries) == repr(entries)
 
 
 def test_any_cut_keeps_the_whole_lines(tmp_path: Path) -> None:

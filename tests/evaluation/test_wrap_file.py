@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from any_json import objects, texts
 from cli import UserError
+from hypothesis import given, settings
 from wrap_file import Pair, read_wrap_file, write_wrap_file
 
 ROW = {"prompt": "Why?", "Answer1": "So.", "Answer2": "No \u2028 idea \U0001f389.", "id": "q1", "category": "c", "input": "i"}
@@ -27,6 +29,18 @@ def test_what_is_written_reads_back(tmp_path: Path) -> None:
     wrap = read_wrap_file(path)
     assert (wrap.meta, wrap.rows) == (meta, [ROW, ROW])
     assert wrap.pairs == [Pair("q1", "c", "Why?", "i", "So.", "No \u2028 idea \U0001f389.")] * 2
+
+
+@settings(max_examples=40, deadline=None)
+@given(meta=objects, prompt=texts, answer=texts, more=objects)
+def test_any_row_reads_back(meta: dict, prompt: str, answer: str, more: dict, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = str(tmp_path_factory.mktemp("any") / "mine_wrap.json")
+    meta = {**meta, "dataset_name": "mine"}
+    row = {**more, "prompt": prompt, "Answer1": answer, "Answer2": "", "input": prompt}
+    write_wrap_file(path, meta, [row])
+    wrap = read_wrap_file(path)
+    assert (repr(wrap.meta), repr(wrap.rows)) == (repr(meta), repr([row]))
+    assert (wrap.pairs[0].prompt, wrap.pairs[0].answer1, wrap.pairs[0].input) == (prompt, answer, prompt)
 
 
 @pytest.mark.parametrize(
