@@ -26,12 +26,12 @@ from bench_contenders import Losses, Task, has_lm_eval, serve
 from causal_lm import load_causal_lm
 from cli import UserError, new_parser, positive_int, run, say
 from cpu_kernels import has_fast_bfloat16
+from dataset import read_dataset
 from ifd import select
 from model_source import find_model
-from dataset import read_dataset
-from shapes import check_records
 from selection_flags import add_selection_flags, wanted_number
 from sequences import encode_window
+from shapes import check_records
 
 GPT2_SHAPE = "gpt2-shape"
 

@@ -26,6 +26,7 @@ from records import Chunk, Record, atomic_writer, read_text, sha256_of
 RECORDS_PER_CHUNK = 256
 LINES = tuple(ending + packing for ending in json_records.LINES for packing in ("", ".gz", ".zst"))
 TABLES = (".parquet", ".arrow")
+FORMATS = (*json_records.ARRAY, *LINES, *TABLES)
 DATASET_HELP = (
     "a .json array (read whole), or .jsonl, .jsonl.gz, .jsonl.zst, .parquet (streamed); a pattern or folder of such files is "
     "one dataset, and so is a folder that save_to_disk of Hugging Face datasets has written"
@@ -196,10 +197,9 @@ def find_files(path: str) -> list[str]:
 
 
 def _shards(pattern: str) -> list[str]:
-    endings = (*json_records.ARRAY, *LINES, *TABLES)
     # What step 1 writes beside its scores, and what Hugging Face writes beside its data, are no data.
     others = (".meta.json", "dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json")
-    return sorted(file for file in glob.glob(pattern) if _ends(file, endings) and not _ends(file, others) and os.path.isfile(file))
+    return sorted(file for file in glob.glob(pattern) if _ends(file, FORMATS) and not _ends(file, others) and os.path.isfile(file))
 
 
 def _saved_files(folder: str) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from cli import UserError
 from records import decode, encode_json, json_type, read_text, shorten
 
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 

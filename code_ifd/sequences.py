@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cli import UserError
-from jinja2 import TemplateError
 from prompts import build_prompt
 from records import Record
 from shapes import Message
@@ -68,6 +67,8 @@ def apply_chat_template(tokenizer: "PreTrainedTokenizerBase", turns: str | list[
     """
     if not tokenizer.chat_template:
         raise UserError("--prompt chat: this model's tokenizer has no chat template; choose another one, such as alpaca")
+    from jinja2 import TemplateError  # here: most runs need none
+
     messages = [{"role": "user", "content": turns}] if isinstance(turns, str) else turns
     try:
         return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)

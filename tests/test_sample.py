@@ -4,8 +4,8 @@ import json
 from collections import Counter
 
 from conftest import ROOT
-from ifd import select
 from dataset import read_dataset
+from ifd import select
 from records import sha256_of
 from shapes import check_records
 

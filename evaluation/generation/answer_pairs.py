@@ -8,6 +8,7 @@ from cli import UserError
 from generation_file import Answer
 from records import shorten
 
+
 def pair_answers(first: list[Answer], second: list[Answer], paths: tuple[str, str]) -> list[tuple[Answer, Answer]]:
     """Return each answer of the first file with the second's to the same question, in the first's order.
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import code_ifd_path  # noqa: F401
 from cli import UserError
+from dataset import read_dataset
 from question_sets import Question, parse_questions, question_keys
-from records import describe, read_dataset
+from records import describe
 
 Row = dict[str, Any]
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import code_ifd_path  # noqa: F401
 from cli import UserError
+from dataset import read_dataset, write_dataset
 from generation_file import Row, answered_row, skipped_row
 from line_journal import LineJournal
 from locked_file import open_locked
 from question_sets import Question
-from records import read_dataset, write_dataset
 
 Fields = dict[str, Any]
 
