@@ -19,8 +19,11 @@ import eva_generation
 import pytest
 import torch
 from conftest import ROOT
+from generation import AnswerGenerator, Decoding, stop_tokens
+from prompt_batches import encode_questions
+from question_sets import read_questions
 from test_cli import error_line, files_in, write_json
-from tiny_models import CHAT_TEMPLATE, build_tokenizer
+from tiny_models import CHAT_TEMPLATE, build_tokenizer, load_tiny
 
 WORDS = ["Name", "three", "colours", "of", "autumn", "leaves", "red", "yellow", "and", "brown"]
 Generate = Callable[..., subprocess.CompletedProcess]
@@ -275,24 +278,27 @@ def test_chat_answer_ends_at_the_token_that_the_template_sets_after_it(
     generate: Generate, write_set: Any, tiny_llama: Path, tmp_path: Path
 ) -> None:
     write_set(make_rows(8))
-    generate(tiny_llama, tmp_path / "before", "--prompt", "chat", "--max_length", 200)
-    raw = [answer["raw_output"] for answer in answers_in(tmp_path / "before", "mine_200.json")]
-    # A token of the vocabulary that no prompt has, declared the end of a turn by the template alone.
-    tokenizer = build_tokenizer(adds_bos=True)
+    # A token of the model's answers that no prompt has, declared the end of a turn by the template alone.
+    model, tokenizer = load_tiny(tiny_llama, 200)
+
+    def answer() -> list[list[int]]:
+        prompts = encode_questions(tokenizer, read_questions("mine"), "chat")
+        return AnswerGenerator(model, Decoding(200), stop_tokens(model, tokenizer)).answer(prompts, "batch 0")
+
     known = "<user></user><assistant>" + " ".join(WORDS)
-    counts = Counter(token for text in raw for token in set(tokenizer.tokenize(text)) if token.isalnum() and token not in known)
-    stop = counts.most_common(1)[0][0]
-    model = shutil.copytree(tiny_llama, tmp_path / "model")
+    counts = Counter(token for ids in answer() for token in set(tokenizer.convert_ids_to_tokens(ids)) if token.isascii() and token.isalnum())
+    stop = max(counts.keys() - {token for token in counts if token in known}, key=lambda token: (counts[token], token))
+    folder = shutil.copytree(tiny_llama, tmp_path / "model")
     tokenizer.add_tokens([stop], special_tokens=True)
     tokenizer.chat_template = CHAT_TEMPLATE.replace("</user>", "{% if message['role'] == 'user' %}</user>{% else %}" + stop + "{% endif %}")
-    tokenizer.save_pretrained(model)
-    done = generate(model, tmp_path / "after", "--prompt", "chat", "--max_length", 200)
-    assert done.returncode == 0
+    tokenizer.save_pretrained(folder)
+    assert generate(folder, tmp_path / "after", "--prompt", "chat", "--max_length", 200).returncode == 0
+    before, stop_id = answer(), tokenizer.convert_tokens_to_ids(stop)
+    cut = [ids[: ids.index(stop_id) + 1] if stop_id in ids else ids for ids in before]
     answers = answers_in(tmp_path / "after", "mine_200.json")
-    ended = [answer for answer in answers if answer["raw_output"].endswith(stop)]
-    assert ended
-    assert not any(stop in answer["raw_output"].removesuffix(stop) for answer in answers)
-    assert all(answer["response"] == answer["raw_output"].removesuffix(stop).replace("<s>", "").strip() for answer in ended)
+    assert cut != before
+    assert [answer["raw_output"] for answer in answers] == [tokenizer.decode(ids) for ids in cut]
+    assert [answer["response"] for answer in answers] == [tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in cut]
 
 
 def test_full_disk_keeps_what_is_done_and_goes_on_to_the_same_bytes(

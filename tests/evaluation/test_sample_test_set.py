@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from dataset import read_dataset
 from question_sets import BUNDLED_FOLDER, PUBLIC_SETS, question_keys, read_questions
-from records import read_dataset, sha256_of
+from records import sha256_of
 
 SAMPLE = BUNDLED_FOLDER / "sample_test_set.jsonl"
 README = (BUNDLED_FOLDER / "README.md").read_text(encoding="utf-8")
