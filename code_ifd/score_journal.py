@@ -50,7 +50,10 @@ class ScoreJournal:
 
     def append(self, lines: list[dict[str, Any]]) -> None:
         """Add the lines of one window and return when they are on the disk. Raises UserError when they cannot be."""
-        data = encode_lines(lines)
+        self.append_encoded(encode_lines(lines), len(lines))
+
+    def append_encoded(self, data: bytes, num_lines: int) -> None:
+        """Do as `append` does, with lines that `encode_lines` has made elsewhere."""
         try:
             write_durably(self._fd, data, self._size)
         except OSError as error:
@@ -59,7 +62,11 @@ class ScoreJournal:
                 "are kept, and the same command goes on from there once there is space"
             ) from None
         self._size += len(data)
-        self.num_done += len(lines)
+        self.num_done += num_lines
+
+    def progress(self) -> str:
+        """Return what is done, and how to go on, for whom a stop has interrupted."""
+        return f"{self.num_done} of {self.num_records} records are in {self.path}; the same command goes on from there"
 
     def _resume(self) -> None:
         size = os.fstat(self._fd).st_size

@@ -42,6 +42,11 @@ def parse_fields(text: str) -> Fields:
     return fields
 
 
+def needed_keys(fields: Fields) -> set[str]:
+    """Return the keys of a record that `exchanges` may look at."""
+    return {fields.get(name, name) for name in (*PLAIN, *CONVERSATIONS)} | {"system"}
+
+
 def is_conversation(record: Record, fields: Fields) -> bool:
     """Return whether a record has turns."""
     return any(fields.get(name, name) in record for name in CONVERSATIONS) and fields.get("output", "output") not in record

@@ -96,13 +96,13 @@ class WindowScorer:
     def lines(self, records: list[Record], dtype: str) -> list[dict[str, Any]]:
         """Return the lines of one window."""
         with new_bar(len(records), 0) as bar:
-            return self._submit(records, dtype).lines(bar)
+            return self.submit(records, dtype).lines(bar)
 
     def score_rest(self, journal: ScoreJournal, records: Iterable[Record], dtype: str) -> None:
         """Score the records of the journal's range that it does not have yet, window by window."""
         rest = islice(records, journal.num_done, None)
         parts = iter(lambda: list(islice(rest, self.records_per_window)), [])
-        windows = (self._submit(part, dtype) for part in parts)
+        windows = (self.submit(part, dtype) for part in parts)
         with new_bar(journal.num_records, journal.num_done) as bar:
             running = next(windows, None)
             while running is not None:
@@ -111,7 +111,8 @@ class WindowScorer:
                 journal.append(running.lines(bar))
                 running = following
 
-    def _submit(self, records: list[Record], dtype: str) -> Window:
+    def submit(self, records: list[Record], dtype: str) -> Window:
+        """Encode the records of one window and begin to score them."""
         return submit_window(self.scorer, self.tokenizer, records, self.template, self.max_length, dtype, self.fields)
 
 
