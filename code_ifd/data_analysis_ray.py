@@ -73,8 +73,8 @@ def describe_workers(workers: Sequence[Worker], ray_seconds: float, joined: floa
         lines.append(f"worker {worker.number} ({worker.name}): {worker.num_records} records, {rate}, {state}")
     num_records = sum(worker.num_records for worker in ready)
     lines.append(
-        f"efficiency {busy / available:.1%}: {num_records / (ended - last):.2f} records/s from when all models were loaded, "
-        f"{num_records / busy:.2f} of one worker while it scores"
+        f"efficiency {busy / available:.1%}: {num_records / available:.2f} records/s of each worker, from its model loaded to the end, "
+        f"and {num_records / busy:.2f} while it scores"
     )
     return lines
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,8 @@ def ray_cluster(address: str | None) -> Iterator[list[Node]]:
     except ImportError:
         raise missing_package("ray[data]", "scoring on several workers") from None
 
+    if address:
+        check_reachable(address)
     # Whatever another cluster on this machine has left in RAY_ADDRESS or in Ray's folder: None means one of our own.
     options = {"address": address} if address else {"address": "local", "num_cpus": usable_cpus(), "object_store_memory": OBJECT_STORE_BYTES}
     if address:
@@ -70,6 +73,17 @@ def ray_cluster(address: str | None) -> Iterator[list[Node]]:
             ]
         finally:
             ray.shutdown()
+
+
+def check_reachable(address: str) -> None:
+    """Raise UserError when nothing answers at host:port; Ray itself would try for half a minute."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"--address {address}: nothing answers there: {error}; start the cluster with `ray start --head`") from None
 
 
 @contextlib.contextmanager

@@ -126,7 +126,11 @@ class RayPool:
     def hand_out(self, worker: int, task: Task) -> None:
         """Send a window to a worker."""
         records = [{key: record[key] for key in self._keys if key in record} for record in task.records]
-        self._calls[self._actors[worker].score.remote(records)] = "score", worker, task.number
+        self._calls[self.send(worker, records)] = "score", worker, task.number
+
+    def send(self, worker: int, records: list[Record]) -> "ray.ObjectRef":
+        """Call a worker's `score`."""
+        return self._actors[worker].score.remote(records)
 
     def wait(self, seconds: float) -> list[Event]:
         """Wait for the first call to end, and return what has happened by then. Raises UserError that a worker has raised."""
