@@ -65,7 +65,10 @@ def describe_workers(workers: Sequence[Worker], ray_seconds: float, joined: floa
         f"(imports and model: up to {loads:.1f} s)"
     ]
     busy = available = 0.0
-    for worker in ready:
+    for worker in workers:
+        if worker.ready_at is None:
+            lines.append(f"worker {worker.number} ({worker.name}): {'lost' if worker.lost_at else 'not yet ready when all was done'}")
+            continue
         seconds = (worker.lost_at or ended) - worker.ready_at
         busy, available = busy + worker.busy_seconds, available + seconds
         rate = f"{worker.num_records / worker.busy_seconds:.2f} records/s" if worker.busy_seconds else "nothing scored"

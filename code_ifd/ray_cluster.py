@@ -66,7 +66,8 @@ def ray_cluster(address: str | None) -> Iterator[list[Node]]:
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             where = f"--address {address}: no Ray cluster there that can be joined" if address else "Ray cannot be started here"
             reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise UserError(f"{where}: {reason}") from None
+            remedy = "; if it was started with a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN here too" if address else ""
+            raise UserError(f"{where}: {reason}{remedy}") from None
         try:
             yield [
                 Node(int(node["Resources"].get("CPU", 0)), node["Resources"].get("GPU", 0.0)) for node in ray.nodes() if node["Alive"]
