@@ -159,13 +159,17 @@ class RayPool:
             # Whatever has become of it, it must not go on: its windows are given to others.
             self._calls = {other: entry for other, entry in self._calls.items() if entry[1] != worker}
             ray.kill(self._actors.pop(worker))
-            return Lost(worker, first_line(error))
+            return Lost(worker, describe_loss(error))
         if kind == "place":
             return Placed(worker, result)
         return Ready(worker, *result) if kind == "load" else Done(worker, number, *result)
 
 
-def first_line(error: Exception) -> str:
-    """Return what is worth reading of an error of Ray: it adds paragraphs on where to find logs."""
+def describe_loss(error: "ray.exceptions.RayError") -> str:
+    """Return what is worth reading of why an actor was lost: Ray adds paragraphs on where to find logs."""
+    import ray
+
+    if isinstance(error, ray.exceptions.ActorUnavailableError):
+        return "it cannot be reached any more"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0].rstrip(".") if lines else type(error).__name__

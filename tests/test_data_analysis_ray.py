@@ -49,12 +49,12 @@ class Node:
         for worker in workers:
             kill(worker)
 
-    def workers(self) -> list[int]:
-        """Return the processes that score on this node."""
+    def workers(self, doing: str = "") -> list[int]:
+        """Return the processes of workers on this node, or those that are `.load`ing or `.score`ing."""
         listed = subprocess.run(["ps", "-eo", "pid,ppid,pgid,args"], capture_output=True, text=True).stdout.splitlines()[1:]
         rows = [line.split(maxsplit=3) for line in listed]
         daemons = {pid for pid, _, group, _ in rows if group == str(self._process.pid)}
-        return [int(pid) for pid, parent, _, args in rows if args.startswith("ray::ScoringWorker") and parent in daemons]
+        return [int(pid) for pid, parent, _, args in rows if args.startswith(f"ray::ScoringWorker{doing}") and parent in daemons]
 
 
 class LocalCluster:
@@ -202,8 +202,10 @@ def test_ray_of_its_own_stops_at_ctrl_c_and_one_process_finishes(
 ) -> None:
     conversations = [
         {"conversations": [{"from": who, "value": record[key]} for who, key in (("human", "instruction"), ("gpt", "output"))] * 2}
-        for record in make_records(2000)
+        for record in make_records(80)
     ]
+    few, repeats = write_json(tmp_path / "few.json", conversations), 15
+    conversations *= repeats
     data, save = write_json(tmp_path / "data.json", conversations), tmp_path / "s.jsonl"
     arguments = [str(value) for value in flags(data, save, tiny_llama, "--prompt", "chat", "--num_workers", 1, "--cpus_per_worker", 1)]
     process = subprocess.Popen(
@@ -215,19 +217,21 @@ def test_ray_of_its_own_stops_at_ctrl_c_and_one_process_finishes(
     assert (process.returncode, stdout) == (130, "")
     assert stderr.splitlines()[-1].endswith("; the same command goes on from there")
     assert len(stderr.splitlines()) == 3  # what was started, an empty line after ^C, and how to go on
-    assert 0 < len(save.read_bytes().splitlines()) < 2000
-    for path in (save, tmp_path / "whole.jsonl"):
-        assert run_script("data_analysis", *flags(data, path, tiny_llama, "--prompt", "chat")).returncode == 0
-    assert save.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert 0 < len(save.read_bytes().splitlines()) < len(conversations)
+    for dataset, path in ((data, save), (few, tmp_path / "few.jsonl")):
+        assert run_script("data_analysis", *flags(dataset, path, tiny_llama, "--prompt", "chat")).returncode == 0
+    # Ten whole windows, over and over.
+    assert save.read_bytes() == (tmp_path / "few.jsonl").read_bytes() * repeats
 
 
 @pytest.mark.long
 def test_kills_of_workers_nodes_and_drivers_lose_nothing_and_repeat_nothing(
-    cluster: LocalCluster, run_script: RunScript, tiny_gpt2: Path, tmp_path: Path
+    cluster: LocalCluster, data: Path, whole: bytes, tiny_gpt2: Path, tmp_path: Path
 ) -> None:
-    data, save = write_json(tmp_path / "data.json", make_records(6000 + 10000 * NUM_KILLS)), tmp_path / "s.jsonl"
-    assert run_script("data_analysis", *flags(data, tmp_path / "whole.jsonl", tiny_gpt2)).returncode == 0
-    whole = (tmp_path / "whole.jsonl").read_bytes()
+    # A hundred whole windows, over and over.
+    repeats = 8 + 8 * NUM_KILLS
+    save, whole = tmp_path / "s.jsonl", b"".join(whole.splitlines(keepends=True)[:800]) * repeats
+    data = write_json(tmp_path / "data.json", json.loads(data.read_text(encoding="utf-8"))[:800] * repeats)
     generator = random.Random(secrets.token_hex(4))
     logs = []
 
@@ -238,9 +242,7 @@ def test_kills_of_workers_nodes_and_drivers_lose_nothing_and_repeat_nothing(
         return process
 
     def wait_for_worker(node: Node, process: subprocess.Popen) -> int:
-        wait_for(lambda: bool(node.workers()), process)
-        before = size(save)
-        wait_for(lambda: size(save) > before, process)
+        wait_for(lambda: bool(node.workers(".score")), process)
         time.sleep(generator.random() * 2)
         return node.workers()[0]
 
