@@ -18,13 +18,15 @@ PORT="${PORT:-23456}"
 folder="$(mktemp -d /tmp/bench_ray.XXXXXX)"
 RAY_AUTH_MODE=token
 RAY_AUTH_TOKEN="$(python3 -c 'import secrets; print(secrets.token_hex(32))')"
-export RAY_AUTH_MODE RAY_AUTH_TOKEN
+RAY_worker_niceness=0 # Ray's own 15 gives way to whatever else runs
+export RAY_AUTH_MODE RAY_AUTH_TOKEN RAY_worker_niceness
 address="$(python3 -c 'import ray; print(ray.util.get_node_ip_address())'):$PORT"
 start_node() {
+  touch "$folder/node$1.log"
   taskset -c "$1" ray start "${@:2}" --num-cpus=1 --block --disable-usage-stats >"$folder/node$1.log" 2>&1 &
   until grep -q "Ray runtime started" "$folder/node$1.log"; do sleep 0.5; done
 }
-trap 'kill $(jobs -p); wait; rm -rf "$folder"' EXIT
+trap 'kill -TERM $(jobs -p); wait; rm -rf "$folder"' EXIT
 start_node 0 --head --port="$PORT" --temp-dir="$folder/ray" --include-dashboard=false
 start_node 1 --address="$address"
 
