@@ -30,7 +30,8 @@ from ray_cluster import ray_cluster
 from records import Record
 from score_file import META_FORMAT, encode_lines, score_line
 from score_journal import ScoreJournal
-from window_driver import Done, Event, Placed, Pool, Ready, Task, WindowDriver
+from window_driver import WindowDriver
+from worker_pool import Done, Event, Placed, Pool, Ready, Task
 
 RESPONSE = "The quick brown fox jumps over the lazy dog and finds that nothing much has changed. "
 

@@ -23,7 +23,7 @@ from records import Record
 from score_file import encode_lines
 from scoring_run import installed_versions, load_scorer
 from shapes import needed_keys
-from window_driver import WINDOWS_PER_WORKER, Done, Event, Lost, Placed, Ready, Task
+from worker_pool import WINDOWS_PER_WORKER, Done, Event, Lost, Placed, Ready, Task
 
 if TYPE_CHECKING:
     import ray
@@ -96,7 +96,7 @@ class ScoringWorker:
 
 
 class RayPool:
-    """Workers in a Ray cluster that `ray.init` has joined. A `Pool` of `window_driver`."""
+    """Workers in a Ray cluster that `ray.init` has joined. A `Pool` of `worker_pool`."""
 
     def __init__(
         self, args: argparse.Namespace, source: ModelSource, versions: dict[str, str], cpus_per_worker: int, gpus_per_worker: float

@@ -12,84 +12,22 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol
 
 from cli import UserError
 from records import Record
 from score_journal import ScoreJournal
 from tqdm import tqdm
 from windows import new_bar
+from worker_pool import WINDOWS_PER_WORKER, Done, Event, Lost, Placed, Pool, Ready, Task
 
-# A worker encodes its next window while it scores one, so it has two. The others may run ahead of the slowest by the rest.
-WINDOWS_PER_WORKER = 2
+# Windows that are under way or held back: the others may run ahead of the slowest by so many.
 HELD_PER_WORKER = 8
 # So many workers in a row that die on the same window, or while they load the model, do not die by chance.
 MOST_LOSSES = 5
 POLL_SECONDS = 1.0
+# How long a run without any worker waits silently, and how long at all.
+SILENT_SECONDS = 10.0
 PATIENCE_SECONDS = 300.0
-
-
-@dataclass(frozen=True, order=True)
-class Task:
-    """A window to score: its number in the run and its records, of which the first is record `start` of the dataset."""
-
-    number: int
-    start: int
-    records: list[Record] = field(compare=False, repr=False)
-
-    def __str__(self) -> str:
-        return f"window {self.number} (records {self.start} to {self.start + len(self.records) - 1})"
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A worker has begun to run; `name` says where."""
-
-    worker: int
-    name: str
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A worker has loaded its model; `warnings` is what it would have said on stderr."""
-
-    worker: int
-    load_seconds: float
-    warnings: str = ""
-
-
-@dataclass(frozen=True)
-class Done:
-    """A worker has scored a window. `busy_seconds` is how long it has scored since it was ready, all windows together."""
-
-    worker: int
-    number: int
-    lines: bytes
-    busy_seconds: float
-
-
-@dataclass(frozen=True)
-class Lost:
-    """A worker has died, or cannot be reached any more."""
-
-    worker: int
-    reason: str
-
-
-Event = Placed | Ready | Done | Lost
-
-
-class Pool(Protocol):
-    """Workers, by number."""
-
-    def start(self, worker: int) -> None:
-        """Begin to start a worker, which is Placed and then Ready, or Lost."""
-
-    def hand_out(self, worker: int, task: Task) -> None:
-        """Give a ready worker a window, to be begun after those that it has."""
-
-    def wait(self, seconds: float) -> list[Event]:
-        """Wait until something has happened, or for `seconds`, and return it. Raises UserError that a worker has raised."""
 
 
 @dataclass
@@ -124,6 +62,7 @@ class WindowDriver:
         self._scored: dict[int, tuple[bytes, int]] = {}  # lines, and how many, of windows that came early
         self._losses: Counter[int] = Counter()  # by window; -1 stands for loading
         self._waiting_since: float | None = None
+        self._has_said = False
 
     def run(self) -> None:
         """Score and write all windows that are left. Raises UserError when the workers cannot."""
@@ -171,11 +110,14 @@ class WindowDriver:
     def _check_places(self) -> None:
         """Say so when no worker has a place to run, and give up in the end: the cluster may never have one."""
         if any(worker.name != Worker.name and worker.lost_at is None for worker in self.workers):
-            self._waiting_since = None
+            self._waiting_since, self._has_said = None, False
             return
         now = time.perf_counter()
         if self._waiting_since is None:
             self._waiting_since = now
+        elif now - self._waiting_since > SILENT_SECONDS and not self._has_said:
+            log("no worker has a place in the cluster: others use it, or its nodes are lost; waiting for one")
+            self._has_said = True
         elif now - self._waiting_since > PATIENCE_SECONDS:
             raise UserError(
                 f"no worker has found a place in the cluster for {PATIENCE_SECONDS:.0f} s: its nodes are lost, or others use them; "

@@ -9,7 +9,8 @@ from cli import UserError
 from records import encode_json
 from score_file import META_FORMAT, encode_lines, skipped_line
 from score_journal import ScoreJournal
-from window_driver import HELD_PER_WORKER, MOST_LOSSES, WINDOWS_PER_WORKER, Done, Event, Lost, Placed, Ready, Task, WindowDriver
+from window_driver import HELD_PER_WORKER, MOST_LOSSES, WindowDriver
+from worker_pool import WINDOWS_PER_WORKER, Done, Event, Lost, Placed, Ready, Task
 
 PER_WINDOW = 4
 VERSIONS = {"torch": "1"}
