@@ -54,7 +54,7 @@ class WindowDriver:
         self._pool = pool
         self._per_window = journal.meta["records_per_window"]
         self._rest = islice(records, journal.num_done, None)
-        self._first = self._to_read = self._to_write = journal.num_done // self._per_window
+        self._to_read = self._to_write = journal.num_done // self._per_window
         self._num_windows = -(-journal.num_records // self._per_window)
         self._most_ahead = HELD_PER_WORKER * num_workers
         self._num_workers = num_workers
