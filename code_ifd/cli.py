@@ -46,7 +46,10 @@ def run(main: Callable[[], None]) -> None:
 
 def missing_package(name: str, purpose: str) -> UserError:
     """Return the error for an optional package that is not installed."""
-    return UserError(f"{purpose} needs the package {name}, which is not installed; run `pip install {name}`")
+    return UserError(
+        f"{purpose} needs the package {name}, which is not installed here; activate the environment that has it "
+        f"(`source .venv/bin/activate`), or run `pip install '{name}'`"
+    )
 
 
 def say(text: str) -> None:

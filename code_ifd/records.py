@@ -5,6 +5,7 @@ new one, never half of one.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -82,6 +83,16 @@ def atomic_writer(path: str) -> Iterator[IO[bytes]]:
     finally:
         if opened and not renamed:
             temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: str) -> None:
+    """Make a folder for output, unless it is there. Raises UserError when it cannot be made or written into."""
+    try:
+        os.makedirs(path, exist_ok=True)
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written into: {error.strerror}; choose another folder") from None
 
 
 def refuse_overwriting(save_path: str, *inputs: str) -> None:

@@ -4,8 +4,8 @@
 set -euo pipefail
 
 if [[ -z "${VIRTUAL_ENV:-}" && ( -z "${CONDA_PREFIX:-}" || "${CONDA_DEFAULT_ENV:-base}" == base ) && ! -x .venv/bin/pip ]]; then
-  if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
-    echo "error: needs python3 of version 3.10 or newer; install it, or activate an environment that has it" >&2
+  if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "error: needs python3 of version 3.11 or newer; install it, or activate an environment that has it" >&2
     exit 2
   fi
   echo "making .venv (once)" >&2

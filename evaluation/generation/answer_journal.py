@@ -11,7 +11,7 @@ from judge_outcomes import Answer
 from line_journal import Entry, LineJournal, read_entries
 
 HEADER = {"format": 1, "journal": "answers of a judge"}
-FLAG = "--wraped_file"
+FLAG = "the wrap file"
 
 Answers = dict[str, Answer]
 

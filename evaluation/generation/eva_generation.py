@@ -24,7 +24,7 @@ from line_journal import LineJournal
 from model_source import ModelSource, find_model
 from prompt_batches import cut_batches, encode_questions, end_of_turn
 from question_sets import Question, question_set_path, read_questions
-from records import sha256_of
+from records import make_folder, sha256_of
 from tqdm import tqdm
 
 JOURNAL_FORMAT = 1
@@ -116,6 +116,9 @@ def main() -> None:
     args = parse_args(__doc__)
     questions = read_questions(args.dataset_name)[: args.num_questions]
     source = find_model(args.model_name_or_path, args.revision)
+    make_folder(args.output_dir)
+    if args.check_only:
+        return
     resolve_device(args)
     output = generation_path(args.output_dir, args.dataset_name, args.max_length)
     with open_journal(output, describe_run(args, source, len(questions))) as journal:

@@ -45,6 +45,8 @@ def skipped_row(question: Question, reason: str) -> Row:
 
 def read_answers(path: str, dataset_name: str) -> list[Answer]:
     """Return the answers of a generation file in file order, ours or the original tool's. Raises UserError, naming the row."""
+    if not os.path.exists(path):
+        raise UserError(f"{path}: not there; eva_generation.py (do_eval_generation.sh) makes it")
     rows = read_dataset(path)
     id_key = question_keys(dataset_name).id
     answers = []

@@ -51,6 +51,9 @@ def _add_work(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--num_questions", type=positive_int, help="answer the first N questions alone (default: all)")
     group.add_argument(
+        "--check_only", action="store_true", help="find test set, model and output folder, and stop: mistakes show at once (default: off)"
+    )
+    group.add_argument(
         "--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto",
         help="number format; auto is float32 on a CPU, bfloat16 on a GPU (default: %(default)s)",
     )

@@ -19,6 +19,9 @@ from question_sets import Question
 
 Fields = dict[str, Any]
 
+# What decides where the files lie.
+FLAG = "--output_dir (EVAL_DIR of the shell scripts)"
+
 
 def journal_path(output: str) -> str:
     """Return where the journal of a generation file lies."""
@@ -30,9 +33,9 @@ def open_journal(output: str, header: Fields) -> Iterator[LineJournal]:
     """Yield the journal of a generation file. Raises UserError when it is another run's, or when the file lies there without one."""
     path = journal_path(output)
     if Path(output).exists() and not Path(path).exists():
-        raise UserError(f"{output}: exists, but {path} does not, so nothing says how it was made; remove it, or give --output_dir another name")
+        raise UserError(f"{output}: exists, but {path} does not, so nothing says how it was made; remove it, or give {FLAG} another name")
     _forget_unused(path)
-    with LineJournal(path, header, "--output_dir") as journal:
+    with LineJournal(path, header, FLAG) as journal:
         try:
             yield journal
         finally:
@@ -44,7 +47,7 @@ def _forget_unused(path: str) -> None:
     """Remove a journal that holds nothing but its header: its run was killed before the first batch was done."""
     if not Path(path).exists():
         return
-    fd = open_locked(path, "--output_dir")
+    fd = open_locked(path, FLAG)
     try:
         if Path(path).read_bytes().count(b"\n") <= 1:
             Path(path).unlink()
@@ -73,4 +76,4 @@ def write_rows(output: str, rows: dict[int, Row]) -> None:
     if not Path(output).exists():
         write_dataset(output, in_order)
     elif read_dataset(output) != in_order:
-        raise UserError(f"{output}: was changed after it was made; remove it and run again to get it back, or give --output_dir another name")
+        raise UserError(f"{output}: was changed after it was made; remove it and run again to get it back, or give {FLAG} another name")

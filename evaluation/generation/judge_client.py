@@ -6,7 +6,6 @@ requests and nowhere else: it is taken out of whatever a server says.
 
 import asyncio
 import ipaddress
-import sys
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -14,11 +13,6 @@ import code_ifd_path  # noqa: F401
 from cli import UserError
 from judge_outcomes import Answer, Failure, classify_status, one_line, read_completion
 from judge_requests import JudgeRequest
-
-if sys.version_info >= (3, 11):
-    from asyncio import timeout
-else:
-    from async_timeout import timeout  # aiohttp brings it where Python has none
 
 DEFAULT_BASE = "https://api.openai.com/v1"
 # What a server on this machine is sent when there is no key; the openai package wants one.
@@ -102,7 +96,7 @@ class JudgeClient:
         content = request.content if limit_name == "max_tokens" else request.content_with(limit_name)
         try:
             # The client's own timeout is for each read; a server that sends a byte a minute would never end.
-            async with timeout(self._timeout_seconds):
+            async with asyncio.timeout(self._timeout_seconds):
                 response = await self._connection.post(content)
         except (asyncio.TimeoutError, *self._openai_client.ERRORS) as error:
             return self._connection_failure(error)

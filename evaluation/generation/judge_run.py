@@ -96,7 +96,7 @@ class JudgeRun:
         if not self.budget.reserve(job.request):
             if num_in_flight == 0:
                 self._error = UserError(
-                    f"--max_cost {self.budget.max_cost}: up to {self.budget.spent:.4f} USD are spent, and the next request could pass the limit"
+                    f"--max_cost {self.budget.max_cost}: up to {self.budget.spent:.4f} USD are spent, and the next request could pass the limit: raise it to go on"
                 )
             return None, math.inf
         self._queue.pop()

@@ -148,7 +148,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     if not all(map(importlib.util.find_spec, ("fastapi", "uvicorn"))):
-        raise UserError("transformers serve needs fastapi and uvicorn; run `pip install -r evaluation/requirements.txt`")
+        raise UserError("transformers serve needs fastapi and uvicorn: `source .venv/bin/activate` where quickstart_eval.sh was run, or `pip install -r evaluation/requirements.txt`")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
     source = find_model(args.model_name_or_path, args.revision)

@@ -54,4 +54,5 @@ def words_of(error: BaseException) -> tuple[str, list[BaseException]]:
     while (cause := chain[-1].__cause__) is not None:
         chain.append(cause)
     telling = next((link for link in chain if not isinstance(link, openai.OpenAIError)), error)
-    return str(telling) or type(telling).__name__, chain
+    # aiohttp names its TLS setting, also where there is no TLS.
+    return str(telling).replace(" ssl:default", "") or type(telling).__name__, chain

@@ -5,6 +5,8 @@ import logging
 import warnings
 from typing import TYPE_CHECKING
 
+import code_ifd_path  # noqa: F401
+from cli import missing_package
 from scoreboard import Scoreboard, Standing
 from verdict_text import printable
 
@@ -27,7 +29,10 @@ def draw(board: Scoreboard, file_format: str, theme: str = "light") -> bytes:
     """Return the figure as PNG or SVG, the same bytes each time. A dark one has no background of its own."""
     # Its remarks on fonts are of no use to who reads a verdict.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    import matplotlib
+    try:
+        import matplotlib
+    except ImportError:
+        raise missing_package("matplotlib", "the figure") from None
     from matplotlib import font_manager
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -17,6 +17,8 @@ RULE_MEANINGS = {
 
 def table_text(board: Scoreboard) -> str:
     """Return what the scoreboard says, for a terminal."""
+    if not board.total.verdict.pairs:
+        return conclusion(board)
     paragraphs = [
         f"{board.key1} (win) against {board.key2} (lose), judged by {board.api_model} in both orders. "
         f"{rule_text(board.rule)}",

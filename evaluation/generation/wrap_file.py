@@ -7,6 +7,7 @@ original tool do not.
 """
 
 import json
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,14 +48,18 @@ class WrapFile:
 
 def read_wrap_file(path: str) -> WrapFile:
     """Return a wrap file, or a review file, whose rows have more. Raises UserError for anything else, naming the row."""
+    if not os.path.exists(path):
+        raise UserError(f"{path}: not there; eval_generation_wrap.py (do_eval_generation_wrap.sh) makes wrap files, eval.py (do_eval.sh) reviews")
     try:
         content = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: broken JSON: {error}; make it again with eval_generation_wrap.py") from None
+        raise UserError(
+            f"{path}: broken JSON: {error}; make it again: a wrap file with eval_generation_wrap.py, reviews with eval.py, which asks nothing twice"
+        ) from None
     meta = content.get("Meta_Info") if isinstance(content, dict) else None
     rows = content.get("data") if isinstance(content, dict) else None
     if not isinstance(meta, dict) or not isinstance(meta.get("dataset_name"), str) or not isinstance(rows, list):
-        raise UserError(f"{path}: not a wrap file: it must be an object with Meta_Info.dataset_name and a list called data")
+        raise UserError(f"{path}: neither a wrap file nor one of reviews: it must be an object with Meta_Info.dataset_name and a list called data")
     if not rows:
         raise UserError(f"{path}: no pairs in it")
     return WrapFile(path, meta, rows, [_pair(row, index, meta["dataset_name"], path) for index, row in enumerate(rows)])

@@ -36,6 +36,11 @@ answer() { # NAME MODEL PROMPT [FLAGS]
   done
 }
 
+# Mistakes about the last model and data set show before the first has answered anything.
+answer "$NAME1" "$MODEL1" "$PROMPT1" "$@" --check_only
+if [[ -n "$MODEL2" ]]; then
+  answer "$NAME2" "$MODEL2" "$PROMPT2" "$@" --check_only
+fi
 answer "$NAME1" "$MODEL1" "$PROMPT1" "$@"
 if [[ -n "$MODEL2" ]]; then
   answer "$NAME2" "$MODEL2" "$PROMPT2" "$@"

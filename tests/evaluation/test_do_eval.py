@@ -37,4 +37,4 @@ def test_flags_may_follow_and_the_first_error_ends_it(variables: dict[str, objec
     assert done.stdout.count("4 to send to gpt-4 at https://api.openai.com/v1") == 2
     missing = bash("evaluation/scripts/do_eval.sh", "--dry_run", **variables | {"DATASETS": "none first"})
     assert (missing.returncode, missing.stdout) == (2, "")
-    assert missing.stderr.endswith("a-VS-b/none_wrap.json: cannot be read: No such file or directory\n")
+    assert "a-VS-b/none_wrap.json: not there; eval_generation_wrap.py (do_eval_generation_wrap.sh) makes wrap files" in missing.stderr

@@ -158,12 +158,12 @@ def test_row_that_is_no_answer_is_named(row: Any, message: str, which: int, run_
 def test_missing_file_is_named(run_script: RunScript, tmp_path: Path) -> None:
     flags = write_answers(tmp_path, [], [])
     (tmp_path / "one" / "mine_1024.json").unlink()
-    assert error_line(run_script("eval_generation_wrap", *flags)) == f"{tmp_path}/one/mine_1024.json: cannot be read: No such file or directory"
+    assert error_line(run_script("eval_generation_wrap", *flags)) == f"{tmp_path}/one/mine_1024.json: not there; eva_generation.py (do_eval_generation.sh) makes it"
 
 
 def test_folder_that_is_not_there_is_named_with_the_file_that_was_wanted(run_script: RunScript, tmp_path: Path) -> None:
     flags = ["--dataset_name", "mine", "--fname1", tmp_path / "no", "--fname2", tmp_path / "no", "--save_name", tmp_path]
-    assert error_line(run_script("eval_generation_wrap", *flags)) == f"{tmp_path}/no/mine_1024.json: cannot be read: No such file or directory"
+    assert error_line(run_script("eval_generation_wrap", *flags)) == f"{tmp_path}/no/mine_1024.json: not there; eva_generation.py (do_eval_generation.sh) makes it"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', "[1]"])

@@ -70,7 +70,19 @@ def test_first_failure_stops_the_rest(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     done = bash("evaluation/scripts/do_eval_generation_wrap.sh", DATASETS="one two", EVAL_DIR=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == f"error: {tmp_path}/model1/one_1024.json: cannot be read: No such file or directory\n"
+    assert done.stderr == f"error: {tmp_path}/model1/one_1024.json: not there; eva_generation.py (do_eval_generation.sh) makes it\n"
+
+
+def test_mistake_about_the_second_model_shows_before_the_first_answers(tiny_gpt2: Path, tmp_path: Path) -> None:
+    write_set(tmp_path, "one")
+    variables = {"TEST_DATA_DIR": tmp_path, "EVAL_DIR": tmp_path / "out", "MODEL1": tiny_gpt2, "PROMPT1": "wiz", "MAX_LENGTH": 64}
+    done = bash("evaluation/scripts/do_eval_generation.sh", **variables, DATASETS="one", MODEL2=tmp_path / "typo")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"--model_name_or_path {tmp_path}/typo: no such folder" in done.stderr
+    done = bash("evaluation/scripts/do_eval_generation.sh", **variables, DATASETS="one typo", MODEL2="")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--dataset_name typo: no typo_test_set.jsonl" in done.stderr
+    assert not list((tmp_path / "out").rglob("*.json*"))
 
 
 @pytest.mark.long

@@ -46,9 +46,9 @@ def test_any_row_reads_back(meta: dict, prompt: str, answer: str, more: dict, tm
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([], "not a wrap file"),
-        ({"data": [ROW]}, "not a wrap file"),
-        ({"Meta_Info": {"dataset_name": 7}, "data": [ROW]}, "not a wrap file"),
+        ([], "neither a wrap file nor one of reviews"),
+        ({"data": [ROW]}, "neither a wrap file nor one of reviews"),
+        ({"Meta_Info": {"dataset_name": 7}, "data": [ROW]}, "neither a wrap file nor one of reviews"),
         ({"Meta_Info": {"dataset_name": "mine"}, "data": []}, "no pairs in it"),
         ({"Meta_Info": {"dataset_name": "mine"}, "data": [ROW, 7]}, "pair 1 is a number, not an object"),
         ({"Meta_Info": {"dataset_name": "vicuna"}, "data": [ROW]}, "pair 0: field 'text' is missing; it must be a string"),
