@@ -22,10 +22,23 @@ for FLAG in "$@"; do
       exit 0 ;;
   esac
 done
-# outputs/my_data_gpt2_scores.jsonl, _data.json, _selected.json: named after the dataset and the model.
-DATA_FILE="$(basename "$DATA_PATH")"
-BASE="$OUTPUT_DIR/${DATA_FILE%.*}_$(basename "$MODEL")"
-FORMAT="${DATA_FILE##*.}"
+# outputs/my_data_gpt2_scores.jsonl, _data.json, _selected.json: named after the dataset and the model. Several files are
+# named after their folder, and have the format of the first.
+DATA_FILE="$DATA_PATH"
+NAMED_AFTER="$DATA_PATH"
+if [[ -d "$DATA_PATH" ]]; then
+  DATA_FILE="$(find "$DATA_PATH" -maxdepth 1 -type f | sort | head -n 1)"
+elif [[ ! -e "$DATA_PATH" ]] && compgen -G "$DATA_PATH" >/dev/null; then
+  DATA_FILE="$(compgen -G "$DATA_PATH" | sort | head -n 1)"
+  NAMED_AFTER="$(dirname "$DATA_PATH")"
+fi
+case "$DATA_FILE" in
+  *.jsonl.gz | *.jsonl.zst) FORMAT="jsonl.${DATA_FILE##*.}" ;;
+  *.arrow) FORMAT=parquet ;;
+  *) FORMAT="${DATA_FILE##*.}" ;;
+esac
+NAME="$(basename "$NAMED_AFTER")"
+BASE="$OUTPUT_DIR/${NAME%".$FORMAT"}_$(basename "$MODEL")"
 
 AMOUNT=(--sample_rate "$SAMPLE_RATE")
 if [[ -n "${SAMPLE_NUM:-}" ]]; then

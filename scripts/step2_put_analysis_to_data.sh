@@ -10,9 +10,11 @@ source scripts/environment.sh
 PT_DATA_PATH="${PT_DATA_PATH:-outputs/sample_alpaca_gpt2_scores.jsonl}"
 JSON_DATA_PATH="${JSON_DATA_PATH:-data/sample_alpaca.json}"
 JSON_SAVE_PATH="${JSON_SAVE_PATH:-outputs/sample_alpaca_gpt2_data.json}"
+TURNS="${TURNS:-mean}" # the score of a conversation: mean, last or max
 
 python3 code_ifd/put_analysis_to_data.py \
   --json_data_path "$JSON_DATA_PATH" \
   --json_save_path "$JSON_SAVE_PATH" \
+  --turns "$TURNS" \
   --pt_data_path "$PT_DATA_PATH" \
   "$@"

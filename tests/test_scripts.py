@@ -9,8 +9,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
+from dataset import read_dataset, write_dataset
 
 SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), *ROOT.glob("evaluation/scripts/*.sh"), ROOT / ".ci" / "run"])
 
@@ -142,6 +145,30 @@ def test_pipeline_names_its_files_after_data_and_model(tiny_gpt2: Path, tmp_path
         f"{base}data.jsonl", f"{base}scores.jsonl", f"{base}scores.jsonl.meta.json", f"{base}selected.jsonl",
     ]
     assert f"selected records  {tmp_path / 'out' / base}selected.jsonl" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "ending", "name"),
+    [("mine.v2.jsonl.gz", ".jsonl.gz", "mine.v2"), ("shards", ".jsonl", "shards"), ("shards/*.jsonl", ".jsonl", "shards"), ("tables", ".parquet", "tables")],
+)
+def test_pipeline_takes_every_format(path: str, ending: str, name: str, tiny_gpt2: Path, tmp_path: Path) -> None:
+    records = json.loads(write_sample(tmp_path / "sample.json", 20).read_text(encoding="utf-8"))
+    if ending == ".parquet":
+        (tmp_path / "tables").mkdir()
+        for number, part in enumerate((records[:9], records[9:])):
+            rows = [{key: record[key] for key in ("instruction", "input", "output")} for record in part]
+            pq.write_table(pa.Table.from_pylist(rows), tmp_path / "tables" / f"{number}.parquet")
+    elif "shards" in path:
+        (tmp_path / "shards").mkdir()
+        for number, part in enumerate((records[:9], records[9:])):
+            write_dataset(str(tmp_path / "shards" / f"{number}.jsonl"), part)
+    else:
+        write_dataset(str(tmp_path / path), records)
+    done = bash("scripts/run_pipeline.sh", DATA_PATH=tmp_path / path, MODEL=tiny_gpt2, MAX_LENGTH=64, SAMPLE_RATE="0.25", OUTPUT_DIR=tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    base = tmp_path / "out" / f"{name}_{tiny_gpt2.name}"
+    assert len(read_dataset(f"{base}_data{ending}")) == 20
+    assert len(read_dataset(f"{base}_selected{ending}")) == 5
 
 
 def test_pipeline_stops_at_the_step_that_fails(tmp_path: Path) -> None:
