@@ -119,10 +119,7 @@ class TableWriter:
 
 
 def _difference(one: pa.Schema, other: pa.Schema) -> str:
-    def types(schema: pa.Schema) -> dict[str, str]:
-        return {field.name: str(field.type) for field in schema}
-
-    left, right = types(one), types(other)
+    left, right = ({field.name: str(field.type) for field in schema} for schema in (one, other))
     names = [name for name in left | right if left.get(name) != right.get(name)]
     return ", ".join(f"{name} ({left.get(name, 'none')} and {right.get(name, 'none')})" for name in names[:5]) or "their order"
 

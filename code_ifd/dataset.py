@@ -53,7 +53,7 @@ class Dataset:
     def __init__(self, path: str) -> None:
         self.path = path
         self.files = find_files(path)
-        self._signatures = [_signature(file) for file in self.files]
+        self._signatures = {file: _signature(file) for file in self.files}
         self._noted = False
 
     @property
@@ -69,10 +69,10 @@ class Dataset:
             try:
                 for chunk in _read(file, decoder):
                     num_records += len(chunk)
-                    self._check_unchanged()
+                    self._check_unchanged(file)
                     yield chunk
             except UserError:
-                self._check_unchanged()  # the better reason
+                self._check_unchanged(file)  # the better reason
                 raise
         if not num_records:
             raise UserError(f"{self.path}: no records in it")
@@ -98,11 +98,10 @@ class Dataset:
             digest.update(f"{Path(file).name} {sha256_of(file)}\n".encode())
         return digest.hexdigest()
 
-    def _check_unchanged(self) -> None:
+    def _check_unchanged(self, file: str) -> None:
         # Two passes must see the same records, and scores must be of what was hashed.
-        for file, signature in zip(self.files, self._signatures, strict=True):
-            if _signature(file) != signature:
-                raise UserError(f"{file}: has changed while it was read; run this again when nothing writes it")
+        if _signature(file) != self._signatures[file]:
+            raise UserError(f"{file}: has changed while it was read; run this again when nothing writes it")
 
 
 @dataclass(frozen=True)
