@@ -1,13 +1,9 @@
 """A dataset as the steps see it: one file, or several that are one, streamed chunk by chunk, whatever their format.
 
-The file name decides: .json is an array (read whole), .jsonl one object a line (also .jsonl.gz, .jsonl.zst), .parquet a
-table. A path may be a file, a pattern (data/*.jsonl), a folder of shards, or a folder that `save_to_disk` of Hugging Face
-datasets has written. Several files are one dataset, in the order of their names.
+`dataset_files` says which files a path means, `json_records` and `arrow_records` read and write them.
 """
 
-import glob
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -20,18 +16,11 @@ from typing import IO, Protocol
 
 import json_records
 from cli import UserError, missing_package
+from dataset_files import LINES, TABLES, WANTED, ends_in, find_files
 from json_records import JsonChunk, JsonWriter
-from records import Chunk, Record, atomic_writer, read_text, sha256_of
+from records import Chunk, Record, atomic_writer, sha256_of
 
 RECORDS_PER_CHUNK = 256
-LINES = tuple(ending + packing for ending in json_records.LINES for packing in ("", ".gz", ".zst"))
-TABLES = (".parquet", ".arrow")
-FORMATS = (*json_records.ARRAY, *LINES, *TABLES)
-DATASET_HELP = (
-    "a .json array (read whole), or .jsonl, .jsonl.gz, .jsonl.zst, .parquet (streamed); a pattern or folder of such files is "
-    "one dataset, and so is a folder that save_to_disk of Hugging Face datasets has written"
-)
-WANTED = ".json (an array), .jsonl (a record a line; also .jsonl.gz, .jsonl.zst) or .parquet"
 
 
 class Writer(Protocol):
@@ -59,7 +48,7 @@ class Dataset:
     @property
     def is_table(self) -> bool:
         """Whether its records are rows of a table, with column types."""
-        return _ends(self.files[0], TABLES)
+        return ends_in(self.files[0], TABLES)
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield all records in order, in chunks. Raises UserError for what is wrong, naming file and record or line."""
@@ -146,13 +135,13 @@ def dataset_writer(path: str, source: Dataset | None = None) -> Iterator[Writer]
 
     `source` is the dataset that the chunks come from. Raises UserError when they cannot be written under that name.
     """
-    if not _ends(path, (*json_records.ARRAY, *LINES, ".parquet")):
+    if not ends_in(path, (*json_records.ARRAY, *LINES, ".parquet")):
         raise UserError(f"{path}: the file name must end in {WANTED}")
-    to_table = _ends(path, TABLES)
+    to_table = ends_in(path, TABLES)
     if to_table and not (source and source.is_table):
         raise UserError(f"{path}: Parquet keeps the column types of Parquet, and {source and source.path} is JSON, which has none; write .jsonl")
     with atomic_writer(path) as file, json_records.compressed(file, path) as packed:
-        writer = new_writer(packed, path, to_table, is_array=_ends(path, json_records.ARRAY))
+        writer = new_writer(packed, path, to_table, is_array=ends_in(path, json_records.ARRAY))
         try:
             yield writer
         except BaseException:
@@ -177,54 +166,13 @@ def write_dataset(path: str, records: list[Record]) -> None:
         writer.write(JsonChunk(records))
 
 
-def find_files(path: str) -> list[str]:
-    """Return the files that a dataset path means, in order. Raises UserError when there is none of a known format."""
-    if os.path.isdir(path):
-        files = _saved_files(path) or _shards(os.path.join(glob.escape(path), "*"))
-        if not files:
-            raise UserError(f"{path}: no dataset files in this folder; wanted {WANTED}")
-    elif glob.has_magic(path) and not os.path.exists(path):
-        files = _shards(path)
-        if not files:
-            raise UserError(f"{path}: no dataset file matches; wanted {WANTED}")
-    else:
-        files = [path]
-    kinds = {_kind(file) for file in files}
-    if len(kinds) > 1:
-        raise UserError(f"{path}: files of several formats ({', '.join(sorted(kinds))}); give a pattern that matches one of them")
-    return files
-
-
-def _shards(pattern: str) -> list[str]:
-    # What step 1 writes beside its scores, and what Hugging Face writes beside its data, are no data.
-    others = (".meta.json", "dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json")
-    return sorted(file for file in glob.glob(pattern) if _ends(file, FORMATS) and not _ends(file, others) and os.path.isfile(file))
-
-
-def _saved_files(folder: str) -> list[str]:
-    if os.path.exists(os.path.join(folder, "dataset_dict.json")):
-        splits = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
-        raise UserError(f"{folder}: holds several splits ({', '.join(splits)}); give one of them, such as {os.path.join(folder, splits[0] if splits else 'train')}")
-    state_path = os.path.join(folder, "state.json")
-    if not os.path.exists(state_path):
-        return []
-    try:
-        state = json.loads(read_text(state_path))
-        names = [entry["filename"] for entry in state["_data_files"]]
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{state_path}: not what save_to_disk writes; save the dataset again") from None
-    if state.get("_indices_data_files"):
-        raise UserError(f"{folder}: saved with a selection or shuffle that is not applied; call flatten_indices() before save_to_disk")
-    return [os.path.join(folder, name) for name in names]
-
-
 def _read(file: str, decoder: json_records.Decoder) -> Iterator[Chunk]:
-    if _ends(file, TABLES):
+    if ends_in(file, TABLES):
         yield from _arrow().read_table(file)
         return
-    if not _ends(file, (*json_records.ARRAY, *LINES)):
+    if not ends_in(file, (*json_records.ARRAY, *LINES)):
         raise UserError(f"{file}: the file name must end in {WANTED}")
-    records = json_records.read_array(file, decoder) if _ends(file, json_records.ARRAY) else json_records.read_lines(file, decoder)
+    records = json_records.read_array(file, decoder) if ends_in(file, json_records.ARRAY) else json_records.read_lines(file, decoder)
     while rows := list(islice(records, RECORDS_PER_CHUNK)):
         yield JsonChunk(rows)
 
@@ -235,14 +183,6 @@ def _arrow() -> ModuleType:
     except ImportError:
         raise missing_package("pyarrow", "a Parquet or Arrow file") from None
     return arrow_records
-
-
-def _ends(path: str, endings: tuple[str, ...]) -> bool:
-    return path.lower().endswith(endings)
-
-
-def _kind(path: str) -> str:
-    return next((kind for kind, endings in (("json", json_records.ARRAY), ("jsonl", LINES)) if _ends(path, endings)), Path(path).suffix)
 
 
 def _signature(path: str) -> tuple[int, int] | None:

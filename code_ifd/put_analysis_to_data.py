@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from itertools import islice, pairwise
 
 from cli import UserError, new_parser, run, say
-from dataset import DATASET_HELP, Dataset, dataset_writer
+from dataset import Dataset, dataset_writer
+from dataset_files import DATASET_HELP
 from records import Chunk, Column, refuse_overwriting
 from score_file import SCORING_KEYS, Result, ScoreFile, differences, meta_path, skipped_summary
 from score_summary import NUMBERS, TURNS, summarize, turn_numbers

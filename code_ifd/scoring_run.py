@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli import UserError, positive_int, say
-from dataset import DATASET_HELP, Dataset, RecordRange
+from dataset import Dataset, RecordRange
+from dataset_files import DATASET_HELP
 from model_source import ModelSource, find_model
 from prompts import TEMPLATES
 from records import refuse_overwriting

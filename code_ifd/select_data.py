@@ -14,7 +14,8 @@ import sys
 from array import array
 
 from cli import UserError, new_parser, run, say
-from dataset import DATASET_HELP, Dataset
+from dataset import Dataset
+from dataset_files import DATASET_HELP
 from ifd import Selection, is_score, select
 from ranked_writer import write_selected
 from records import describe, refuse_overwriting

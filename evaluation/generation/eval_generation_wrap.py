@@ -15,7 +15,7 @@ import os
 import code_ifd_path  # noqa: F401
 from answer_pairs import pair_answers
 from cli import UserError, new_parser, positive_int, run, say
-from dataset import FORMATS
+from dataset_files import FORMATS
 from generation_file import Answer, Row, generation_path, read_answers
 from question_sets import question_keys
 from records import refuse_overwriting
