@@ -9,36 +9,16 @@ python code_ifd/select_data.py --json_data_path outputs/scored.json \\
 """
 
 import argparse
-import math
 import sys
-from array import array
 
 from cli import UserError, new_parser, run, say
 from dataset import Dataset
 from dataset_files import DATASET_HELP
-from ifd import Selection, is_score, select
+from ifd import Selection, select
 from ranked_writer import write_selected
-from records import describe, refuse_overwriting
+from records import refuse_overwriting
+from scored_dataset import read_scores
 from selection_flags import add_selection_flags, wanted_number
-
-
-def read_scores(dataset: Dataset, key_name: str) -> "array[float]":
-    """Return each record's score, NaN where it has none. Raises UserError where no record has one, or one is no number."""
-    scores = array("d")
-    seen = False
-    for chunk in dataset.chunks():
-        values = chunk.values(key_name)
-        if values is None:
-            scores.extend([math.nan] * len(chunk))
-            continue
-        seen = True
-        for value in values:
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-                raise UserError(f"{dataset.path}: record {len(scores)}: {key_name!r} is {describe(value)}; it must be a number or null")
-            scores.append(value if is_score(value) else math.nan)
-    if not seen:
-        raise UserError(f"{dataset.path}: no record has {key_name!r}; run step 2 on it first, or choose another --key_name")
-    return scores
 
 
 def report(selection: Selection, args: argparse.Namespace, num_records: int, num_wanted: int) -> None:
