@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Set up as quickstart.sh does, and run the tests.
 # REAL_DATA_DIR=FOLDER adds the tests on real data. Arguments go to pytest: bash scripts/test.sh -m "not long"
+# Each process runs whole files of tests, since those of a file share models, servers and clusters.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 REQUIREMENTS=tests/requirements.txt source scripts/setup.sh
 
-python3 -m pytest "$@"
+NUM_PROCESSES="${NUM_PROCESSES:-2}"
+
+python3 -m pytest -n "$NUM_PROCESSES" --dist loadfile "$@"
