@@ -16,7 +16,7 @@ from records import refuse_overwriting
 from score_file import META_FORMAT, ScoreFile, skipped_summary
 from score_summary import summarize
 from selection_flags import add_selection_flags, wanted_number
-from shapes import check_records, parse_fields
+from shapes import add_fields_flag, check_records
 from windows import WindowScorer
 
 
@@ -150,11 +150,7 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         "--prompt", choices=TEMPLATES, default="none",
         help="prompt template: none (the published scores), alpaca, vicuna, wiz, or chat, the tokenizer's own (default: %(default)s)",
     )
-    parser.add_argument(
-        "--fields", type=parse_fields, default={}, metavar="NAME=KEY,...",
-        help="where the dataset uses other keys: instruction=question,output=answer (default: instruction, input, output; "
-        "or conversations, or messages)",
-    )
+    add_fields_flag(parser)
     parser.add_argument(
         "--dtype", choices=("auto", "float32", "bfloat16", "float16", "mixed"), default="auto",
         help="number format of the matrix products; auto is float32, as in the published scores. mixed: bfloat16, and float32 "

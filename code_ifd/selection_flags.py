@@ -15,6 +15,11 @@ def add_selection_flags(parser: argparse.ArgumentParser) -> None:
         help="share of ALL records to keep, skipped ones included, above 0 and at most 1 (default: %(default)s)",
     )
     amount.add_argument("--sample_num", type=positive_int, help="number of records to keep, instead of a share")
+    add_threshold_flag(parser)
+
+
+def add_threshold_flag(parser: argparse.ArgumentParser) -> None:
+    """Add --filter_threash."""
     parser.add_argument(
         "--filter_threash", "--filter_threshold", type=decimal_number, default=Decimal(1),
         help="keep only scores strictly below this; at 1 and above the prompt does not help (default: %(default)s)",

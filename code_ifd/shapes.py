@@ -42,6 +42,15 @@ def parse_fields(text: str) -> Fields:
     return fields
 
 
+def add_fields_flag(parser: argparse.ArgumentParser) -> None:
+    """Add --fields."""
+    parser.add_argument(
+        "--fields", type=parse_fields, default={}, metavar="NAME=KEY,...",
+        help="where the dataset uses other keys: instruction=question,output=answer (default: instruction, input, output; "
+        "or conversations, or messages)",
+    )
+
+
 def needed_keys(fields: Fields) -> set[str]:
     """Return the keys of a record that `exchanges` may look at."""
     return {fields.get(name, name) for name in (*PLAIN, *CONVERSATIONS)} | {"system"}

@@ -1,0 +1,121 @@
+"""Do two scorers agree? Compares two scored versions of one dataset: of two
+models, two dtypes or two tools.
+
+Reads the dataset scored twice (step 2, or the original tool), in any two
+formats, and makes sure that the records are the same. Prints rank correlations,
+how much of what is selected is the same, whether long responses are favoured,
+and the records that the two rank most differently. Writes the numbers and a
+figure where asked.
+
+python code_ifd/compare_scores.py outputs/scored_gpt2.json \\
+    outputs/scored_llama.json --plot_path outputs/ranks.png
+"""
+
+import argparse
+import os
+from array import array
+from dataclasses import asdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from agreement_figure import RankPlot, draw
+from agreement_text import comparison_text, percent
+from cli import UserError, new_parser, positive_int, rate, run, say
+from comparison import Choice, Comparison, compare
+from dataset import Dataset, Fetcher
+from dataset_files import DATASET_HELP
+from ifd import num_selected, select
+from paired_records import paired_records
+from records import atomic_writer, encode_json, refuse_overwriting
+from scored_dataset import NumberColumns, read_numbers, response_length
+from selection_flags import add_threshold_flag
+from shapes import Fields, add_fields_flag, exchanges
+
+
+def first_prompts(dataset: Dataset, numbers: list[int], fields: Fields) -> list[str]:
+    """Return what the records with these numbers ask first, in their order."""
+    rising = sorted(numbers)
+    prompts = {}
+    for number, record in zip(rising, Fetcher(dataset.records()).fetch(rising), strict=True):
+        first = exchanges(record, fields)[0]
+        prompts[number] = first["instruction"] if "instruction" in first else " ".join(turn["content"] for turn in first["messages"])
+    return [prompts[number] for number in numbers]
+
+
+def as_json(args: argparse.Namespace, found: Comparison) -> dict[str, Any]:
+    """Return every number, and what was compared. What does not exist is null."""
+    return {"a": args.a, "b": args.b, "key_name": args.key_name, "threshold": float(args.filter_threash)} | asdict(found)
+
+
+def rank_plot(args: argparse.Namespace, found: Comparison, numbers_a: NumberColumns, numbers_b: NumberColumns) -> RankPlot:
+    """Return what the figure shows: the selection of the middle one of the rates."""
+    key, threshold = args.key_name, float(args.filter_threash)
+    middle = args.sample_rates[len(args.sample_rates) // 2]
+    scores_a, scores_b = np.asarray(numbers_a[key]), np.asarray(numbers_b[key])
+    num_wanted = num_selected(middle, found.num_records)
+    spearman = found.correlations[key].spearman
+    measured = "not defined" if spearman is None else f"{spearman:.4f}"
+    return RankPlot(
+        title=f"Ranks by {key}: Spearman {measured}, {found.correlations[key].num_common} records",
+        name_a=args.a, name_b=args.b, scores_a=scores_a, scores_b=scores_b,
+        selected_a=select(scores_a, threshold, num_wanted).indices, selected_b=select(scores_b, threshold, num_wanted).indices,
+        selected_name=f"selected at {percent(float(middle))} by", threshold=threshold,
+    )
+
+
+def parse_args() -> argparse.Namespace:
+    parser = new_parser(__doc__)
+    parser.add_argument("a", metavar="A", help=f"scored dataset: {DATASET_HELP}")
+    parser.add_argument("b", metavar="B", help="the same dataset, scored otherwise; its format may be another")
+    parser.add_argument("--json_save_path", help="where to write every number as JSON (default: nowhere)")
+    parser.add_argument("--plot_path", help="where to draw rank against rank: a .png file (default: nowhere)")
+    parser.add_argument(
+        "--sample_rates", type=rate, nargs="+", default=[Decimal("0.05"), Decimal("0.1"), Decimal("0.15")], metavar="RATE",
+        help="shares of ALL records to select, each above 0 and at most 1; the figure shows the middle one (default: 0.05 0.1 0.15)",
+    )
+    add_threshold_flag(parser)
+    parser.add_argument(
+        "--key_name", choices=("ifd_ppl", "ifd_loss"), default="ifd_ppl",
+        help="which score selects: the ratio of perplexities, or of losses (default: %(default)s)",
+    )
+    parser.add_argument("--num_shown", type=positive_int, default=10, help="how many of the most different records to name (default: %(default)s)")
+    add_fields_flag(parser)
+    return parser.parse_args()
+
+
+def check_outputs(args: argparse.Namespace, a: Dataset, b: Dataset) -> None:
+    """Raise UserError for outputs that cannot be what is meant, before any work."""
+    outputs = [path for path in (args.json_save_path, args.plot_path) if path]
+    for path in outputs:
+        refuse_overwriting(path, *a.files, *b.files)
+    if len({os.path.realpath(path) for path in outputs}) < len(outputs):
+        raise UserError(f"{args.plot_path}: --plot_path and --json_save_path are the same file; give them two names")
+    if args.plot_path and Path(args.plot_path).suffix.lower() != ".png":
+        raise UserError(f"--plot_path {args.plot_path}: the file name must end in .png")
+
+
+def main() -> None:
+    args = parse_args()
+    a, b = Dataset(args.a), Dataset(args.b)
+    check_outputs(args, a, b)
+    choice = Choice(args.key_name, float(args.filter_threash), args.sample_rates, args.num_shown)
+    lengths = array("q", (response_length(record, args.fields) for record in paired_records(a, b, args.fields)))
+    numbers_a, numbers_b = (read_numbers(dataset, choice.number_keys) for dataset in (a, b))
+    found = compare(numbers_a, numbers_b, lengths, choice)
+    prompts = first_prompts(a, [row.record for row in found.disagreements], args.fields)
+    contents = {}
+    if args.json_save_path:
+        contents[args.json_save_path] = encode_json(as_json(args, found)) + b"\n"
+    if args.plot_path:
+        contents[args.plot_path] = draw(rank_plot(args, found, numbers_a, numbers_b))
+    for path, content in contents.items():
+        with atomic_writer(path) as file:
+            file.write(content)
+    written = "".join(f"\n-> {path}" for path in contents)
+    say(f"A  {args.a}\nB  {args.b}\n{comparison_text(found, choice, prompts)}{written}")
+
+
+if __name__ == "__main__":
+    run(main)
