@@ -61,7 +61,7 @@ def rank_plot(args: argparse.Namespace, found: Comparison, numbers_a: NumberColu
         title=f"Ranks by {key}: Spearman {measured}, {found.correlations[key].num_common} records",
         name_a=args.a, name_b=args.b, scores_a=scores_a, scores_b=scores_b,
         selected_a=select(scores_a, threshold, num_wanted).indices, selected_b=select(scores_b, threshold, num_wanted).indices,
-        selected_name=f"selected at {percent(float(middle))} by", threshold=threshold,
+        selected_name=f"selected: the best {percent(float(middle))} below {threshold:g} (dashed)", threshold=threshold,
     )
 
 
@@ -104,6 +104,8 @@ def main() -> None:
     lengths = array("q", (response_length(record, args.fields) for record in paired_records(a, b, args.fields)))
     numbers_a, numbers_b = (read_numbers(dataset, choice.number_keys) for dataset in (a, b))
     found = compare(numbers_a, numbers_b, lengths, choice)
+    if not found.correlations[args.key_name].num_common:
+        raise UserError(f"no record has {args.key_name} both in {args.a} and in {args.b}; there is nothing to compare")
     prompts = first_prompts(a, [row.record for row in found.disagreements], args.fields)
     contents = {}
     if args.json_save_path:
