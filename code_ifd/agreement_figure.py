@@ -81,7 +81,7 @@ def _draw_ranks(axes: "Axes", plot: RankPlot) -> None:
     dashed = {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 3))}
     axes.axvline(over_a, **dashed)
     axes.axhline(over_b, **dashed)
-    num_ranks = len(common)
+    num_ranks = max(len(common), 1)
     margin = 0.02 * num_ranks + 0.5
     # The records that step 3 takes first are at the top right.
     axes.set(xlim=(num_ranks + margin, 1 - margin), ylim=(num_ranks + margin, 1 - margin), aspect="equal")
@@ -91,7 +91,7 @@ def _draw_ranks(axes: "Axes", plot: RankPlot) -> None:
         axis.set_ticks([1, *(step for step in steps if 1 < step <= num_ranks)])
     axes.set_xlabel(f"rank by A, 1 is the highest: {_tail(plot.name_a)}")
     axes.set_ylabel(f"rank by B, 1 is the highest: {_tail(plot.name_b)}")
-    axes.yaxis.set_label_coords(-0.155, 0.5)
+    axes.yaxis.set_label_coords(-0.14, 0.5)
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -29,7 +29,7 @@ def paired_records(a: Dataset, b: Dataset, fields: Fields) -> Iterator[Record]:
 
 
 def _texts(record: Record, fields: Fields, where: str) -> list[tuple[str, str]]:
-    """Return all that is asked and answered in a record, each text with its name."""
+    """Return all that is asked and answered in a record, up to the last response, each text with its name."""
     found = exchanges(record, fields, where)
     if not found:  # a conversation without a response
         return []
