@@ -61,10 +61,10 @@ def _disagreements(rows: Sequence[Disagreement], instructions: Sequence[str], nu
         yield f"each of the {num_common} records with a score in both has the same rank in both"
         return
     yield f"most different ranks, from 1 (the highest) to {num_common}"
-    heading = f"{'record':>8}{'IFD A':>10}{'IFD B':>10}{'rank A':>10}{'rank B':>10}  "
+    heading = f"{'record':>7}{'IFD A':>11}{'IFD B':>11}{'rank A':>10}{'rank B':>10}  "
     yield heading + "instruction"
     for row, instruction in zip(rows, instructions, strict=True):
-        numbers = f"{row.record:>8}{row.score_a:>10.4g}{row.score_b:>10.4g}{row.rank_a:>10.8g}{row.rank_b:>10.8g}  "
+        numbers = f"{row.record:>7}{row.score_a:>11.4g}{row.score_b:>11.4g}{row.rank_a:>10.8g}{row.rank_b:>10.8g}  "
         yield (numbers + one_line(instruction, WIDTH - len(heading))).rstrip()
 
 

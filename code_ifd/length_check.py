@@ -1,7 +1,7 @@
 """Does the score favour long responses? How IFD goes with the length of the response, for one scored dataset.
 
-A long response gives the model more to go by when it is read alone, so its IFD tends to be nearer to 1, and it is picked
-more often. That need not be wrong, but a selection that is merely one of long responses is had more cheaply.
+In a long response most tokens follow so much of the response itself that the prompt tells little more: its IFD tends to
+be near 1, and it is picked more often. That need not be wrong, but who wants long responses has cheaper ways to find them.
 """
 
 from collections.abc import Sequence

@@ -144,6 +144,11 @@ def test_what_is_undefined_is_said_and_null(comparing: Comparing, scores_a: list
     assert "nan" not in done.stdout.lower()
 
 
+def test_columns_stay_apart_at_the_ends_of_the_number_range(comparing: Comparing) -> None:
+    found = comparing.run(make_records([1.2345e-320, 1.2345e-319, 1.2345e308]), make_records([1.2345e308, 1.2345e-319, 1.2345e-320]))
+    assert found.stdout.splitlines()[-2].split()[:5] == ["0", "1.235e-320", "1.234e+308", "3", "1"]
+
+
 def test_file_of_the_original_tool_and_parquet(comparing: Comparing, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps(make_records([0.9, float("nan"), 0, 0.3, 0.5])))
     pq.write_table(pa.Table.from_pylist(make_records([0.8, 0.7, 0.6, 0.2, 0.5])), tmp_path / "b.parquet")
