@@ -1,6 +1,7 @@
 """Rank correlations, overlaps, flips and disagreements: by hand on small numbers."""
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -28,7 +29,21 @@ def test_ties_share_their_mean_rank() -> None:
     assert found.kendall == pytest.approx(2 / math.sqrt(2 * 3))  # tau-b: 2 pairs agree; untied are 2 in the first, 3 in the second
 
 
-@given(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), min_size=3, max_size=30))
+PAIRS = st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), min_size=3, max_size=30)
+
+
+@given(PAIRS)
+def test_kendall_is_the_count_over_all_pairs_of_records(pairs: list[tuple[int, int]]) -> None:
+    signs = [((x > u) - (x < u), (y > v) - (y < v)) for (x, y), (u, v) in combinations(pairs, 2)]
+    num_untied_a, num_untied_b = sum(a != 0 for a, _ in signs), sum(b != 0 for _, b in signs)
+    found = correlate(*np.array(pairs, dtype=np.float64).T)
+    if num_untied_a and num_untied_b:
+        assert found.kendall == pytest.approx(sum(a * b for a, b in signs) / math.sqrt(num_untied_a * num_untied_b))
+    else:
+        assert found.kendall is None
+
+
+@given(PAIRS)
 def test_only_the_ranking_counts(pairs: list[tuple[int, int]]) -> None:
     a, b = np.array(pairs, dtype=np.float64).T
     plain, bent, swapped = correlate(a, b), correlate(a**3, np.log(b)), correlate(b, a)
