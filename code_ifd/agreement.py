@@ -7,7 +7,6 @@ what is selected, for a small model and a large one. Scores are arrays of one en
 from dataclasses import dataclass
 
 import numpy as np
-from cli import missing_package
 
 # With two records any ranking agrees fully or not at all.
 MIN_COMMON = 3
@@ -59,7 +58,7 @@ class Disagreement:
 
 
 def correlate(a: np.ndarray, b: np.ndarray) -> Correlation:
-    """Return Spearman's rho and Kendall's tau-b, both of which know ties. Raises UserError where scipy is not installed."""
+    """Return Spearman's rho and Kendall's tau-b, both of which know ties."""
     has_a, has_b = ~np.isnan(a), ~np.isnan(b)
     common = has_a & has_b
     reason = _why_undefined(a[common], b[common])
@@ -85,10 +84,8 @@ def _why_undefined(a: np.ndarray, b: np.ndarray) -> str | None:
 
 
 def _rank_correlations(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    try:
-        from scipy.stats import kendalltau, spearmanr
-    except ImportError:
-        raise missing_package("scipy", "a rank correlation") from None
+    from scipy.stats import kendalltau, spearmanr  # here, since it takes longer to import than all else
+
     # Rounding can carry them past 1 by a few last digits.
     spearman, kendall = (float(np.clip(measure(a, b).statistic, -1, 1)) for measure in (spearmanr, kendalltau))
     return spearman, kendall
@@ -117,15 +114,10 @@ def flips(a: np.ndarray, b: np.ndarray, threshold: float) -> Flips:
 
 def common_ranks(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the records with a score in both (int64, rising) and their ranks by a and by b among them (float64, 1 is the highest)."""
+    from scipy.stats import rankdata
+
     common = np.flatnonzero(~np.isnan(a) & ~np.isnan(b))
-    return common, _ranks(a[common]), _ranks(b[common])
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Return the rank of each value, 1 for the highest; equal values share their mean rank."""
-    _, places, counts = np.unique(-values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[places]
+    return common, rankdata(-a[common]), rankdata(-b[common])
 
 
 def disagreements(a: np.ndarray, b: np.ndarray, num_wanted: int) -> list[Disagreement]:
