@@ -1,18 +1,6 @@
-"use strict";
-// Shows the data of this page. Everything from a file goes in as text, never as markup.
-const data = JSON.parse(document.getElementById("data").textContent);
 const CHUNK = 40; // pairs made at once while scrolling
-const LONG = 1600; // characters of a text that are shown before it is asked for whole
 const KINDS = [["all", "All"], ["win", "Win"], ["tie", "Tie"], ["lose", "Lose"], ["conflict", "Conflict"], ["unparsed", "Unparsed"]];
 const NAMES = Object.fromEntries(KINDS);
-const at = (id) => document.getElementById(id);
-
-function make(tag, className, text) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
 
 function isKind(pair, kind) {
   return kind === "all" || pair.outcome === kind || (kind === "conflict" && pair.conflict);
@@ -51,38 +39,7 @@ function showTools() {
     option.value = name;
     at("set").append(option);
   }
-  for (const [kind, name] of KINDS) {
-    const label = make("label");
-    const input = make("input");
-    Object.assign(input, { type: "radio", name: "kind", value: kind, checked: kind === "all" });
-    label.append(input, `${name} ${data.pairs.filter((pair) => isKind(pair, kind)).length}`);
-    at("kinds").append(label);
-  }
-}
-
-function longText(text) {
-  if (!text.trim()) return [make("p", "text empty", "(empty)")];
-  // Not in the middle of a surrogate pair.
-  const short = text.slice(0, LONG).replace(/[\uD800-\uDBFF]$/, "");
-  const shown = make("p", "text", text.length > LONG ? `${short}\u2026` : text);
-  if (text.length <= LONG) return [shown];
-  const button = make("button", "", `Show all ${text.length.toLocaleString("en")} characters`);
-  button.type = "button";
-  button.addEventListener("click", () => {
-    shown.textContent = text;
-    shown.tabIndex = -1;
-    shown.focus({ preventScroll: true });
-    button.remove();
-  });
-  return [shown, button];
-}
-
-function panel(title, said, text, className = "") {
-  const box = make("section", `panel ${className}`);
-  box.append(make("h3", "", title));
-  if (said) box.append(make("p", "said", said));
-  box.append(...longText(text));
-  return box;
+  addKinds(KINDS, (kind) => data.pairs.filter((pair) => isKind(pair, kind)).length);
 }
 
 function saidScores(scores) {
@@ -132,10 +89,10 @@ function haystack(pair) {
 }
 
 function filter() {
-  const words = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const isFound = searched();
   const kind = at("kinds").querySelector(":checked").value;
   const set = at("set").value;
-  matching = data.pairs.filter((pair) => isKind(pair, kind) && (!set || pair.set === set) && (!words.length || words.every((word) => haystack(pair).includes(word))));
+  matching = data.pairs.filter((pair) => isKind(pair, kind) && (!set || pair.set === set) && isFound(() => haystack(pair)));
   at("count").textContent = `${matching.length} of ${data.pairs.length} pairs`;
   at("list").replaceChildren();
   numShown = 0;
@@ -143,24 +100,18 @@ function filter() {
 }
 
 function onKey(event) {
-  const isTyping = event.target.matches("input[type=search], select");
-  if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    event.preventDefault();
-    at("search").focus();
-  } else if (event.target.matches("#list summary") && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
-    const item = event.target.closest("li");
-    const next = event.key === "ArrowDown" ? item.nextElementSibling : item.previousElementSibling;
-    if (!next) return;
-    event.preventDefault();
-    next.querySelector("summary").focus();
-  }
+  if (!event.target.matches("#list summary") || (event.key !== "ArrowDown" && event.key !== "ArrowUp")) return;
+  const item = event.target.closest("li");
+  const next = event.key === "ArrowDown" ? item.nextElementSibling : item.previousElementSibling;
+  if (!next) return;
+  event.preventDefault();
+  next.querySelector("summary").focus();
 }
 
 showVerdict();
 showTools();
 filter();
-at("tools").addEventListener("submit", (event) => event.preventDefault());
-at("tools").addEventListener("input", filter);
+prepareSearch(filter);
 at("more").addEventListener("click", showMore);
 document.addEventListener("keydown", onKey);
 new IntersectionObserver((entries, observer) => {

@@ -8,15 +8,13 @@ python evaluation/generation/review_viewer.py --task_list vicuna koala \\
 """
 
 import argparse
-import base64
-import hashlib
-import re
 from pathlib import Path
 from typing import Any
 
 import code_ifd_path  # noqa: F401
 from cli import new_parser, run, say
-from records import atomic_writer, encode_json
+from html_page import image_uri, make_page
+from records import atomic_writer
 from review_file import Review, ReviewFile
 from scoreboard import Scoreboard, Standing, make_scoreboard
 from verdict import RULES, is_conflicting, is_parsed, outcome
@@ -24,22 +22,13 @@ from verdict_figure import draw
 from verdict_flags import add_verdict_flags, read_reviews
 from verdict_text import conclusion, health_lines, row_texts, rule_text, score_meaning, tie_lines, warnings
 
-FOLDER = Path(__file__).parent
-# Inside <script> no string may end it or open a comment; U+2028 and U+2029 once ended lines of JavaScript.
-ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+PAGE = Path(__file__).with_name("review_page")
 
 
 def page(files: list[ReviewFile], board: Scoreboard) -> bytes:
-    """Return the page. What comes from files is in its JSON alone, which its script puts in as text."""
-    style, script = (f"\n{(FOLDER / f'review_page.{kind}').read_text(encoding='utf-8')}" for kind in ("css", "js"))
-    parts = {
-        "style": style, "script": script, "style_hash": _csp_hash(style), "script_hash": _csp_hash(script),
-        "figure_light": _data_uri(draw(board, "svg")), "figure_dark": _data_uri(draw(board, "svg", "dark")),
-        "data": encode_json(page_data(files, board)).decode().translate(ESCAPES),
-    }
-    # One pass: what is put in is not looked at again.
-    html = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], (FOLDER / "review_page.html").read_text(encoding="utf-8"))
-    return html.encode()
+    """Return the page."""
+    figures = {f"figure_{theme}": image_uri(draw(board, "svg", theme)) for theme in ("light", "dark")}
+    return make_page(PAGE, "Verdict", page_data(files, board), figures)
 
 
 def page_data(files: list[ReviewFile], board: Scoreboard) -> dict[str, Any]:
@@ -80,14 +69,6 @@ def _pair(review: Review, set_name: str, rule: str) -> dict[str, Any]:
         "outcome": {1: "win", 0: "tie", -1: "lose"}[outcome(review, rule)] if parsed else "unparsed",
         "conflict": parsed and is_conflicting(review),
     }
-
-
-def _csp_hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _data_uri(svg: bytes) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
 
 def parse_args() -> argparse.Namespace:

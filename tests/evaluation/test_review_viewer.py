@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from browser import OpenPage, chromium, open_page  # noqa: F401
 from conftest import RunScript
-from records import encode_json
-from review_viewer import ESCAPES
+from html_page import encode_data
 from review_viewer import page as page_of
 from reviews import CONFLICT, LOSE, ONE_SIDED, TIE, UNPARSED, WIN, write_review_file
 from scoreboard import make_scoreboard
@@ -73,7 +72,7 @@ def test_what_looks_like_markup_stays_text_everywhere(tmp_path: Path, open_page:
 
 
 def test_data_cannot_end_its_script() -> None:
-    text = encode_json(ATTACK).decode().translate(ESCAPES)
+    text = encode_data(ATTACK)
     assert not re.search("[<>&\u2028\u2029]", text)
     assert json.loads(text) == ATTACK
 
