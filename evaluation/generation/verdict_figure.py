@@ -1,12 +1,9 @@
 """The figure of a scoreboard: a bar a test set, cut into wins, ties and losses. Readable at 600 pixels."""
 
-import io
-import logging
-import warnings
 from typing import TYPE_CHECKING
 
 import code_ifd_path  # noqa: F401
-from cli import missing_package
+from figure_style import INK, figure_bytes, figure_style, new_figure
 from scoreboard import Scoreboard, Standing
 from verdict_text import printable
 
@@ -15,41 +12,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH_INCHES = 6.0  # 600 pixels at 100 dots an inch
-PNG_DPI = 200  # twice as sharp as the smallest size at which it is read
 # Blue and orange are told apart by colour-blind readers, and in grey by their lightness.
 COLORS = {"win": "#2166ac", "tie": "#d5d8dd", "lose": "#f0a03c"}
 TEXT_COLORS = {"win": "#ffffff", "tie": "#1f2328", "lose": "#1f2328"}
-INK = {"light": "#1f2328", "dark": "#e6e8eb"}
 MAX_NAME = 40
-# Tried after the default font for the letters that it lacks, where they are installed.
-MORE_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Arial Unicode MS", "Microsoft YaHei", "PingFang SC", "Noto Sans")
 
 
 def draw(board: Scoreboard, file_format: str, theme: str = "light") -> bytes:
     """Return the figure as PNG or SVG, the same bytes each time. A dark one has no background of its own."""
-    # Its remarks on fonts are of no use to who reads a verdict.
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    try:
-        import matplotlib
-    except ImportError:
-        raise missing_package("matplotlib", "the figure") from None
-    from matplotlib import font_manager
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    settings = {
-        "font.family": ["DejaVu Sans", *(name for name in MORE_FONTS if name in installed)],
-        "font.size": 10, "svg.hashsalt": "verdict", "svg.fonttype": "path", "text.parse_math": False, "text.color": INK[theme],
-    }
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # drawn as boxes
-        figure = Figure(figsize=(WIDTH_INCHES, 1), dpi=PNG_DPI, facecolor="white" if theme == "light" else "none")
-        FigureCanvasAgg(figure)  # measures text
+    with figure_style(theme):
+        figure = new_figure(WIDTH_INCHES, 1, theme)
         _draw_on(figure, board, INK[theme])
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=file_format, metadata={"Date": None} if file_format == "svg" else {"Software": None})
-    return buffer.getvalue()
+        return figure_bytes(figure, file_format)
 
 
 def _draw_on(figure: "Figure", board: Scoreboard, ink: str) -> None:
