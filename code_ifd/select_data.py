@@ -18,7 +18,7 @@ from ifd import Selection, select
 from ranked_writer import write_selected
 from records import refuse_overwriting
 from scored_dataset import read_scores
-from selection_flags import add_selection_flags, wanted_number
+from selection_flags import add_key_name_flag, add_selection_flags, wanted_number
 
 
 def report(selection: Selection, args: argparse.Namespace, num_records: int, num_wanted: int) -> None:
@@ -37,10 +37,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
     parser.add_argument("--json_save_path", required=True, help="where to write the selected records: .json, .jsonl, .jsonl.gz, .jsonl.zst, .parquet")
     add_selection_flags(parser)
-    parser.add_argument(
-        "--key_name", choices=("ifd_ppl", "ifd_loss"), default="ifd_ppl",
-        help="which score: the ratio of perplexities, or of losses (default: %(default)s)",
-    )
+    add_key_name_flag(parser)
     parser.add_argument("--keep_order", action="store_true", help="write in dataset order instead of highest score first")
     return parser.parse_args()
 

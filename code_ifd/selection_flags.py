@@ -26,6 +26,14 @@ def add_threshold_flag(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_key_name_flag(parser: argparse.ArgumentParser) -> None:
+    """Add --key_name."""
+    parser.add_argument(
+        "--key_name", choices=("ifd_ppl", "ifd_loss"), default="ifd_ppl",
+        help="which score: the ratio of perplexities, or of losses (default: %(default)s)",
+    )
+
+
 def wanted_number(args: argparse.Namespace, num_records: int) -> int:
     """Return how many records to keep at most. Raises UserError when the rate leaves none."""
     if args.sample_num is not None:

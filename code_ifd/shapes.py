@@ -7,7 +7,7 @@ context. In an exchange, the response is `output`, and what comes before is `ins
 import argparse
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from cli import UserError
 from records import Record, describe, is_encodable, json_type, shorten
@@ -28,6 +28,14 @@ UNDERSTOOD = (
 )
 Fields = dict[str, str]
 Message = dict[str, str]  # role and content
+
+
+class Text(NamedTuple):
+    """A text of a record: the instruction, input or output, or a turn, which is named after its role."""
+
+    name: str
+    text: str
+    is_response: bool  # whether it is scored
 
 
 def parse_fields(text: str) -> Fields:
@@ -84,21 +92,32 @@ def exchanges(record: Record, fields: Fields, where: str = "record") -> list[Rec
     """Return the exchanges of a record. Raises UserError, beginning with `where`, for a record that is not understood."""
     if not is_conversation(record, fields):
         return [_plain(record, fields, where)]
+    found: list[Record] = []
+    messages: list[Message] = []
+    for turn in _turns(record, fields, where):
+        if turn.is_response:
+            found.append({"messages": list(messages), "output": turn.text})
+        messages.append({"role": turn.name, "content": turn.text})
+    return found
+
+
+def texts_of(record: Record, fields: Fields, where: str = "record") -> list[Text]:
+    """Return all texts of a record in order; an empty input is none. Raises UserError as `exchanges` does."""
+    if is_conversation(record, fields):
+        return _turns(record, fields, where)
+    plain = _plain(record, fields, where)
+    return [Text(name, plain[name], name == "output") for name in PLAIN if name != "input" or plain[name]]
+
+
+def _turns(record: Record, fields: Fields, where: str) -> list[Text]:
     name = next(name for name in CONVERSATIONS if fields.get(name, name) in record)
     key = fields.get(name, name)
     turns = record[key]
     if not isinstance(turns, list):
         raise UserError(f"{where}: field {key!r} is {describe(turns)}; it must be a list of turns")
-    found: list[Record] = []
-    messages: list[Message] = []
-    if isinstance(record.get("system"), str) and record["system"]:
-        messages.append({"role": "system", "content": record["system"]})
-    for number, turn in enumerate(turns):
-        role, content, is_response = _read_turn(turn, *CONVERSATIONS[name], f"{where}: {key}[{number}]")
-        if is_response:
-            found.append({"messages": list(messages), "output": content})
-        messages.append({"role": role, "content": content})
-    return found
+    has_system = isinstance(record.get("system"), str) and record["system"]
+    found = [Text("system", record["system"], False)] if has_system else []
+    return found + [_read_turn(turn, *CONVERSATIONS[name], f"{where}: {key}[{number}]") for number, turn in enumerate(turns)]
 
 
 def _plain(record: Record, fields: Fields, where: str) -> Record:
@@ -114,8 +133,8 @@ def _plain(record: Record, fields: Fields, where: str) -> Record:
     return found
 
 
-def _read_turn(turn: Any, role_key: str, content_key: str, where: str) -> tuple[str, str, bool]:
-    """Return a turn's role, its text, and whether it is a response to score."""
+def _read_turn(turn: Any, role_key: str, content_key: str, where: str) -> Text:
+    """Return a turn."""
     if not isinstance(turn, dict):
         raise UserError(f"{where} is {json_type(turn)}, not an object with {role_key!r} and {content_key!r}")
     speaker, content = turn.get(role_key), turn.get(content_key)
@@ -126,7 +145,7 @@ def _read_turn(turn: Any, role_key: str, content_key: str, where: str) -> tuple[
         content, is_call = json.dumps(turn["tool_calls"], ensure_ascii=False), True
     if not isinstance(content, str):
         raise UserError(f"{where}: {content_key!r} is {describe(content)}; it must be a string")
-    return ROLES[speaker], content, ROLES[speaker] == "assistant" and not is_call
+    return Text(ROLES[speaker], content, ROLES[speaker] == "assistant" and not is_call)
 
 
 def _check(found: list[Record], where: str) -> None:

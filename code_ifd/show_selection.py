@@ -19,6 +19,7 @@ from cli import new_parser, run, say
 from dataset import Dataset
 from ifd import is_score
 from records import Record
+from selection_flags import add_key_name_flag
 
 WIDTH = 80
 NUM_SHOWN = 3
@@ -104,9 +105,7 @@ def parse_args() -> argparse.Namespace:
     parser = new_parser(__doc__)
     parser.add_argument("--json_data_path", required=True, help="scored dataset (.json or .jsonl)")
     parser.add_argument("--selected", required=True, help="the records selected from it (.json or .jsonl)")
-    parser.add_argument(
-        "--key_name", choices=("ifd_ppl", "ifd_loss"), default="ifd_ppl", help="which score to show (default: %(default)s)"
-    )
+    add_key_name_flag(parser)
     return parser.parse_args()
 
 

@@ -12,7 +12,7 @@ from conftest import RunScript
 from dataset import read_dataset
 from score_file import Score
 from score_summary import summarize, turn_numbers
-from shapes import check_records, exchanges, parse_fields
+from shapes import check_records, exchanges, parse_fields, texts_of
 from test_cli import error_line, write_json
 
 SHAREGPT = {
@@ -65,6 +65,20 @@ def test_plain_record_is_one_exchange_under_any_keys() -> None:
 
 def test_conversation_under_another_key() -> None:
     assert exchanges({"dialog": SHAREGPT["conversations"]}, {"conversations": "dialog"}) == exchanges(SHAREGPT, {})
+
+
+def test_texts_of_a_plain_record_leave_out_an_empty_input() -> None:
+    record = {"q": "ask", "input": "", "a": "answer"}
+    assert texts_of(record, {"instruction": "q", "output": "a"}) == [("instruction", "ask", False), ("output", "answer", True)]
+    assert texts_of(record | {"input": "more"}, {"instruction": "q", "output": "a"})[1] == ("input", "more", False)
+
+
+def test_texts_of_a_conversation_are_all_turns_the_last_question_too() -> None:
+    turns = [("human", "hi"), ("gpt", "ho"), ("function_call", "f()"), ("human", "and?")]
+    record = {"system": "be", "conversations": [{"from": role, "value": text} for role, text in turns]}
+    assert texts_of(record, {}) == [
+        ("system", "be", False), ("user", "hi", False), ("assistant", "ho", True), ("assistant", "f()", False), ("user", "and?", False),
+    ]
 
 
 def test_fields_are_parsed() -> None:
