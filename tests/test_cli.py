@@ -21,6 +21,7 @@ ARGUMENTS = {
     "data_analysis": ["--data_path=data.json", "--save_path=new.jsonl"],
     "put_analysis_to_data": ["--pt_data_path=scores.jsonl", "--json_data_path=data.json", "--json_save_path=new.json"],
     "select_data": ["--json_data_path=data.json", "--json_save_path=new.json", "--sample_num=1"],
+    "report": ["--json_data_path=data.json", "--save_path=new.html"],
     "show_selection": ["--json_data_path=data.json", "--selected=data.json"],
 }
 

@@ -1,0 +1,112 @@
+"""A look at a scored dataset: one page with the counts, the figures, and the
+records to read, search and sort.
+
+Reads a scored dataset (step 2, or the original tool) and, with --selected, the
+records selected from it. Writes <save_path>, an HTML file that loads nothing
+from anywhere, and its figures beside it: <save_path without .html>_ifd.png,
+_ppl_direct.png, _ppl_condition.png, _length.png. The page shows at most 500
+records, and says so: the highest, lowest and misaligned ones, those near the
+cut, those without a score.
+
+python code_ifd/report.py --json_data_path outputs/scored.json \\
+    --selected outputs/selected.json --save_path outputs/report.html
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from cli import Parser, new_parser, run, say
+from dataset import Dataset
+from dataset_files import DATASET_HELP
+from html_page import image_uri, make_page
+from records import atomic_writer, refuse_overwriting
+from report_data import ScoredData, Standing, check_length, read_scored, stand_by_file, stand_by_rank
+from report_figures import FIGURES, draw
+from report_rows import make_rows
+from report_sample import GROUPS, take_sample
+from report_text import counts, lead, length_lines, notes, quantiles
+from selected_records import SelectedRecords
+from selection_flags import add_key_name_flag, add_selection_flags, wanted_number
+from shapes import add_fields_flag
+
+PAGE = Path(__file__).with_name("report_page")
+
+
+def stand(data: ScoredData, args: argparse.Namespace, selected: SelectedRecords | None) -> tuple[Standing, str]:
+    """Return where each record stands, and how the selection is known. Raises UserError when it cannot be of this data."""
+    threshold = float(args.filter_threash)
+    if selected:
+        return stand_by_file(data.scores, threshold, selected.numbers(data.scores, args.json_data_path)), f"({Path(args.selected).name})"
+    amount = f"--sample_num {args.sample_num}" if args.sample_num is not None else f"--sample_rate {args.sample_rate}"
+    return stand_by_rank(data.scores, threshold, wanted_number(args, len(data))), f"({amount})"
+
+
+def page_data(data: ScoredData, standing: Standing, how: str, rows: list[dict[str, Any]], args: argparse.Namespace) -> dict[str, Any]:
+    """Return what the page shows, as its script reads it."""
+    return {
+        # A pattern is no file: its last part alone would say little.
+        "name": Path(args.json_data_path).name if Path(args.json_data_path).exists() else args.json_data_path,
+        "lead": lead(data, standing, how), "notes": notes(data, standing, args.key_name),
+        "num_records": len(data), "counts": counts(data, standing), "quantiles": quantiles(data),
+        "length": length_lines(check_length(data, standing.is_selected)), "groups": list(GROUPS.items()), "rows": rows,
+    }
+
+
+def figure_html(name: str, data: ScoredData, standing: Standing) -> str:
+    """Return a figure for the page, light or dark as the page is."""
+    light, dark = (image_uri(draw(name, data, standing, "svg", theme)) for theme in ("light", "dark"))
+    source = f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">'
+    return f'\n<figure><picture>{source}<img src="{light}" alt="{FIGURES[name].alt}"></picture></figure>'
+
+
+def figure_paths(save_path: str) -> dict[str, str]:
+    """Return where each figure goes."""
+    return {name: f"{save_path.removesuffix('.html')}_{name}.png" for name in FIGURES}
+
+
+def parse_args() -> argparse.Namespace:
+    parser = new_parser(__doc__)
+    parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
+    parser.add_argument("--save_path", required=True, help="where to write the page: .html")
+    parser.add_argument(
+        "--selected", help="the records selected from it, found by their texts (default: those that step 3 would select by the next flags)"
+    )
+    add_selection_flags(parser)
+    add_key_name_flag(parser)
+    add_fields_flag(parser)
+    args = parser.parse_args()
+    check_flags(parser, args)
+    return args
+
+
+def check_flags(parser: Parser, args: argparse.Namespace) -> None:
+    """Leave with an error for a name that is no page's, or a selection that is said twice."""
+    if not args.save_path.endswith(".html"):
+        parser.error(f"argument --save_path: {args.save_path!r} does not end in .html")
+    if args.selected and (args.sample_num is not None or args.sample_rate is not parser.get_default("sample_rate")):
+        parser.error("argument --selected: not allowed with --sample_rate or --sample_num: the file says how many")
+
+
+def main() -> None:
+    args = parse_args()
+    dataset = Dataset(args.json_data_path)
+    paths = figure_paths(args.save_path)
+    for path in (args.save_path, *paths.values()):
+        refuse_overwriting(path, *dataset.files, *(Dataset(args.selected).files if args.selected else ()))
+    selected = SelectedRecords(args.selected, args.fields) if args.selected else None
+    data = read_scored(dataset, args.key_name, args.fields, selected)
+    standing, how = stand(data, args, selected)
+    rows = make_rows(dataset, args.key_name, args.fields, data, standing, take_sample(data, standing))
+    figures = "".join(figure_html(name, data, standing) for name in FIGURES)
+    page = make_page(PAGE, "IFD report", page_data(data, standing, how, rows, args), {"figures": figures})
+    with atomic_writer(args.save_path) as file:
+        file.write(page)
+    for name, path in paths.items():
+        with atomic_writer(path) as file:
+            file.write(draw(name, data, standing, "png"))
+    say(f"report            {args.save_path} ({len(rows):,} of {len(data):,} records in its table)")
+
+
+if __name__ == "__main__":
+    run(main)

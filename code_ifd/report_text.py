@@ -1,0 +1,95 @@
+"""What a report says in words and numbers; its page shows them as they are."""
+
+import math
+from typing import Any
+
+import numpy as np
+from report_data import LengthCheck, ScoredData, Standing
+from report_rows import said
+
+PERCENTS = (0, 5, 25, 50, 75, 95, 100)
+MAX_REASONS = 6
+
+
+def lead(data: ScoredData, standing: Standing, how: str) -> str:
+    """Return the first sentence. `how` says where the selection comes from."""
+    num, total = standing.num_selected, len(data)
+    if np.isnan(data.scores).all():
+        return f"No record of {total:,} has a score, so there is nothing to select from."
+    if standing.cut is not None:
+        ends = f"the highest below {standing.threshold:g}, down to {said(standing.cut, standing.threshold)}"
+        return f"{num:,} of {total:,} records are selected {how}: {ends}."
+    return f"{num:,} of {total:,} records are selected {how}."
+
+
+def notes(data: ScoredData, standing: Standing, key_name: str) -> list[str]:
+    """Return what a reader might stumble over."""
+    found = []
+    num_over = int((standing.is_selected & (data.scores >= standing.threshold)).sum())
+    num_skipped = int((standing.is_selected & np.isnan(data.scores)).sum())
+    if num_over:
+        found.append(f"{_records(num_over)} selected at or over the threshold {standing.threshold:g}: another threshold was used to select them.")
+    if num_skipped:
+        found.append(f"{_records(num_skipped)} selected without having a score.")
+    if standing.num_selected and standing.cut is None and not (num_over or num_skipped):
+        found.append(
+            "The selected records are not simply those with the highest scores, so there is no cut to draw in. "
+            "(Selected below another threshold? Say so by --filter_threash.)"
+        )
+    if standing.threshold >= 1 and 2 * standing.num_at_or_over > len(data) - standing.num_skipped:
+        found.append("More than half of the scores are at or over the threshold, which is usually a wrong prompt template.")
+    if key_name == "ifd_loss":
+        found.append("IFD is here the ratio of the losses (ifd_loss).")
+    return found
+
+
+def counts(data: ScoredData, standing: Standing) -> list[dict[str, Any]]:
+    """Return how many records stand where; the numbers add up to all records."""
+    others = ~standing.is_selected
+    no_score = np.isnan(data.scores)
+    num_over = int((others & (data.scores >= standing.threshold)).sum())
+    over = f"at or over {standing.threshold:g}"
+    below, why = f"below {standing.threshold:g}, not selected", ""
+    if standing.cut is not None:
+        below, why = "below the cut", "the prompt helps more"
+    return [
+        {"kind": "selected", "name": "selected", "num": standing.num_selected, "note": ""},
+        {"kind": "below", "name": below, "num": standing.num_below, "note": why},
+        {"kind": "over", "name": over, "num": num_over, "note": "the prompt does not help the response"},
+        {"kind": "skipped", "name": "skipped", "num": int((others & no_score).sum()), "note": _reasons(data)},
+    ]
+
+
+def quantiles(data: ScoredData) -> list[list[str]]:
+    """Return a row for each of PERCENTS: its name, and the quantile of IFD and of both perplexities."""
+    rows = [[{0: "lowest", 50: "median", 100: "highest"}.get(percent, f"{percent}%")] for percent in PERCENTS]
+    for column in (data.scores, data.direct, data.conditioned):
+        known = column[~np.isnan(column)]
+        values = np.percentile(known, PERCENTS) if len(known) else [math.nan] * len(PERCENTS)
+        for row, value in zip(rows, values, strict=True):
+            row.append(said(float(value)))
+    return rows
+
+
+def length_lines(check: LengthCheck) -> list[str]:
+    """Return what is said of scores and lengths."""
+    lines = [f"Mean response: {check.mean_all:,.0f} characters over all records"]
+    lines[0] += f", {check.mean_selected:,.0f} over the selected." if check.mean_selected is not None else "."
+    if check.spearman is None:
+        return [*lines, "Too few different scores or lengths to rank."]
+    drift = "length says little about the score"
+    if abs(check.spearman) > 0.2:
+        drift = f"longer responses tend to score {'higher' if check.spearman > 0 else 'lower'}"
+    return [*lines, f"Spearman of IFD and length: {check.spearman:.2f}; {drift}."]
+
+
+def _records(num: int) -> str:
+    return "1 record is" if num == 1 else f"{num:,} records are"
+
+
+def _reasons(data: ScoredData) -> str:
+    counted = data.reason_counts()
+    parts = [f"{reason} {num:,}" for reason, num in counted[:MAX_REASONS]]
+    if len(counted) > MAX_REASONS:
+        parts.append(f"{len(counted) - MAX_REASONS:,} other reasons {sum(num for _, num in counted[MAX_REASONS:]):,}")
+    return ", ".join(parts)

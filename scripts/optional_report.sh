@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# A look at a scored dataset: a page with counts, figures and the records to read. run_pipeline.sh makes it too.
+# Reads JSON_DATA_PATH and SELECTED, writes SAVE_PATH (.html, for any browser) and its figures as PNG beside it.
+# Edit the variables, or set them before the command; paths are relative to the repository root.
+# Flags of code_ifd/report.py may follow it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/environment.sh
+
+JSON_DATA_PATH="${JSON_DATA_PATH:-outputs/sample_alpaca_gpt2_data.json}"
+SELECTED="${SELECTED-outputs/sample_alpaca_gpt2_selected.json}" # empty: what step 3 would select by flags
+SAVE_PATH="${SAVE_PATH:-outputs/sample_alpaca_gpt2_report.html}"
+FILTER_THREASH="${FILTER_THREASH:-1}"
+
+python3 code_ifd/report.py \
+  --json_data_path "$JSON_DATA_PATH" \
+  ${SELECTED:+--selected "$SELECTED"} \
+  --save_path "$SAVE_PATH" \
+  --filter_threash "$FILTER_THREASH" \
+  "$@"

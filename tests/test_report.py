@@ -1,0 +1,221 @@
+"""The report's numbers, which records it shows, how much of their texts, and its figures; test_report_page.py looks at the page."""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT, RunScript
+from html_page import encode_data
+from report_data import ScoredData, check_length, stand_by_file, stand_by_rank
+from report_figures import FIGURES, draw, ifd_limit
+from report_rows import MAX_TEXTS, bounded_texts, said
+from report_sample import GROUPS, NUM_OF_GROUP, NUM_SHOWN, take_sample
+from report_text import counts, lead, notes, quantiles
+from test_cli import error_line, files_in, write_json
+
+NAN = math.nan
+SAMPLE = ROOT / "data" / "data_with_ifd" / "sample_alpaca_smollm2_data.json"
+PNGS = [f"report_{name}.png" for name in ("ifd", "length", "ppl_condition", "ppl_direct")]
+
+
+def scored(scores: list[float], lengths: list[int] | None = None, reason: str = "short_response") -> ScoredData:
+    values = np.array(scores, dtype=np.float64)
+    reasons = {number: reason for number in np.flatnonzero(np.isnan(values)).tolist()}
+    return ScoredData(values, values * 20, values * 10, np.array(lengths or range(len(scores))), reasons)
+
+
+def numbers_of(data: ScoredData, num_wanted: int = 1, threshold: float = 1.0) -> dict[str, int]:
+    found = counts(data, stand_by_rank(data.scores, threshold, num_wanted))
+    return {part["kind"]: part["num"] for part in found}
+
+
+def test_counts_add_up_and_are_those_of_step_3() -> None:
+    data = scored([0.4, 0.9, NAN, 0.95, 1.0, 0.1, NAN, 1.7])
+    assert numbers_of(data, 2) == {"selected": 2, "below": 2, "over": 2, "skipped": 2}
+    assert numbers_of(data, 2, 0.5) == {"selected": 2, "below": 0, "over": 4, "skipped": 2}
+
+
+def test_cut_is_the_lowest_selected_score() -> None:
+    data = scored([0.4, 0.9, NAN, 0.95, 1.0])
+    assert stand_by_rank(data.scores, 1.0, 2).cut == 0.9
+    assert stand_by_file(data.scores, 1.0, [1, 3]).cut == 0.9
+    assert "2 of 5 records are selected (x): the highest below 1, down to 0.900." == lead(data, stand_by_rank(data.scores, 1.0, 2), "(x)")
+
+
+@pytest.mark.parametrize(
+    ("selected", "note"),
+    [
+        ([0, 3], "not simply those with the highest scores"), ([1, 3, 4], "1 record is selected at or over the threshold 1"),
+        ([2, 3], "1 record is selected without having a score"),
+    ],
+)
+def test_selection_that_does_not_follow_the_score_has_no_cut_and_says_why(selected: list[int], note: str) -> None:
+    data = scored([0.4, 0.9, NAN, 0.95, 1.0])
+    standing = stand_by_file(data.scores, 1.0, selected)
+    assert standing.cut is None
+    assert note in " ".join(notes(data, standing, "ifd_ppl"))
+    assert sum(part["num"] for part in counts(data, standing)) == 5
+
+
+def test_cut_among_equal_scores_is_one() -> None:
+    assert stand_by_file(np.array([0.5, 0.5, 0.5]), 1.0, [2]).cut == 0.5
+
+
+def test_quantiles_leave_out_what_has_no_score() -> None:
+    rows = quantiles(scored([step / 20 for step in range(1, 22)] + [NAN] * 9))
+    assert [row[1] for row in rows] == ["0.050", "0.100", "0.300", "0.550", "0.800", "1.000", "1.050"]
+    assert rows[3] == ["median", "0.550", f"{0.55 * 20:.3f}", f"{0.55 * 10:.3f}"]
+
+
+def test_length_check_is_spearman_and_mean_lengths() -> None:
+    data = scored([0.1, 0.2, 0.9, NAN], [10, 20, 3000, 970])
+    check = check_length(data, np.array([False, False, True, False]))
+    assert (check.spearman, check.mean_all, check.mean_selected) == (1.0, (10 + 20 + 3000 + 970) / 4, 3000)
+    assert check_length(scored([0.1, 0.2, 0.9], [30, 20, 10]), np.zeros(3, dtype=bool)).spearman == -1
+    assert check_length(scored([0.5] * 3), np.zeros(3, dtype=bool)).spearman is None
+
+
+@pytest.mark.parametrize(
+    ("value", "threshold", "text"),
+    [
+        (0.95123, 1.0, "0.951"), (0.9996, 1.0, "0.9996"), (0.9999999999, 1.0, "0.9999999999"), (1.00000004, 1.0, "1.00000004"),
+        (1.0, 1.0, "1.000"), (0.9996, None, "1.000"), (0.00005, 1.0, "5.0e-05"),
+        (1234.5, None, "1,234"), (1e6, None, "1.00e+06"), (NAN, 1.0, "\u2013"),
+    ],
+)
+def test_numbers_are_said_in_few_digits_but_never_like_the_threshold(value: float, threshold: float | None, text: str) -> None:
+    assert said(value, threshold) == text
+
+
+def test_sample_has_every_group_and_is_bounded() -> None:
+    # 1,000 below the threshold, 200 over it, 200 skipped; the 400 highest are selected.
+    data = scored([step / 1001 for step in range(1, 1001)] + [1 + step / 100 for step in range(200)] + [NAN] * 200)
+    sample = take_sample(data, stand_by_rank(data.scores, 1.0, 400))
+    members = {name: {number for number, groups in sample.groups.items() if name in groups} for name in GROUPS}
+    assert {name: len(numbers) for name, numbers in members.items()} == dict.fromkeys(members, NUM_OF_GROUP)
+    assert members["highest"] == set(range(900, 1000))
+    assert members["lowest"] == set(range(100))
+    assert members["cut"] == set(range(550, 650))  # 600 is the lowest that is selected
+    assert members["misaligned"] == set(range(1100, 1200))
+    assert len(sample.numbers) == NUM_SHOWN
+    assert (sample.ranks[999], sample.ranks[0]) == (1, 1000) and 1100 not in sample.ranks
+
+
+def test_small_dataset_is_shown_whole() -> None:
+    data = scored([0.5] * NUM_SHOWN)
+    assert take_sample(data, stand_by_rank(data.scores, 1.0, 5)).numbers == list(range(NUM_SHOWN))
+
+
+def test_rare_reason_is_among_the_skipped() -> None:
+    data = scored([NAN] * 1000 + [0.5])
+    data.reasons[999] = "rare"
+    assert 999 in take_sample(data, stand_by_rank(data.scores, 1.0, 1)).numbers
+
+
+@pytest.mark.parametrize("unit", ["word ", "\u6c49", "<&>", "\U0001f389\u2028\x00\"\\"], ids=["words", "chinese", "markup", "escapes"])
+def test_texts_take_no_more_room_than_they_may(unit: str) -> None:
+    text = unit * 9000
+    found, num_left_out = bounded_texts({"instruction": text, "input": "short", "output": text}, "ifd_ppl", {}, 6000)
+    sizes = [len(encode_data(part["text"]).encode()) - 2 for part in found]
+    assert num_left_out == 0
+    assert sum(sizes) <= 6000 and min(sizes[0], sizes[2]) > 2900  # what the short one leaves is theirs, in equal parts
+    assert found[1]["text"] == "short"
+    assert [part["length"] for part in found] == [len(text), 5, len(text)]
+    assert all(text.startswith(found[place]["text"]) for place in (0, 2))
+
+
+def test_long_conversation_shows_its_beginning_and_its_end() -> None:
+    turns = [{"role": ("user", "assistant")[place % 2], "content": f"turn {place}"} for place in range(100)]
+    found, num_left_out = bounded_texts({"messages": turns}, "ifd_ppl", {}, 6000)
+    half = MAX_TEXTS // 2
+    assert [part["text"] for part in found] == [f"turn {place}" for place in (*range(half), *range(100 - half, 100))]
+    assert num_left_out == 100 - MAX_TEXTS
+
+
+def test_turns_have_their_own_scores() -> None:
+    record = {
+        "messages": [{"role": role, "content": "x"} for role in ("user", "assistant", "assistant")],
+        "ifd_turns": [{"ifd_ppl": 0.25, "ifd_skipped": None}, {"ifd_ppl": None, "ifd_skipped": "short_response"}],
+    }
+    assert [text["score"] for text in bounded_texts(record, "ifd_ppl", {}, 999)[0]] == ["", "IFD 0.250", "short_response"]
+    assert [text["score"] for text in bounded_texts(record | {"ifd_turns": [7]}, "ifd_ppl", {}, 999)[0]] == ["", "", ""]
+
+
+ODD = {
+    "everything skipped": [NAN] * 5, "one record": [0.5], "all equal": [0.5] * 9, "far out": [0.5, 0.7, 1e6], "only far out": [1e6],
+    "huge": [1e300, 0.5], "tiny": [1e-300, 0.5], "many": [step / 3000 for step in range(1, 4000)], "mixed": [0.5, NAN, 2.0],
+}
+
+
+@pytest.mark.parametrize("scores", ODD.values(), ids=ODD)
+def test_figures_of_odd_scores_are_drawn_without_a_word(scores: list[float], recwarn: pytest.WarningsRecorder) -> None:
+    data = scored(scores)
+    for standing in (stand_by_rank(data.scores, 1.0, 1), stand_by_file(data.scores, 0.6, [len(scores) - 1])):
+        for name in FIGURES:
+            assert draw(name, data, standing, "svg", "dark").rstrip().endswith(b"</svg>")
+    assert not recwarn.list
+
+
+def test_axis_of_ifd_shows_the_threshold_and_is_not_stretched_by_a_few() -> None:
+    assert ifd_limit(np.array([0.5] * 99 + [1e6]), 1.0) == pytest.approx(1.5, rel=0.03)
+    assert ifd_limit(np.array([0.2, 0.5]), 1.0) == pytest.approx(0.5, rel=0.03)
+    assert ifd_limit(np.array([3.0] * 100), 1.0) == pytest.approx(3.0, rel=0.03)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_the_same_bytes_each_time(name: str) -> None:
+    data = scored([step / 100 for step in range(1, 130)])
+    standing = stand_by_rank(data.scores, 1.0, 10)
+    for file_format in ("png", "svg"):
+        assert draw(name, data, standing, file_format) == draw(name, data, standing, file_format)
+
+
+def test_report_writes_a_page_and_four_figures_the_same_each_time(run_script: RunScript, tmp_path: Path) -> None:
+    once, again = ({}, {})
+    for found in (once, again):
+        done = run_script("report", "--json_data_path", SAMPLE, "--save_path=report.html", cwd=tmp_path)
+        assert done.stdout == "report            report.html (253 of 253 records in its table)\n"
+        found.update(files_in(tmp_path))
+    assert sorted(path.name for path in once) == sorted(["report.html", *PNGS])
+    assert once == again
+
+
+def records_of(scores: list[Any]) -> list[dict[str, Any]]:
+    return [
+        {"instruction": f"ask {index}", "output": "b" * (index + 1), "ppl_A_direct": score, "ppl_A_condition": score, "ifd_ppl": score}
+        for index, score in enumerate(scores)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--selected=other.json"], "other.json: record 1 is not in data.json; give the file that was selected from this dataset"),
+        (["--selected=data.json", "--save_path=data.json"], "argument --save_path: 'data.json' does not end in .html; see report.py --help"),
+        (["--selected=other.json", "--sample_num=3"], "argument --selected: not allowed with --sample_rate or --sample_num: the file says how many"),
+        (["--sample_rate=0.1"], "--sample_rate 0.1: of 3 records that is none; give a higher rate or --sample_num"),
+        (["--key_name=ifd_loss"], "data.json: no record has 'ifd_loss'; run step 2 on it first, or choose another --key_name"),
+        (["--fields=output=answer"], "data.json: record 0: field 'answer' is missing"),
+        (["--selected=none.json"], "none.json: cannot be read: No such file or directory"),
+    ],
+)
+def test_mistake_takes_one_line_and_writes_nothing(flags: list[str], message: str, run_script: RunScript, tmp_path: Path) -> None:
+    write_json(tmp_path / "data.json", records_of([0.5, 0.9, None]))
+    write_json(tmp_path / "other.json", [records_of([0.5])[0], {"instruction": "not there", "output": "x"}])
+    before = files_in(tmp_path)
+    error = error_line(run_script("report", "--json_data_path=data.json", "--save_path=report.html", *flags, cwd=tmp_path))
+    assert error.startswith(message)
+    assert files_in(tmp_path) == before
+
+
+def test_files_of_the_original_tool_give_a_report(run_script: RunScript, tmp_path: Path) -> None:
+    write_json(tmp_path / "data.json", records_of([0.5, NAN, 1.5, 0]))
+    done = run_script("report", "--json_data_path=data.json", "--save_path=report.html", "--sample_num=1", cwd=tmp_path)
+    assert (done.returncode, done.stderr.startswith("note: data.json: 3 NaN or Infinity")) == (0, True)
+    shown = json.loads(re.search(r'id="data">(.*)</script>', (tmp_path / "report.html").read_text(encoding="utf-8"))[1])
+    rows = [(row["number"], row["rank"], row["reason"]) for row in shown["rows"]]
+    assert rows == [(0, 1, None), (2, None, None), (1, None, "no score"), (3, None, "no score")]
