@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The three steps in a row, then a short table: what you run overnight.
-# Reads DATA_PATH, writes the scores, the scored dataset and the selected records into OUTPUT_DIR.
+# The three steps in a row, then a short table and a report: what you run overnight.
+# Reads DATA_PATH, writes the scores, the scored dataset, the selected records and the report into OUTPUT_DIR.
 # Edit the variables, or set them before the command, as those of the three steps (PROMPT_TEMPLATE, FILTER_THREASH, ...).
 # Paths are relative to the repository root. Flags of code_ifd/data_analysis.py may follow it.
 set -euo pipefail
@@ -12,8 +12,11 @@ MODEL="${MODEL:-gpt2}"
 SAMPLE_RATE="${SAMPLE_RATE:-0.1}"
 OUTPUT_DIR="${OUTPUT_DIR:-outputs}"
 
+FIELDS=() # what the report must know too
+PREVIOUS=""
 for FLAG in "$@"; do
   case "$FLAG" in
+    --fields=*) FIELDS=("$FLAG") ;;
     --data_path* | --save_path* | --model_name_or_path* | --start_idx* | --end_idx*)
       echo "error: $FLAG: the three steps share this; set DATA_PATH, OUTPUT_DIR or MODEL, or run the steps one by one" >&2
       exit 2 ;;
@@ -21,6 +24,10 @@ for FLAG in "$@"; do
       sed -n '2,5s/^# //p' scripts/run_pipeline.sh
       exit 0 ;;
   esac
+  if [[ "$PREVIOUS" == --fields ]]; then
+    FIELDS=(--fields "$FLAG")
+  fi
+  PREVIOUS="$FLAG"
 done
 # outputs/my_data_gpt2_scores.jsonl, _data.json, _selected.json: named after the dataset and the model. Several files are
 # named after their folder, and have the format of the first.
@@ -53,3 +60,8 @@ PT_DATA_PATH="${BASE}_scores.jsonl" JSON_DATA_PATH="$DATA_PATH" JSON_SAVE_PATH="
 JSON_DATA_PATH="${BASE}_data.$FORMAT" JSON_SAVE_PATH="${BASE}_selected.$FORMAT" SAMPLE_RATE="$SAMPLE_RATE" \
   bash scripts/step3_select_data.sh
 python3 code_ifd/show_selection.py --json_data_path "${BASE}_data.$FORMAT" --selected "${BASE}_selected.$FORMAT"
+# The selection is there already: whatever is wrong with the report, this run has done its work.
+if ! SELECTED="${BASE}_selected.$FORMAT" JSON_DATA_PATH="${BASE}_data.$FORMAT" SAVE_PATH="${BASE}_report.html" \
+  bash scripts/optional_report.sh ${FIELDS[@]+"${FIELDS[@]}"}; then
+  echo "note: the report could not be made (see above); the selected records are complete. scripts/optional_report.sh makes it alone" >&2
+fi

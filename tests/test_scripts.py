@@ -142,8 +142,10 @@ def test_pipeline_names_its_files_after_data_and_model(tiny_gpt2: Path, tmp_path
     assert done.returncode == 0
     base = f"mine_{tiny_gpt2.name}_"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        f"{base}data.jsonl", f"{base}scores.jsonl", f"{base}scores.jsonl.meta.json", f"{base}selected.jsonl",
+        f"{base}data.jsonl", f"{base}report.html", *(f"{base}report_{name}.png" for name in ("ifd", "length", "ppl_condition", "ppl_direct")),
+        f"{base}scores.jsonl", f"{base}scores.jsonl.meta.json", f"{base}selected.jsonl",
     ]
+    assert done.stdout.splitlines()[-1] == f"report            {tmp_path / 'out' / base}report.html (20 of 20 records in its table)"
     assert f"selected records  {tmp_path / 'out' / base}selected.jsonl" in done.stdout
 
 
@@ -169,6 +171,25 @@ def test_pipeline_takes_every_format(path: str, ending: str, name: str, tiny_gpt
     base = tmp_path / "out" / f"{name}_{tiny_gpt2.name}"
     assert len(read_dataset(f"{base}_data{ending}")) == 20
     assert len(read_dataset(f"{base}_selected{ending}")) == 5
+
+
+def test_pipeline_without_its_report_says_so_and_has_selected(tiny_gpt2: Path, tmp_path: Path) -> None:
+    data = write_sample(tmp_path / "mine.json", 20)
+    (tmp_path / f"mine_{tiny_gpt2.name}_report.html").mkdir()  # a folder is in its place
+    done = bash("scripts/run_pipeline.sh", DATA_PATH=data, MODEL=tiny_gpt2, MAX_LENGTH=64, SAMPLE_RATE="0.25", OUTPUT_DIR=tmp_path)
+    assert done.returncode == 0
+    assert "report.html: cannot be written" in done.stderr
+    assert "note: the report could not be made (see above); the selected records are complete" in done.stderr
+    assert len(read_dataset(str(tmp_path / f"mine_{tiny_gpt2.name}_selected.json"))) == 5
+
+
+def test_report_of_the_pipeline_knows_the_keys_of_the_records(tiny_gpt2: Path, tmp_path: Path) -> None:
+    records = json.loads(write_sample(tmp_path / "sample.json", 20).read_text(encoding="utf-8"))
+    write_dataset(str(tmp_path / "mine.json"), [{"question": record["instruction"], "answer": record["output"]} for record in records])
+    variables = {"DATA_PATH": tmp_path / "mine.json", "MODEL": tiny_gpt2, "MAX_LENGTH": 64, "OUTPUT_DIR": tmp_path}
+    done = bash("scripts/run_pipeline.sh", "--fields", "instruction=question,output=answer", **variables)
+    assert (done.returncode, "note: the report" in done.stderr) == (0, False)
+    assert (tmp_path / f"mine_{tiny_gpt2.name}_report.html").exists()
 
 
 def test_pipeline_stops_at_the_step_that_fails(tmp_path: Path) -> None:
