@@ -36,6 +36,7 @@ class Measurement:
     seconds: float
     peak_bytes: int
     num_bytes: int
+    processor_seconds: float
 
     def row(self, name: str) -> str:
         """Return a row of the table."""
@@ -65,7 +66,7 @@ def measure(command: list[str], path: Path) -> Measurement:
     if process.returncode:
         raise UserError(f"{command[1]} failed with exit code {process.returncode}; its message is above")
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Measurement(time.perf_counter() - started, peak, path.stat().st_size)
+    return Measurement(time.perf_counter() - started, peak, path.stat().st_size, usage.ru_utime + usage.ru_stime)
 
 
 def measure_all(num_records: int, folder: Path) -> dict[str, Measurement]:
