@@ -7,7 +7,7 @@ from itertools import zip_longest
 from cli import UserError
 from dataset import Dataset
 from records import Record, shorten
-from shapes import Fields, exchanges
+from shapes import Fields, is_conversation, texts_of
 
 REMEDY = "compare two scored versions of one dataset, with its records in the same order"
 
@@ -22,20 +22,18 @@ def paired_records(a: Dataset, b: Dataset, fields: Fields) -> Iterator[Record]:
         if record_a is None or record_b is None:
             longer, shorter = (a, b) if record_b is None else (b, a)
             raise UserError(f"{longer.path} has a record {index}, but {shorter.path} ends after {index} records; {REMEDY}")
-        texts_a, texts_b = (_texts(record, fields, f"{data.path}: record {index}") for record, data in ((record_a, a), (record_b, b)))
+        texts_a, texts_b = (_named_texts(record, fields, f"{data.path}: record {index}") for record, data in ((record_a, a), (record_b, b)))
         if texts_a != texts_b:
             raise UserError(f"record {index} differs: {_difference(a.path, texts_a, b.path, texts_b)}; {REMEDY}")
         yield record_a
 
 
-def _texts(record: Record, fields: Fields, where: str) -> list[tuple[str, str]]:
-    """Return all that is asked and answered in a record, up to the last response, each text with its name."""
-    found = exchanges(record, fields, where)
-    if not found:  # a conversation without a response
-        return []
-    last = found[-1]  # which has all turns before it
-    texts = [(f"turn {number} ({message['role']})", message["content"]) for number, message in enumerate(last.get("messages", ()))]
-    return [*texts, *((name, last[name] or "") for name in ("instruction", "input", "output") if name in last)]
+def _named_texts(record: Record, fields: Fields, where: str) -> list[tuple[str, str]]:
+    """Return all texts of a record, each with its name; turns are numbered from 0."""
+    is_turn = is_conversation(record, fields)
+    return [
+        (f"turn {number} ({name})" if is_turn else name, text) for number, (name, text, _) in enumerate(texts_of(record, fields, where))
+    ]
 
 
 def _difference(path_a: str, texts_a: list[tuple[str, str]], path_b: str, texts_b: list[tuple[str, str]]) -> str:

@@ -20,8 +20,9 @@ from cli import Parser, new_parser, run, say
 from dataset import Dataset
 from dataset_files import DATASET_HELP
 from html_page import image_uri, make_page
+from length_check import check_length
 from records import atomic_writer, refuse_overwriting
-from report_data import ScoredData, Standing, check_length, read_scored, stand_by_file, stand_by_rank
+from report_data import ScoredData, Standing, read_scored, stand_by_file, stand_by_rank
 from report_figures import FIGURES, draw
 from report_rows import make_rows
 from report_sample import GROUPS, take_sample
@@ -49,7 +50,8 @@ def page_data(data: ScoredData, standing: Standing, how: str, rows: list[dict[st
         "name": Path(args.json_data_path).name if Path(args.json_data_path).exists() else args.json_data_path,
         "lead": lead(data, standing, how), "notes": notes(data, standing, args.key_name),
         "num_records": len(data), "counts": counts(data, standing), "quantiles": quantiles(data),
-        "length": length_lines(check_length(data, standing.is_selected)), "groups": list(GROUPS.items()), "rows": rows,
+        "length": length_lines(check_length(data.scores, data.lengths, [standing.is_selected.nonzero()[0]])),
+        "groups": list(GROUPS.items()), "rows": rows,
     }
 
 

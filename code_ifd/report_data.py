@@ -5,7 +5,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from cli import missing_package
 from dataset import Dataset
 from ifd import select
 from scored_dataset import read_numbers
@@ -56,15 +55,6 @@ class Standing:
         return int((~self.is_selected[self.ranking]).sum())
 
 
-@dataclass(frozen=True)
-class LengthCheck:
-    """How scores go with the length of the response, in characters."""
-
-    spearman: float | None  # None where there is no ranking to compare
-    mean_all: float
-    mean_selected: float | None
-
-
 def read_scored(dataset: Dataset, key_name: str, fields: Fields, selected: SelectedRecords | None) -> ScoredData:
     """Return the columns of a scored dataset, which is read twice; `selected` looks at every record.
 
@@ -103,17 +93,3 @@ def _standing(scores: np.ndarray, threshold: float, chosen: np.ndarray) -> Stand
     lowest = float(scores[chosen].min()) if len(chosen) else math.nan
     is_top = len(chosen) and int(of_ranking.sum()) == len(chosen) and not (len(others) and others.max() > lowest)
     return Standing(threshold, everything.indices, is_selected, lowest if is_top else None, everything.num_skipped, everything.num_at_or_over)
-
-
-def check_length(data: ScoredData, is_selected: np.ndarray) -> LengthCheck:
-    """Return how scores go with length: Spearman's rho over the records with a score, and mean lengths."""
-    has_score = ~np.isnan(data.scores)
-    scores, lengths = data.scores[has_score], data.lengths[has_score]
-    rho = None
-    if len(scores) > 2 and np.ptp(scores) > 0 and np.ptp(lengths) > 0:
-        try:
-            from scipy.stats import spearmanr
-        except ImportError:
-            raise missing_package("scipy", "a rank correlation") from None
-        rho = float(spearmanr(scores, lengths).statistic)
-    return LengthCheck(rho, float(data.lengths.mean()), float(data.lengths[is_selected].mean()) if is_selected.any() else None)

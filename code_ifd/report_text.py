@@ -4,7 +4,8 @@ import math
 from typing import Any
 
 import numpy as np
-from report_data import LengthCheck, ScoredData, Standing
+from length_check import LengthCheck
+from report_data import ScoredData, Standing
 from report_rows import said
 
 PERCENTS = (0, 5, 25, 50, 75, 95, 100)
@@ -72,15 +73,16 @@ def quantiles(data: ScoredData) -> list[list[str]]:
 
 
 def length_lines(check: LengthCheck) -> list[str]:
-    """Return what is said of scores and lengths."""
+    """Return what is said of scores and lengths; the check's one selection is the selected records."""
     lines = [f"Mean response: {check.mean_all:,.0f} characters over all records"]
-    lines[0] += f", {check.mean_selected:,.0f} over the selected." if check.mean_selected is not None else "."
-    if check.spearman is None:
+    mean_selected, spearman = check.mean_selected[0], check.correlation.spearman
+    lines[0] += f", {mean_selected:,.0f} over the selected." if mean_selected is not None else "."
+    if spearman is None:
         return [*lines, "Too few different scores or lengths to rank."]
     drift = "length says little about the score"
-    if abs(check.spearman) > 0.2:
-        drift = f"longer responses tend to score {'higher' if check.spearman > 0 else 'lower'}"
-    return [*lines, f"Spearman of IFD and length: {check.spearman:.2f}; {drift}."]
+    if abs(spearman) > 0.2:
+        drift = f"longer responses tend to score {'higher' if spearman > 0 else 'lower'}"
+    return [*lines, f"Spearman of IFD and length: {spearman:.2f}; {drift}."]
 
 
 def _records(num: int) -> str:

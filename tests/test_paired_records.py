@@ -41,7 +41,7 @@ def test_formats_may_differ(tmp_path: Path) -> None:
     assert list(paired_records(Dataset(str(tmp_path / "a.json")), Dataset(str(tmp_path / "b.parquet")), {})) == PLAIN
 
 
-@pytest.mark.parametrize("name", ["instruction", "input", "output"])
+@pytest.mark.parametrize("name", ["instruction", "output"])
 def test_first_record_with_another_text_is_named(pair: Callable[..., list[Record]], name: str) -> None:
     others = [dict(record) for record in PLAIN]
     others[300][name] += "!"
@@ -49,6 +49,11 @@ def test_first_record_with_another_text_is_named(pair: Callable[..., list[Record
     start = len(PLAIN[300][name])
     with pytest.raises(UserError, match=rf'^record 300 differs: its {name}, from character {start} on, is "" in .*a.json and "!" in .*b.json; '):
         pair(PLAIN, others)
+
+
+def test_input_that_only_one_has_is_named(pair: Callable[..., list[Record]]) -> None:
+    with pytest.raises(UserError, match="^record 1 differs: .*a.json has output where .*b.json has input"):
+        pair(PLAIN, [PLAIN[0], PLAIN[1] | {"input": "!"}, *PLAIN[2:]])
 
 
 @pytest.mark.parametrize(("num_a", "num_b", "longer"), [(600, 256, "a"), (599, 600, "b")])
@@ -73,7 +78,7 @@ def test_other_names_for_the_same_turns_are_the_same_texts(pair: Callable[..., l
     ("turn", "message"),
     [
         (1, r'record 0 differs: its turn 1 \(assistant\), from character 4 on, is "" in .*a.json and "x" in'),
-        (3, 'record 0 differs: its output, from character 3 on, is "" in .*a.json and "x" in'),
+        (3, r'record 0 differs: its turn 3 \(assistant\), from character 3 on, is "" in .*a.json and "x" in'),
     ],
 )
 def test_turn_that_differs_is_named(pair: Callable[..., list[Record]], turn: int, message: str) -> None:
@@ -84,9 +89,9 @@ def test_turn_that_differs_is_named(pair: Callable[..., list[Record]], turn: int
 
 
 def test_conversation_with_fewer_turns_is_refused(pair: Callable[..., list[Record]]) -> None:
-    with pytest.raises(UserError, match="record 0 differs: .*a.json has turn 1 .assistant. where .*b.json has output"):
+    with pytest.raises(UserError, match="record 0 differs: .*a.json has 4 texts in it, .*b.json 2"):
         pair(CHAT, [{"conversations": CHAT[0]["conversations"][:2]}])
-    with pytest.raises(UserError, match="record 0 differs: .*a.json has 4 texts in it, .*b.json 0"):
+    with pytest.raises(UserError, match="record 0 differs: .*a.json has turn 0 .user. where .*b.json has turn 0 .system."):
         pair(CHAT, [CHAT[1]])
 
 

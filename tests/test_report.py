@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, RunScript
 from html_page import encode_data
-from report_data import ScoredData, check_length, stand_by_file, stand_by_rank
+from report_data import ScoredData, stand_by_file, stand_by_rank
 from report_figures import FIGURES, draw, ifd_limit
 from report_rows import MAX_TEXTS, bounded_texts, said
 from report_sample import GROUPS, NUM_OF_GROUP, NUM_SHOWN, take_sample
@@ -69,14 +69,6 @@ def test_quantiles_leave_out_what_has_no_score() -> None:
     rows = quantiles(scored([step / 20 for step in range(1, 22)] + [NAN] * 9))
     assert [row[1] for row in rows] == ["0.050", "0.100", "0.300", "0.550", "0.800", "1.000", "1.050"]
     assert rows[3] == ["median", "0.550", f"{0.55 * 20:.3f}", f"{0.55 * 10:.3f}"]
-
-
-def test_length_check_is_spearman_and_mean_lengths() -> None:
-    data = scored([0.1, 0.2, 0.9, NAN], [10, 20, 3000, 970])
-    check = check_length(data, np.array([False, False, True, False]))
-    assert (check.spearman, check.mean_all, check.mean_selected) == (1.0, (10 + 20 + 3000 + 970) / 4, 3000)
-    assert check_length(scored([0.1, 0.2, 0.9], [30, 20, 10]), np.zeros(3, dtype=bool)).spearman == -1
-    assert check_length(scored([0.5] * 3), np.zeros(3, dtype=bool)).spearman is None
 
 
 @pytest.mark.parametrize(
