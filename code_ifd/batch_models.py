@@ -45,13 +45,8 @@ class PaddedModel:
         self.head = OutputHead(head.weight, head.bias, model.dtype) if check_model(model) else None
 
     def take_batch(self, lengths: list[int], tokens_per_batch: int) -> int:
-        """Return the size of the first batch: tokens count with their padding."""
-        longest = lengths[0]
-        most = max(tokens_per_batch // longest, 1)
-        for size, length in enumerate(lengths[:most]):
-            if length < SHORTEST_SHARE * longest and size * longest * 8 >= tokens_per_batch:
-                return size
-        return min(most, len(lengths))
+        """Return the size of the first batch."""
+        return take_padded(lengths, tokens_per_batch)
 
     def mean_nll(self, batch: list[TokenSequence]) -> torch.Tensor:
         """Return the mean negative log-likelihood of each sequence in nats per token, (sequences,) on the model's device."""
@@ -69,6 +64,16 @@ class PaddedModel:
             return _means(logits_nll(logits, row_index, position_index, targets), batch)
         hidden = self.model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state  # (sequences, length, hidden)
         return _means(self.head.nll(hidden[row_index, position_index], targets), batch)
+
+
+def take_padded(lengths: list[int], tokens_per_batch: int) -> int:
+    """Return how many sequences, whose lengths come in falling order, make the first batch: tokens count with their padding."""
+    longest = lengths[0]
+    most = max(tokens_per_batch // longest, 1)
+    for size, length in enumerate(lengths[:most]):
+        if length < SHORTEST_SHARE * longest and size * longest * 8 >= tokens_per_batch:
+            return size
+    return min(most, len(lengths))
 
 
 @dataclass(frozen=True)

