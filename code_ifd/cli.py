@@ -71,10 +71,12 @@ def new_parser(docstring: str | None) -> Parser:
 
 def positive_int(text: str) -> int:
     """Parse a whole number of at least 1; argparse reports the rest."""
-    value = int(text) if text.strip().lstrip("+").isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return value
+    return _whole_number(text, least=1)
+
+
+def non_negative_int(text: str) -> int:
+    """Parse a whole number of at least 0; argparse reports the rest."""
+    return _whole_number(text, least=0)
 
 
 def decimal_number(text: str) -> Decimal:
@@ -94,4 +96,11 @@ def rate(text: str) -> Decimal:
     # The exponent too: exact arithmetic on 1e-99999999 would take a hundred million digits.
     if not (0 < value <= 1 and value.adjusted() > -20):
         raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most 1 (0.1 keeps a tenth)")
+    return value
+
+
+def _whole_number(text: str, least: int) -> int:
+    value = int(text) if text.strip().lstrip("+").isdecimal() else -1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
     return value

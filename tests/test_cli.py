@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli import Interrupted, UserError, decimal_number, positive_int, rate, run
+from cli import Interrupted, UserError, decimal_number, non_negative_int, positive_int, rate, run
 from conftest import ROOT, RunScript
 
 RECORDS = [{"instruction": "Add 1 and 1.", "input": "", "output": "2", "ifd_ppl": 0.5, "ifd_loss": 0.5}]
@@ -93,6 +93,13 @@ def test_positive_int_reads_whole_numbers(text: str, value: int) -> None:
 def test_positive_int_refuses_the_rest(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="not a whole number of at least 1"):
         positive_int(text)
+
+
+def test_non_negative_int_reads_zero_and_refuses_what_is_below() -> None:
+    assert (non_negative_int("0"), non_negative_int("+7")) == (0, 7)
+    for text in ("-1", "", "1.5"):
+        with pytest.raises(argparse.ArgumentTypeError, match="is not a whole number of at least 0"):
+            non_negative_int(text)
 
 
 def test_decimal_number_is_exact() -> None:
