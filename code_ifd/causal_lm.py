@@ -56,7 +56,7 @@ def load_causal_lm(
     }
     try:
         config = AutoConfig.from_pretrained(location, **options)
-        _check_context(config, source.name, max_length)
+        check_context(config, source.name, max_length)
         tokenizer = AutoTokenizer.from_pretrained(location, **options)
         # The dtype is said outright: left alone, transformers takes the checkpoint's own.
         model, info = AutoModelForCausalLM.from_pretrained(
@@ -64,7 +64,7 @@ def load_causal_lm(
         )
     except (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError) as error:
         remedy = "; if you trust it, add --trust_remote_code" if "custom code" in str(error) else ""
-        raise UserError(f"--model_name_or_path {source.name}: cannot be loaded: {_first_line(error)}{remedy}") from None
+        raise UserError(f"--model_name_or_path {source.name}: cannot be loaded: {first_line(error)}{remedy}") from None
     if info["missing_keys"]:
         missing = ", ".join(sorted(info["missing_keys"])[:3])
         raise UserError(
@@ -115,12 +115,14 @@ def pack_model(padded: PaddedModel, names: set[str], max_length: int) -> dict[st
     }
 
 
-def _check_context(config: PretrainedConfig, name: str, max_length: int) -> None:
+def check_context(config: PretrainedConfig, name: str, max_length: int) -> None:
+    """Raise UserError when `max_length` tokens are more than the model's positions reach."""
     context = getattr(config.get_text_config(), "max_position_embeddings", None)
     if context is not None and max_length > context:
         raise UserError(f"--max_length {max_length}: {name} reads at most {context} tokens; give {context} or less")
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

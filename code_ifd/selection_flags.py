@@ -36,9 +36,14 @@ def add_key_name_flag(parser: argparse.ArgumentParser) -> None:
 
 def wanted_number(args: argparse.Namespace, num_records: int) -> int:
     """Return how many records to keep at most. Raises UserError when the rate leaves none."""
-    if args.sample_num is not None:
-        return args.sample_num
-    num_wanted = num_selected(args.sample_rate, num_records)
+    return number_of(args.sample_num, args.sample_rate, num_records, "sample")
+
+
+def number_of(num: int | None, share: Decimal, num_records: int, flag: str) -> int:
+    """Return `num`, or that share of the records where it is None. Raises UserError when the share is none, naming --<flag>_rate."""
+    if num is not None:
+        return num
+    num_wanted = num_selected(share, num_records)
     if num_wanted == 0:
-        raise UserError(f"--sample_rate {args.sample_rate}: of {num_records} records that is none; give a higher rate or --sample_num")
+        raise UserError(f"--{flag}_rate {share}: of {num_records} records that is none; give a higher rate or --{flag}_num")
     return num_wanted
