@@ -64,6 +64,14 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a BERT of 2 layers and 64 positions, random weights; its tokenizer puts a token on both sides of a text."""
+    from tiny_models import save_bert
+
+    return save_bert(tmp_path_factory.mktemp("tiny_bert"))
+
+
+@pytest.fixture(scope="session")
 def smollm2_scorer() -> "Iterator[tuple[Scorer, PreTrainedTokenizerBase]]":
     """The real model that comes with pip, in float32 and bfloat16 on the CPU, and its tokenizer."""
     import smollm2

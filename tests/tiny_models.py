@@ -8,6 +8,8 @@ from model_source import find_model
 from sequences import TokenSequence
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
+    BertConfig,
+    BertModel,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -65,6 +67,20 @@ def save_llama(folder: Path) -> Path:
     )
     # bfloat16 on disk, as most checkpoints are: scores must be float32 all the same.
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def save_bert(folder: Path) -> Path:
+    """Save a BERT with 64 positions and a tokenizer that puts <s> on both sides of a text; return the folder."""
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer(adds_bos=True)
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A <s>", special_tokens=[("<s>", 0)])
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        max_position_embeddings=64, initializer_range=0.3,
+    )
+    BertModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Superfiltering.D: of the records with the best IFD, keep a few that stand for all of them.
+# Reads JSON_DATA_PATH (scored by steps 1 and 2), writes JSON_SAVE_PATH, and keeps the embeddings beside the dataset.
+# Edit the variables, or set them before the command; paths are relative to the repository root.
+# Flags of code_ifd/select_data_diverse.py may follow it: --dedup 0.95, or --ifd_lower 0.5 --ifd_upper 0.9.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/environment.sh
+
+JSON_DATA_PATH="${JSON_DATA_PATH:-outputs/sample_alpaca_gpt2_data.json}"
+JSON_SAVE_PATH="${JSON_SAVE_PATH:-outputs/sample_alpaca_gpt2_diverse.json}"
+EMB_MODEL="${EMB_MODEL:-sentence-transformers/all-MiniLM-L6-v2}" # or all-minilm-l6-v2, from PyPI
+EMB_TYPE="${EMB_TYPE:-whole}" # whole, instruction or response
+IFD_NUM="${IFD_NUM:-}" # candidates, by IFD: a number, else a share of all records
+IFD_RATE="${IFD_RATE:-0.2}"
+FLA_NUM="${FLA_NUM:-}" # chosen of them: a number, else a share of all records
+FLA_RATE="${FLA_RATE:-0.02}"
+
+AMOUNTS=()
+# A flag after the command comes before the variables.
+if [[ " $*" != *" --ifd_"* ]]; then
+  if [[ -n "$IFD_NUM" ]]; then AMOUNTS+=(--ifd_num "$IFD_NUM"); else AMOUNTS+=(--ifd_rate "$IFD_RATE"); fi
+fi
+if [[ " $*" != *" --fla_"* ]]; then
+  if [[ -n "$FLA_NUM" ]]; then AMOUNTS+=(--fla_num "$FLA_NUM"); else AMOUNTS+=(--fla_rate "$FLA_RATE"); fi
+fi
+
+python3 code_ifd/select_data_diverse.py \
+  --json_data_path "$JSON_DATA_PATH" \
+  --json_save_path "$JSON_SAVE_PATH" \
+  --emb_model "$EMB_MODEL" \
+  --emb_type "$EMB_TYPE" \
+  ${AMOUNTS[@]+"${AMOUNTS[@]}"} \
+  "$@"
