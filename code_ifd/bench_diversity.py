@@ -28,9 +28,10 @@ from typing import Any
 import numpy as np
 from cli import UserError, missing_package, new_parser, positive_int, run, say
 from dataset import Dataset
+from diversity_flags import add_embedding_flags
 from embedded_text import embedded_text
+from embedding_cache import embeddings_of
 from minilm import MINILM
-from model_source import find_model
 
 CONTENDERS = ("ours", "submodlib")
 
@@ -44,14 +45,10 @@ def size(text: str) -> tuple[int, int]:
     return found
 
 
-def embed_records(path: str, num_records: int) -> np.ndarray:
-    """Return the embeddings of a dataset's first records, (records, dimension). Raises UserError."""
-    from sentence_embeddings import load_embedder
-
-    embedder = load_embedder(find_model(MINILM.name, packaged=MINILM), "auto", 256, None, False)
-    texts = [embedded_text(record, "whole", "none", {}) for _, record in zip(range(num_records), Dataset(path).records(), strict=False)]
-    batches = list(embedder.embed(texts))
-    return np.concatenate([batch.vectors for batch in batches])[np.argsort([place for batch in batches for place in batch.places])]
+def embed_records(args: argparse.Namespace) -> np.ndarray:
+    """Return the embeddings of a dataset's records, (records, dimension). Raises UserError."""
+    texts = [embedded_text(record, args.emb_type, args.prompt, args.fields) for record in Dataset(args.json_data_path).records()]
+    return embeddings_of(texts, args)[0]
 
 
 def make_points(real: np.ndarray, num_points: int, noise: float) -> np.ndarray:
@@ -124,14 +121,17 @@ def row(title: str, name: str, found: dict[str, Any]) -> str:
 def parse_args() -> argparse.Namespace:
     parser = new_parser(__doc__)
     parser.add_argument("--json_data_path", required=True, help="records to embed")
-    parser.add_argument("--num_records", type=positive_int, default=1000, help="how many of them at most (default: %(default)s)")
     parser.add_argument(
         "--sizes", type=size, nargs="+", default=[(2000, 200), (5000, 500)], metavar="POINTS/PICKS", help="default: 2000/200 5000/500"
     )
     parser.add_argument("--noise", type=float, default=0.7, help="noise of the copies, as a share of their length (default: %(default)s)")
     parser.add_argument("--rounds", type=positive_int, default=3, help="measurements of each contender (default: %(default)s)")
     parser.add_argument("--max_submodlib", type=int, default=20_000, help="submodlib joins up to so many points (default: %(default)s)")
-    return parser.parse_args()
+    add_embedding_flags(parser.add_argument_group("the embeddings"))
+    parser.set_defaults(emb_model=MINILM.name)
+    args = parser.parse_args()
+    args.json_save_path = args.json_data_path
+    return args
 
 
 def main() -> None:
@@ -140,7 +140,7 @@ def main() -> None:
     args = parse_args()
     if any(num_points <= args.max_submodlib for num_points, _ in args.sizes) and not importlib.util.find_spec("submodlib"):
         raise missing_package("submodlib-py==0.0.3", "this comparison")
-    real = embed_records(args.json_data_path, args.num_records)
+    real = embed_records(args)
     say("| points / picks | | seconds | processor seconds | peak memory | objective | same picks in order | same picks |\n|---|---|---|---|---|---|---|---|")
     everything = {}
     with tempfile.TemporaryDirectory(prefix="bench_") as folder:

@@ -11,15 +11,20 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from cli import Interrupted, UserError
-from model_source import ModelSource
+from minilm import MINILM
+from model_source import find_model
 from records import atomic_writer
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
+from scoring_run import installed_versions
 from windows import new_bar
+
+if TYPE_CHECKING:
+    from sentence_embeddings import Embedder
 
 FORMAT = 1
 # What a kill can cost.
@@ -100,18 +105,30 @@ class EmbeddingCache:
         self._is_told = True
 
 
-def embed_texts(texts: list[str], cache: EmbeddingCache, source: ModelSource, args: argparse.Namespace) -> None:
-    """Add the texts that the cache does not have. Raises Interrupted on Ctrl-C, when what is done is kept."""
-    missing = [text for text in dict.fromkeys(texts) if text not in cache]
-    if not missing:
-        return
-    from sentence_embeddings import load_embedder  # torch takes seconds to import
+def embeddings_of(texts: list[str], args: argparse.Namespace) -> tuple[np.ndarray, int]:
+    """Return the embeddings of texts, (texts, dimension), and how many of the texts were cut.
 
-    embedder = load_embedder(source, args.device, args.max_length, args.batch_size, args.trust_remote_code)
+    Those that an earlier run has kept are not computed again. Raises UserError, and Interrupted on Ctrl-C, when what is
+    done is kept.
+    """
+    source = find_model(args.emb_model, args.revision, MINILM)
+    meta = {"emb_model": source.fingerprint, "max_length": args.max_length, "dtype": "float32", "versions": installed_versions()}
+    cache = EmbeddingCache(cache_path(args.json_data_path, args.json_save_path, meta), meta)
+    missing = [text for text in dict.fromkeys(texts) if text not in cache]
+    if missing:
+        from sentence_embeddings import load_embedder  # torch takes seconds to import
+
+        embedder = load_embedder(source, args.device, args.max_length, args.batch_size, args.trust_remote_code)
+        _embed(missing, embedder, cache)
+    vectors, num_tokens = cache.get(texts)
+    return vectors, int((num_tokens > args.max_length).sum())
+
+
+def _embed(texts: list[str], embedder: "Embedder", cache: EmbeddingCache) -> None:
     try:
-        with new_bar(len(missing), 0) as bar:
-            for start in range(0, len(missing), TEXTS_PER_SAVE):
-                part = missing[start : start + TEXTS_PER_SAVE]
+        with new_bar(len(texts), 0) as bar:
+            for start in range(0, len(texts), TEXTS_PER_SAVE):
+                part = texts[start : start + TEXTS_PER_SAVE]
                 for found in embedder.embed(part):
                     for place, vector, num_tokens in zip(found.places, found.vectors, found.num_tokens, strict=True):
                         cache.add(part[place], vector, num_tokens)

@@ -14,19 +14,15 @@ python code_ifd/select_data_diverse.py --json_data_path outputs/scored.json \\
 
 import argparse
 
-import numpy as np
 from candidates import candidates_of, read_texts
 from cli import UserError, run, say
 from dataset import Dataset
 from diversity_flags import parse_args
-from embedding_cache import EmbeddingCache, cache_path, embed_texts
+from embedding_cache import embeddings_of
 from ifd import Selection
-from minilm import MINILM
-from model_source import find_model
 from ranked_writer import write_selected
 from records import refuse_overwriting
 from scored_dataset import read_scores
-from scoring_run import installed_versions
 from selection_flags import number_of
 
 
@@ -35,16 +31,6 @@ def check_enough(num_wanted: int, num_candidates: int, args: argparse.Namespace,
     if num_wanted > num_candidates:
         flag = f"--fla_num {num_wanted}" if args.fla_num else f"--fla_rate {args.fla_rate} ({num_wanted} records)"
         raise UserError(f"{flag}: there are only {num_candidates} {kind}; choose fewer, or allow more candidates")
-
-
-def embed(texts: list[str], args: argparse.Namespace) -> tuple[np.ndarray, int]:
-    """Return the embeddings of texts, (texts, dimension), and how many of the texts were cut."""
-    source = find_model(args.emb_model, args.revision, MINILM)
-    meta = {"emb_model": source.fingerprint, "max_length": args.max_length, "dtype": "float32", "versions": installed_versions()}
-    cache = EmbeddingCache(cache_path(args.json_data_path, args.json_save_path, meta), meta)
-    embed_texts(texts, cache, source, args)
-    vectors, num_tokens = cache.get(texts)
-    return vectors, int((num_tokens > args.max_length).sum())
 
 
 def report(args: argparse.Namespace, num_records: int, candidates: Selection, num_cut: int, removed: tuple[int, int], coverage: list[str]) -> None:
@@ -76,7 +62,7 @@ def main() -> None:
     candidates = candidates_of(scores, args)
     check_enough(num_wanted, len(candidates.indices), args)
     texts = read_texts(dataset, candidates.indices, args)
-    vectors, num_cut = embed(texts, args)
+    vectors, num_cut = embeddings_of(texts, args)
 
     # torch takes seconds to import: mistakes should not wait for it.
     from diversity_report import coverage_lines
