@@ -129,19 +129,23 @@ class Fetcher:
         self._rest, self._position = iter(self._records), 0
 
 
+def check_name(path: str, source: Dataset | None) -> None:
+    """Raise UserError when records of `source` cannot be written under a name."""
+    if not ends_in(path, (*json_records.ARRAY, *LINES, ".parquet")):
+        raise UserError(f"{path}: the file name must end in {WANTED}")
+    if ends_in(path, TABLES) and not (source and source.is_table):
+        raise UserError(f"{path}: Parquet keeps the column types of Parquet, and {source and source.path} is JSON, which has none; write .jsonl")
+
+
 @contextmanager
 def dataset_writer(path: str, source: Dataset | None = None) -> Iterator[Writer]:
     """Yield a writer whose file appears when all went well, and not at all otherwise.
 
     `source` is the dataset that the chunks come from. Raises UserError when they cannot be written under that name.
     """
-    if not ends_in(path, (*json_records.ARRAY, *LINES, ".parquet")):
-        raise UserError(f"{path}: the file name must end in {WANTED}")
-    to_table = ends_in(path, TABLES)
-    if to_table and not (source and source.is_table):
-        raise UserError(f"{path}: Parquet keeps the column types of Parquet, and {source and source.path} is JSON, which has none; write .jsonl")
+    check_name(path, source)
     with atomic_writer(path) as file, json_records.compressed(file, path) as packed:
-        writer = new_writer(packed, path, to_table, is_array=ends_in(path, json_records.ARRAY))
+        writer = new_writer(packed, path, ends_in(path, TABLES), is_array=ends_in(path, json_records.ARRAY))
         try:
             yield writer
         except BaseException:

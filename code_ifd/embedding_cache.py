@@ -33,8 +33,9 @@ TEXTS_PER_SAVE = 2048
 
 def cache_path(data_path: str, save_path: str, meta: dict[str, Any]) -> str:
     """Return the cache's path: beside the dataset, or beside the output where the dataset's folder cannot be written."""
-    name = f"{Path(data_path).name.replace('*', '_')}.embeddings-{fingerprint(meta)[:12]}.safetensors"
-    folder = Path(os.path.abspath(data_path)).parent
+    dataset = Path(os.path.abspath(data_path))
+    name = f"{dataset.name.replace('*', '_')}.embeddings-{fingerprint(meta)[:12]}.safetensors"
+    folder = dataset.parent
     return str((folder if folder.is_dir() and os.access(folder, os.W_OK) else Path(save_path).parent) / name)
 
 

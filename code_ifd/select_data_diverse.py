@@ -16,7 +16,7 @@ import argparse
 
 from candidates import candidates_of, read_texts
 from cli import UserError, run, say
-from dataset import Dataset
+from dataset import Dataset, check_name
 from diversity_flags import parse_args
 from embedding_cache import embeddings_of
 from ifd import Selection
@@ -57,6 +57,8 @@ def main() -> None:
     args = parse_args(__doc__)
     dataset = Dataset(args.json_data_path)
     refuse_overwriting(args.json_save_path, *dataset.files)
+    # What would only show after the embedding.
+    check_name(args.json_save_path, dataset)
     scores = read_scores(dataset, args.key_name)
     num_wanted = number_of(args.fla_num, args.fla_rate, len(scores), "fla")
     candidates = candidates_of(scores, args)

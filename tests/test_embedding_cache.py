@@ -1,10 +1,12 @@
 """Kept embeddings: found by text, never taken from another model, never a broken file."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from embedding_cache import EmbeddingCache, cache_path
+from cli import Interrupted
+from embedding_cache import EmbeddingCache, _embed, cache_path
 
 META = {"emb_model": "sha256:1", "max_length": 256}
 
@@ -64,3 +66,17 @@ def test_folder_that_cannot_be_written_stops_nothing(tmp_path: Path, capsys: pyt
     (tmp_path / "file").write_text("")
     filled(tmp_path / "file" / "c").save()
     assert capsys.readouterr().err.startswith("note: the embeddings are not kept for the next run: ")
+
+
+def test_what_is_embedded_before_a_stop_is_kept(tmp_path: Path) -> None:
+    from sentence_embeddings import Embedded
+
+    class Stopped:
+        def embed(self, texts: list[str]) -> Iterator[Embedded]:
+            yield Embedded([1], np.array([[1, 0]], dtype=np.float32), [7])
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="the same command goes on from there"):
+        _embed(["one", "two"], Stopped(), EmbeddingCache(str(tmp_path / "c"), META))
+    cache = EmbeddingCache(str(tmp_path / "c"), META)
+    assert "two" in cache and "one" not in cache
