@@ -9,12 +9,12 @@ candidates whose bounds are highest are looked at again. The picks are those of 
 """
 
 import heapq
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
+from all_pairs import AllPairs, over_all_pairs
 from distances import Distances
 from near_pairs import BYTES_PER_PAIR, NearPairs, estimate_pairs
 from tqdm import tqdm
@@ -47,31 +47,6 @@ class Gains(Protocol):
         """Add a candidate to the chosen ones."""
 
 
-class AllPairs:
-    """Gains from the distances to all points, computed when they are asked for."""
-
-    max_batch = 1024
-
-    def __init__(self, distances: Distances, weights: torch.Tensor) -> None:
-        self._distances, self._weights = distances, weights
-        self.nearest = torch.ones_like(weights)  # nothing is chosen: no similarity at all
-
-    def gains(self, candidates: list[int]) -> list[float]:
-        """Return by how much the sum of losses would fall with each candidate."""
-        columns = torch.tensor(candidates)
-        total = torch.zeros(len(columns), dtype=torch.float64)
-        for part in self._distances.blocks():
-            losses = self._distances.losses(part, columns)  # (block, candidates)
-            total += self._weights[part] @ (self.nearest[part, None] - losses).clamp_(min=0)
-        return total.tolist()
-
-    def choose(self, candidate: int) -> None:
-        """Add a candidate to the chosen ones."""
-        column = torch.tensor([candidate])
-        losses = torch.cat([self._distances.losses(part, column)[:, 0] for part in self._distances.blocks()])
-        self.nearest = torch.minimum(self.nearest, losses)
-
-
 def choose_points(embeddings: np.ndarray, num: int, memory_bytes: float = 1e9) -> Chosen:
     """Choose `num` of the points `embeddings`, (points, dimension), at most all of them.
 
@@ -94,13 +69,12 @@ def choose_points(embeddings: np.ndarray, num: int, memory_bytes: float = 1e9) -
 
 def _choose_distinct(distances: Distances, weights: torch.Tensor, num: int, memory_bytes: float) -> tuple[list[int], list[float], np.ndarray]:
     """Return the picks, their gains, and each point's loss to the nearest of them."""
-    totals = _over_all_pairs(distances, weights, lambda losses, part: losses)
+    totals = over_all_pairs(distances, weights, lambda losses, part: losses)
     picks = [int((totals <= totals.min() * (1 + TIE)).nonzero()[0])]
     gains = [float(weights.sum() - totals[picks[0]])]
-    pairs: Gains = AllPairs(distances, weights)
-    pairs.choose(picks[0])
-    bounds = _over_all_pairs(distances, weights, lambda losses, part: (pairs.nearest[part, None] - losses).clamp_(min=0))
-    heap = [(-bound, candidate) for candidate, bound in enumerate(bounds.tolist()) if candidate != picks[0]]
+    # The first choice takes nearly all: after it, gains are a few hundred times smaller, and no old bound helps.
+    pairs: Gains = AllPairs(distances, weights, picks[0])
+    heap = [(-bound, candidate) for candidate, bound in enumerate(pairs.known_gains()) if candidate != picks[0]]
     heapq.heapify(heap)
     for number in tqdm(range(1, num), initial=1, total=num, unit=" picks", disable=None, leave=False):
         # To look whether they fit costs as much as a few hundred gains, and each of the first picks asks for thousands.
@@ -129,18 +103,3 @@ def _best(heap: list[tuple[float, int]], pairs: Gains) -> tuple[float, int]:
         if candidate != chosen:
             heapq.heappush(heap, (-bound, candidate))
     return gain, chosen
-
-
-def _over_all_pairs(distances: Distances, weights: torch.Tensor, value: Callable[[torch.Tensor, slice], torch.Tensor]) -> torch.Tensor:
-    """Return, for each candidate, the weighted sum over all points of a value of its loss, (points,).
-
-    `value` gets a block of losses, (points, candidates), and which points they are.
-    """
-    total = torch.zeros_like(weights)
-    num_blocks = len(distances.blocks())
-    for left, right in tqdm(distances.pairs_of_blocks(), total=num_blocks * (num_blocks + 1) // 2, unit=" blocks", disable=None, leave=False):
-        losses = distances.losses(left, right)
-        total[right] += weights[left] @ value(losses, left)
-        if left != right:
-            total[left] += weights[right] @ value(losses.T, right)
-    return total

@@ -116,7 +116,7 @@ def test_candidates_may_be_all_between_two_scores(diverse: Diverse) -> None:
         (["--ifd_num=3", "--fla_num=4"], "--fla_num 4: there are only 3 candidates; choose fewer, or allow more candidates"),
         (["--fla_rate=0.5"], "--fla_rate 0.5 (15 records): there are only 6 candidates; choose fewer, or allow more candidates"),
         (["--fla_rate=0.01"], "--fla_rate 0.01: of 30 records that is none; give a higher rate or --fla_num"),
-        (["--ifd_rate=0.01"], "--ifd_rate 0.01: of 30 records that is none; give a higher rate or --ifd_num"),
+        (["--ifd_rate=0.01", "--fla_num=1"], "--ifd_rate 0.01: of 30 records that is none; give a higher rate or --ifd_num"),
         (["--ifd_lower=3", "--ifd_upper=4", "--fla_num=1"], "data.json: no record has ifd_ppl from 3 to below 4; nothing was written"),
         (["--ifd_lower=0.5", "--ifd_num=4"], "--ifd_lower and --ifd_upper take all records between them; leave out --ifd_num, --ifd_rate and"),
         (["--ifd_lower=0.5", "--ifd_upper=0.5"], "--ifd_lower 0.5 is not below --ifd_upper 0.5; no score lies between them"),
