@@ -68,7 +68,7 @@ def choose(contender: str, points: np.ndarray, num: int) -> list[int]:
     from submodlib import FacilityLocationFunction
 
     function = FacilityLocationFunction(n=len(points), mode="dense", data=points, metric="euclidean")
-    return [pick for pick, _ in function.maximize(budget=num, optimizer="LazyGreedy", stopIfZeroGain=False, stopIfNegativeGain=False)]
+    return [pick for pick, _ in function.maximize(budget=num, optimizer="LazyGreedy", stopIfZeroGain=False, stopIfNegativeGain=False, show_progress=False)]
 
 
 def work(contender: str, points_path: str, num: int, result_path: str) -> None:
