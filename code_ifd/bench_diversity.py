@@ -6,8 +6,10 @@ measurement is a process of its own, which gets the points as a file; the
 contenders take turns, and medians are shown. Seconds are those from points to
 picks, without imports. submodlib holds all n x n similarities as float64 and
 then as float32, so it joins only up to --max_submodlib points; it needs
-`pip install submodlib-py==0.0.3` (x86-64, Python 3.11). Prints a table; the
-last line is one JSON object.
+`pip install submodlib-py==0.0.3` (x86-64, Python 3.11). Other picks with the
+same objective are ties: of two that are worth the same, we take the earlier,
+submodlib the later; the same texts, and a record with its only copy, are such.
+Prints a table; the last line is one JSON object.
 
 python code_ifd/bench_diversity.py --json_data_path my_data.json \\
     --sizes 2000/200 50000/5000
