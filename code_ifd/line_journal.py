@@ -11,7 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import code_ifd_path  # noqa: F401
 from cli import UserError
 from locked_file import open_locked, write_durably
 from records import encode_json, shorten
