@@ -1,0 +1,95 @@
+"""From finished training runs to the table: what each arm was trained on, and its loss on the held-out records with its spread."""
+
+import math
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+from training_arms import ARMS
+
+UNTRAINED = "untrained"
+Run = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over the seeds of an arm."""
+
+    mean: float
+    minimum: float
+    maximum: float
+    deviation: float | None  # sample standard deviation; None for one seed
+
+
+def spread(values: list[float]) -> Spread:
+    """Return mean, range and sample standard deviation of at least one value."""
+    return Spread(statistics.fmean(values), min(values), max(values), statistics.stdev(values) if len(values) > 1 else None)
+
+
+def token_mean(run: Run) -> float:
+    """Return the nats per token over all held-out response tokens: long responses count for more."""
+    return sum(loss * num for loss, num in zip(run["losses"], run["tokens"], strict=True)) / sum(run["tokens"])
+
+
+def record_mean(run: Run) -> float:
+    """Return the mean over held-out responses of each one's nats per token."""
+    return statistics.fmean(run["losses"])
+
+
+def summarize(runs: list[Run]) -> list[dict[str, Any]]:
+    """Return one row for each arm that has a finished run, the untrained model first. All values are JSON's."""
+    rows = []
+    for arm in (UNTRAINED, *ARMS):
+        of_arm = [run for run in runs if run["arm"] == arm]
+        if not of_arm:
+            continue
+        rows.append(
+            {
+                "arm": arm,
+                "seeds": [run["seed"] for run in of_arm],
+                "records": of_arm[0]["num_records"],
+                "trained_tokens": statistics.fmean(run["trained_tokens"] for run in of_arm),
+                "trained_response_tokens": statistics.fmean(run["trained_response_tokens"] for run in of_arm),
+                "nll_per_token": vars(spread([token_mean(run) for run in of_arm])),
+                "nll_per_record": vars(spread([record_mean(run) for run in of_arm])),
+                "minus_random": None if arm in (UNTRAINED, "random") else against_random(of_arm, runs),
+            }
+        )
+    return rows
+
+
+def against_random(of_arm: list[Run], runs: list[Run]) -> dict[str, float] | None:
+    """Return how much higher the losses of an arm are than the random arm's, over the seeds that both have finished.
+
+    `mean` is in nats per token, each held-out response counting alike; `half_width` is that of its 95 percent interval over
+    held-out responses (normal approximation), which says nothing about other seeds. None where there are no two responses
+    or no common seed.
+    """
+    of_random = {run["seed"]: run for run in runs if run["arm"] == "random"}
+    pairs = [(run, of_random[run["seed"]]) for run in of_arm if run["seed"] in of_random]
+    if not pairs or len(pairs[0][0]["losses"]) < 2:
+        return None
+    differences = [[one - other for one, other in zip(run["losses"], rival["losses"], strict=True)] for run, rival in pairs]
+    of_response = [statistics.fmean(column) for column in zip(*differences, strict=True)]
+    return {"mean": statistics.fmean(of_response), "half_width": 1.96 * statistics.stdev(of_response) / math.sqrt(len(of_response))}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as text of at most 80 columns."""
+    lines = [
+        "           records    tokens  response   held-out response, nats per token",
+        "arm       to learn   trained    tokens   all tokens  (range)    per response",
+    ]
+    for row in rows:
+        per_token, per_record = row["nll_per_token"], row["nll_per_record"]
+        between = f"({per_token['minimum']:.3f}-{per_token['maximum']:.3f})" if len(row["seeds"]) > 1 else ""
+        tail = "" if per_record["deviation"] is None else f" +-{per_record['deviation']:.3f}"
+        lines.append(
+            f"{row['arm']:<10}{row['records']:>8}{row['trained_tokens']:>10,.0f}{row['trained_response_tokens']:>10,.0f}"
+            f"   {per_token['mean']:.3f} {between:<14}  {per_record['mean']:.3f}{tail}"
+        )
+    for row in rows:
+        if row["minus_random"]:
+            mean, half = row["minus_random"]["mean"], row["minus_random"]["half_width"]
+            lines.append(f"{row['arm']} minus random: {mean:+.4f} per response (95% interval {mean - half:+.4f} to {mean + half:+.4f})")
+    return "\n".join(lines)

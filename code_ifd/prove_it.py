@@ -1,0 +1,109 @@
+"""Does it work at all? Train a small model on the selected records, on as many
+random ones, on as many of the lowest IFD, and on all; compare what each makes
+of records that none of them has seen.
+
+Reads a scored dataset (step 2). Writes a table with the loss (nats per token)
+on the held-out responses, and beside it a journal with each finished run. Run
+the same command again after a stop: it trains only what is missing.
+
+python code_ifd/prove_it.py --json_data_path outputs/scored.json \\
+    --save_path outputs/prove_it.json --model_name_or_path smollm2-135m
+"""
+
+import argparse
+import sys
+from decimal import Decimal
+from typing import Any
+
+from cli import Interrupted, decimal_number, new_parser, non_negative_int, positive_int, rate, run, say
+from dataset import Dataset
+from dataset_files import DATASET_HELP
+from line_journal import LineJournal
+from prompts import TEMPLATES
+from proof_table import UNTRAINED, summarize, table
+from records import atomic_writer, encode_json, refuse_overwriting
+from shapes import parse_fields
+from tqdm import tqdm
+from training_arms import ARMS
+from training_experiment import Experiment, describe, prepare
+
+
+def train_missing(journal: LineJournal, experiment: Experiment) -> None:
+    """Train and measure what the journal does not have, seed by seed, so that what is done at any time is balanced.
+
+    Raises Interrupted on Ctrl-C.
+    """
+    args = experiment.args
+    plan = list(dict.fromkeys([(UNTRAINED, None), *((arm, seed) for seed in args.seeds for arm in args.arms)]))
+    done = {(run["arm"], run["seed"]) for run in journal.entries}
+    missing = [key for key in plan if key not in done]
+    num_steps = sum(args.num_steps for _, seed in missing if seed is not None)
+    try:
+        with tqdm(total=num_steps, unit=" steps", disable=None, dynamic_ncols=True) as bar:
+            for arm, seed in missing:
+                bar.set_description(arm if seed is None else f"{arm}, seed {seed}")
+                finished = experiment.run(arm, seed, bar.update)
+                journal.append([finished])
+                line = table(summarize([finished])).splitlines()[2]
+                tqdm.write(f"{line}  seed {seed}, {finished['seconds']:.0f} s", file=sys.stderr)
+    except KeyboardInterrupt:
+        kept = len(journal.entries)
+        raise Interrupted(f"{kept} of {len(plan)} runs are in {journal.path}; the same command goes on from there") from None
+
+
+def report(journal: LineJournal, header: dict[str, Any], experiment: Experiment) -> None:
+    """Write the table as JSON and print it."""
+    args, split = experiment.args, experiment.split
+    rows = summarize(journal.entries)
+    sizes = {"held_out_records": len(split.held_out), "pool_records": len(split.pool)}
+    with atomic_writer(args.save_path) as file:
+        file.write(encode_json({"settings": header, **sizes, "rows": rows}) + b"\n")
+    num_tokens = sum(journal.entries[0]["tokens"])
+    say(f"{table(rows)}\n{len(split.held_out)} records held out ({num_tokens:,} response tokens), {len(split.pool)} to train on -> {args.save_path}")
+
+
+def parse_args() -> argparse.Namespace:
+    parser = new_parser(__doc__)
+    parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
+    parser.add_argument("--save_path", required=True, help="where to write the table (.json); its runs go to <save_path>.runs.jsonl")
+    parser.add_argument("--model_name_or_path", default="smollm2-135m", help="causal language model to train (default: %(default)s)")
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), help="what to train on (default: all four)")
+    parser.add_argument("--seeds", nargs="+", type=non_negative_int, default=[0, 1, 2], help="a run of each arm for each seed (default: 0 1 2)")
+    parser.add_argument("--num_steps", type=positive_int, default=48, help="optimiser steps of a run (default: %(default)s)")
+    parser.add_argument("--batch_size", type=positive_int, default=2, help="records of a step (default: %(default)s)")
+    parser.add_argument("--learning_rate", type=rate, default=Decimal("0.001"), help="highest rate of AdamW (default: %(default)s)")
+    parser.add_argument("--lora_rank", type=non_negative_int, default=16, help="rank of the adapters; 0 trains all weights (default: %(default)s)")
+    parser.add_argument("--max_length", type=positive_int, default=512, help="tokens of prompt and response that are read (default: %(default)s)")
+    parser.add_argument(
+        "--prompt", choices=TEMPLATES, default="none", help="prompt template, best the one that was scored with (default: %(default)s)"
+    )
+    parser.add_argument("--fields", type=parse_fields, default={}, metavar="NAME=KEY,...", help="where the dataset uses other keys, as in step 1")
+    parser.add_argument("--sample_rate", type=rate, default=Decimal("0.1"), help="share of the pool that an arm takes (default: %(default)s)")
+    parser.add_argument(
+        "--filter_threash", "--filter_threshold", type=decimal_number, default=Decimal(1), help="as in step 3 (default: %(default)s)"
+    )
+    parser.add_argument("--key_name", choices=("ifd_ppl", "ifd_loss"), default="ifd_ppl", help="which score (default: %(default)s)")
+    parser.add_argument("--held_out_rate", type=rate, default=Decimal("0.1"), help="share of the records to hold out (default: %(default)s)")
+    parser.add_argument("--split_seed", type=non_negative_int, default=0, help="decides which records are held out (default: %(default)s)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="as in step 1 (default: %(default)s)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    dataset = Dataset(args.json_data_path)
+    refuse_overwriting(args.save_path, *dataset.files)
+    experiment = prepare(args, dataset)
+    header = describe(experiment, dataset)
+    with LineJournal(f"{args.save_path}.runs.jsonl", header, "--save_path") as journal:
+        try:
+            train_missing(journal, experiment)
+        except Interrupted:
+            if journal.entries:  # what is done is a table already
+                report(journal, header, experiment)
+            raise
+        report(journal, header, experiment)
+
+
+if __name__ == "__main__":
+    run(main)

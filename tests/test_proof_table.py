@@ -1,0 +1,68 @@
+"""The arithmetic of the table: means over tokens and over responses, spread over seeds, the difference to random."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+from proof_table import against_random, record_mean, spread, summarize, table, token_mean
+
+
+def a_run(arm: str, seed: int | None, losses: list[float], tokens: list[int] | None = None, trained: int = 100) -> dict[str, Any]:
+    return {
+        "arm": arm, "seed": seed, "num_records": 9, "trained_tokens": trained, "trained_response_tokens": trained // 2,
+        "losses": losses, "tokens": tokens or [1] * len(losses),
+    }  # fmt: skip
+
+
+RUNS = [
+    a_run("untrained", None, [3.0, 2.0], trained=0),
+    a_run("random", 0, [2.0, 1.0]),
+    a_run("random", 1, [2.2, 1.0]),
+    a_run("selected", 0, [1.9, 1.3], trained=300),
+    a_run("selected", 1, [1.9, 1.1], trained=500),
+]
+
+
+def test_long_responses_count_for_more_in_one_mean_and_not_in_the_other() -> None:
+    run = a_run("random", 0, [1.0, 4.0], tokens=[9, 1])
+    assert token_mean(run) == pytest.approx((9 * 1.0 + 1 * 4.0) / 10)
+    assert record_mean(run) == pytest.approx((1.0 + 4.0) / 2)
+
+
+def test_spread_is_range_and_sample_deviation() -> None:
+    found = spread([1.0, 2.0, 6.0])
+    assert (found.mean, found.minimum, found.maximum) == (3.0, 1.0, 6.0)
+    assert found.deviation == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
+    assert spread([1.0]).deviation is None
+
+
+def test_row_of_an_arm_joins_its_seeds() -> None:
+    [row] = [row for row in summarize(RUNS) if row["arm"] == "selected"]
+    assert (row["seeds"], row["records"], row["trained_tokens"], row["trained_response_tokens"]) == ([0, 1], 9, 400, 200)
+    assert row["nll_per_record"]["mean"] == pytest.approx((1.6 + 1.5) / 2)
+    assert (row["nll_per_token"]["minimum"], row["nll_per_token"]["maximum"]) == pytest.approx((1.5, 1.6))
+
+
+def test_difference_to_random_is_paired_by_response_and_seed() -> None:
+    # First response: -0.1 and -0.3, mean -0.2. Second: 0.3 and 0.1, mean 0.2. Their deviation is 0.4 / sqrt(2).
+    found = against_random(RUNS[3:], RUNS)
+    assert found["mean"] == pytest.approx(0.0)
+    assert found["half_width"] == pytest.approx(1.96 * 0.4 / math.sqrt(2) / math.sqrt(2))
+
+
+def test_difference_to_random_needs_a_common_seed_and_two_responses() -> None:
+    assert against_random([a_run("all", 2, [1.0, 1.0])], RUNS) is None
+    assert against_random([a_run("all", 0, [1.0])], [a_run("random", 0, [1.0])]) is None
+
+
+def test_only_arms_with_a_run_have_a_row_and_the_untrained_model_is_first() -> None:
+    assert [row["arm"] for row in summarize(RUNS)] == ["untrained", "selected", "random"]
+
+
+def test_rows_are_strict_json_and_the_table_fits_a_terminal() -> None:
+    wide = [a_run(arm, seed, [123.4567, 99.0], trained=12_345_678) for arm in ("untrained", "selected", "random") for seed in (0, 1)]
+    for runs in (RUNS, RUNS[:2], wide):
+        rows = summarize(runs)
+        json.dumps(rows, allow_nan=False)
+        assert max(map(len, table(rows).splitlines())) <= 80

@@ -1,0 +1,140 @@
+"""The experiment as users run it, with a tiny model: fair arms, a journal that is gone on with, one line for a mistake."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, RunScript
+from test_cli import error_line, files_in, flag_error, write_json
+
+WORDS = "red yellow brown leaves station water clock mountain letter window garden river".split()
+
+
+def write_scored(path: Path, num: int = 40) -> Path:
+    """Scored records: the higher the score, the longer the response; every tenth has none, as its response is empty."""
+    records = [
+        {
+            "instruction": f"Name {index} things.",
+            "input": "",
+            "output": "" if index % 10 == 9 else " ".join(WORDS[place % 12] for place in range(index % 7 + 3)),
+            "ifd_ppl": None if index % 10 == 9 else (index % 7 + 1) / 10 + index / 1000,
+        }
+        for index in range(num)
+    ]
+    return write_json(path, records)
+
+
+class ProveIt:
+    """Runs the script on scored.json in a folder."""
+
+    def __init__(self, folder: Path, model: Path, run_script: RunScript) -> None:
+        self.folder, self.run_script = folder, run_script
+        write_scored(folder / "scored.json")
+        self.flags = ["--json_data_path=scored.json", "--save_path=out.json", f"--model_name_or_path={model}", "--max_length=64"]
+        self.flags += ["--num_steps=3", "--batch_size=2", "--sample_rate=0.1", "--device=cpu"]
+
+    def run(self, *flags: object) -> subprocess.CompletedProcess:
+        return self.run_script("prove_it", *self.flags, *flags, cwd=self.folder, env={"OMP_NUM_THREADS": "1"})
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The finished runs of the journal."""
+        return [json.loads(line) for line in (self.folder / "out.json.runs.jsonl").read_text(encoding="utf-8").splitlines()[1:]]
+
+
+@pytest.fixture
+def prove_it(tmp_path: Path, tiny_gpt2: Path, run_script: RunScript) -> ProveIt:
+    return ProveIt(tmp_path, tiny_gpt2, run_script)
+
+
+def without_time(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in run.items() if key not in ("seconds", "cpu_seconds")} for run in runs]
+
+
+def test_runs_are_fair_balanced_and_repeatable(prove_it: ProveIt) -> None:
+    done = prove_it.run("--seeds", 0, 1)
+    assert done.returncode == 0, done.stderr
+    runs, table = prove_it.runs(), done.stdout
+    arms = ["selected", "random", "lowest", "all"]
+    # Seed by seed, so that what a stop leaves is balanced.
+    assert [(run["arm"], run["seed"]) for run in runs] == [("untrained", None), *((arm, seed) for seed in (0, 1) for arm in arms)]
+    # 36 of 40 records have a response, floor(3.6) are held out, 33 are the pool, floor(3.3) make an arm.
+    assert [run["num_records"] for run in runs] == [0, 3, 3, 3, 33, 3, 3, 3, 33]
+    assert [len(run["training_losses"]) for run in runs] == [0, *[3] * 8]
+    assert all(len(run["losses"]) == len(run["tokens"]) == 3 and run["tokens"] == runs[0]["tokens"] for run in runs)
+    by_arm = {run["arm"]: run["trained_response_tokens"] for run in runs[1:5]}
+    assert by_arm["lowest"] < by_arm["random"] < by_arm["selected"]
+    assert "3 records held out" in table and "33 to train on -> out.json" in table
+    rows = json.loads((prove_it.folder / "out.json").read_text(encoding="utf-8"))["rows"]
+    assert [row["arm"] for row in rows] == ["untrained", *arms]
+
+    # Again: nothing is trained, and the table is the same.
+    before = files_in(prove_it.folder)
+    again = prove_it.run("--seeds", 0, 1)
+    assert (again.returncode, again.stdout) == (0, table)
+    assert files_in(prove_it.folder) == before
+
+    # A stop in the middle of the fourth run: it and what follows come out as before, and the first three are not repeated.
+    journal = prove_it.folder / "out.json.runs.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:4]) + lines[4][:50])
+    resumed = prove_it.run("--seeds", 0, 1)
+    assert resumed.stdout == table
+    assert prove_it.runs()[:3] == runs[:3]
+    assert without_time(prove_it.runs()) == without_time(runs)
+
+
+def test_more_seeds_and_arms_are_added_to_a_journal(prove_it: ProveIt) -> None:
+    assert prove_it.run("--seeds", 5, "--arms", "random").returncode == 0
+    first = prove_it.runs()
+    assert prove_it.run("--seeds", 5, 5, "--arms", "lowest", "random").returncode == 0
+    assert prove_it.runs()[:2] == first
+    assert [(run["arm"], run["seed"]) for run in prove_it.runs()[2:]] == [("lowest", 5)]
+
+
+def test_changed_settings_are_refused_by_name(prove_it: ProveIt) -> None:
+    (prove_it.folder / "out.json.runs.jsonl").write_text('{"format": 1, "num_steps": 3}\n', encoding="utf-8")
+    before = files_in(prove_it.folder)
+    assert "out.json.runs.jsonl: holds work of another run (model: null there, " in error_line(prove_it.run())
+    assert files_in(prove_it.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--sample_rate=0.01"], "--sample_rate 0.01: of 33 records to train on that is none; give a higher rate"),
+        (["--filter_threash=0.01"], "only 0 records to train on have a score below 0.01, and an arm takes 3; lower --sample_rate"),
+        (["--held_out_rate=0.01"], "--held_out_rate 0.01: of 36 records with a response that is 0"),
+        (["--key_name=ifd_loss"], "scored.json: no record has 'ifd_loss'; run step 2 on it first"),
+        (["--save_path=scored.json"], "scored.json: the output would overwrite an input of this step"),
+        (["--json_data_path=missing.json"], "missing.json: "),
+        (["--max_length=65"], "--max_length 65: "),
+    ],
+)
+def test_mistake_is_found_before_any_training(prove_it: ProveIt, flags: list[str], message: str) -> None:
+    before = files_in(prove_it.folder)
+    assert error_line(prove_it.run(*flags)).startswith(message)
+    assert files_in(prove_it.folder) == before
+
+
+@pytest.mark.parametrize("flag", ["--learning_rate=0", "--learning_rate=nan", "--lora_rank=-1", "--seeds=-1", "--num_steps=0", "--arms=best"])
+def test_wrong_flags_are_refused(prove_it: ProveIt, flag: str) -> None:
+    assert flag_error(prove_it.run(flag)).startswith(f"argument {flag.split('=')[0]}: ")
+
+
+def test_ctrl_c_keeps_finished_runs_and_says_how_to_go_on(prove_it: ProveIt) -> None:
+    journal = prove_it.folder / "out.json.runs.jsonl"
+    command = [sys.executable, str(ROOT / "code_ifd" / "prove_it.py"), *prove_it.flags, "--num_steps=100000"]
+    process = subprocess.Popen(command, cwd=prove_it.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (journal.exists() and journal.read_bytes().count(b"\n") == 2) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr.endswith("stopped: 1 of 13 runs are in out.json.runs.jsonl; the same command goes on from there\n")
+    assert "untrained" in stdout and len(prove_it.runs()) == 1
