@@ -77,16 +77,16 @@ def against_random(of_arm: list[Run], runs: list[Run]) -> dict[str, float] | Non
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the rows as text of at most 80 columns."""
     lines = [
-        "           records    tokens  response   held-out response, nats per token",
-        "arm       to learn   trained    tokens   all tokens  (range)    per response",
+        f"{'trained on':>17}{'tokens':>11}{'response':>11}  held-out response, nats per token",
+        f"{'arm':<10}{'records':>7}{'seen':>11}{'tokens':>11}  {'all tokens (range)':<20} {'mean of responses'}",
     ]
     for row in rows:
         per_token, per_record = row["nll_per_token"], row["nll_per_record"]
-        between = f"({per_token['minimum']:.3f}-{per_token['maximum']:.3f})" if len(row["seeds"]) > 1 else ""
-        tail = "" if per_record["deviation"] is None else f" +-{per_record['deviation']:.3f}"
+        between = f" ({per_token['minimum']:.3f}-{per_token['maximum']:.3f})" if len(row["seeds"]) > 1 else ""
+        around = "" if per_record["deviation"] is None else f" +-{per_record['deviation']:.3f}"
         lines.append(
-            f"{row['arm']:<10}{row['records']:>8}{row['trained_tokens']:>10,.0f}{row['trained_response_tokens']:>10,.0f}"
-            f"   {per_token['mean']:.3f} {between:<14}  {per_record['mean']:.3f}{tail}"
+            f"{row['arm']:<10}{row['records']:>7}{row['trained_tokens']:>11,.0f}{row['trained_response_tokens']:>11,.0f}"
+            f"  {per_token['mean']:.3f}{between:<15} {per_record['mean']:.3f}{around}"
         )
     for row in rows:
         if row["minus_random"]:

@@ -19,10 +19,10 @@ SEEDS="${SEEDS:-0 1 2}"
 
 read -ra NUMBERS <<<"$SEEDS"
 
-if [[ -z "$JSON_DATA_PATH" ]]; then
+if [[ -z "$JSON_DATA_PATH" && " $* " != *" --help "* && " $* " != *" -h "* ]]; then
   # What is scored already is not scored again. The last lines of its table name its files.
   JSON_DATA_PATH="$(DATA_PATH="$DATA_PATH" MODEL="$MODEL" OUTPUT_DIR="$OUTPUT_DIR" SAMPLE_RATE="$SAMPLE_RATE" \
-    bash scripts/run_pipeline.sh | sed -n 's/^scored dataset *//p')"
+    PROMPT_TEMPLATE="$PROMPT_TEMPLATE" FILTER_THREASH="$FILTER_THREASH" bash scripts/run_pipeline.sh | sed -n 's/^scored dataset *//p')"
 fi
 
 python3 code_ifd/prove_it.py \

