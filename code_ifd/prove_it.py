@@ -20,7 +20,7 @@ from dataset import Dataset
 from dataset_files import DATASET_HELP
 from line_journal import LineJournal
 from prompts import TEMPLATES
-from proof_table import UNTRAINED, summarize, table
+from proof_table import UNTRAINED, summarize, table, token_mean
 from records import atomic_writer, encode_json, refuse_overwriting
 from shapes import parse_fields
 from tqdm import tqdm
@@ -28,7 +28,7 @@ from training_arms import ARMS
 from training_experiment import Experiment, describe, prepare
 
 
-def train_missing(journal: LineJournal, experiment: Experiment) -> None:
+def train_missing(journal: LineJournal, experiment: Experiment, header: dict[str, Any]) -> None:
     """Train and measure what the journal does not have, seed by seed, so that what is done at any time is balanced.
 
     Raises Interrupted on Ctrl-C.
@@ -41,25 +41,32 @@ def train_missing(journal: LineJournal, experiment: Experiment) -> None:
     try:
         with tqdm(total=num_steps, unit=" steps", disable=None, dynamic_ncols=True) as bar:
             for arm, seed in missing:
-                bar.set_description(arm if seed is None else f"{arm}, seed {seed}")
+                name = arm if seed is None else f"{arm}, seed {seed}"
+                bar.set_description(name)
                 finished = experiment.run(arm, seed, bar.update)
                 journal.append([finished])
-                line = table(summarize([finished])).splitlines()[2]
-                tqdm.write(f"{line}  seed {seed}, {finished['seconds']:.0f} s", file=sys.stderr)
+                write_table(journal, header, experiment)
+                tqdm.write(f"{name}: {token_mean(finished):.3f} nats per token, {finished['seconds']:.0f} s", file=sys.stderr)
     except KeyboardInterrupt:
-        kept = len(journal.entries)
-        raise Interrupted(f"{kept} of {len(plan)} runs are in {journal.path}; the same command goes on from there") from None
+        raise Interrupted(f"{len(journal.entries)} runs are in {journal.path}; the same command trains the rest") from None
 
 
-def report(journal: LineJournal, header: dict[str, Any], experiment: Experiment) -> None:
-    """Write the table as JSON and print it."""
-    args, split = experiment.args, experiment.split
-    rows = summarize(journal.entries)
+def write_table(journal: LineJournal, header: dict[str, Any], experiment: Experiment) -> None:
+    """Write what is finished as JSON: the settings, and a row for each arm. Raises UserError when it cannot be written."""
+    split = experiment.split
     sizes = {"held_out_records": len(split.held_out), "pool_records": len(split.pool)}
-    with atomic_writer(args.save_path) as file:
-        file.write(encode_json({"settings": header, **sizes, "rows": rows}) + b"\n")
+    with atomic_writer(experiment.args.save_path) as file:
+        file.write(encode_json({"settings": header, **sizes, "rows": summarize(journal.entries)}) + b"\n")
+
+
+def report(journal: LineJournal, experiment: Experiment) -> None:
+    """Print the table."""
+    args, split = experiment.args, experiment.split
     num_tokens = sum(journal.entries[0]["tokens"])
-    say(f"{table(rows)}\n{len(split.held_out)} records held out ({num_tokens:,} response tokens), {len(split.pool)} to train on -> {args.save_path}")
+    say(
+        f"{table(summarize(journal.entries))}\n{len(split.held_out)} records held out ({num_tokens:,} response tokens), "
+        f"{len(split.pool)} to train on\n-> {args.save_path}"
+    )
 
 
 def parse_args() -> argparse.Namespace:
@@ -97,12 +104,10 @@ def main() -> None:
     header = describe(experiment, dataset)
     with LineJournal(f"{args.save_path}.runs.jsonl", header, "--save_path") as journal:
         try:
-            train_missing(journal, experiment)
-        except Interrupted:
-            if journal.entries:  # what is done is a table already
-                report(journal, header, experiment)
-            raise
-        report(journal, header, experiment)
+            train_missing(journal, experiment, header)
+        finally:
+            if journal.entries:  # after Ctrl-C too: what is done is a table already
+                report(journal, experiment)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.metadata
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from model_source import ModelSource, find_model
 from proof_table import Run
 from scored_dataset import read_scores
 from scoring_run import installed_versions
+from sequences import check_vocabulary
 from shapes import check_records
 from training_arms import Split, draw_arm, draw_batches, split_records
 
@@ -36,7 +38,10 @@ class Experiment:
     num_wanted: int  # records of an arm
 
     def run(self, arm: str, seed: int | None, on_step: Callable[[], object]) -> Run:
-        """Train a fresh model on one arm and return the finished run: its losses on the held-out records, and what it cost."""
+        """Train a fresh model on one arm and return the finished run: its losses on the held-out records, and what it cost.
+
+        Without a seed it stays untrained. Raises UserError when the training diverges.
+        """
         import torch
 
         started, cpu_started = time.perf_counter(), time.process_time()
@@ -47,6 +52,8 @@ class Experiment:
             result |= {"num_records": len(records)} | self._train(model, records, seed, on_step)
         held_out = self.encoded.of(self.split.held_out)
         losses = held_out_losses(model, held_out, self.args.max_length)
+        if not all(map(math.isfinite, losses)):
+            raise UserError(f"arm {arm}, seed {seed}: the trained model gives no finite loss on held-out records; lower --learning_rate")
         return result | {
             "losses": losses,
             "tokens": [sequence.num_scored for sequence in held_out],
@@ -86,8 +93,10 @@ def prepare(args: argparse.Namespace, dataset: Dataset) -> Experiment:
         from fine_tuning import import_peft
 
         import_peft()
-    _, tokenizer = load_model(args, source)
+    model, tokenizer = load_model(args, source)
     encoded = encode_dataset(dataset, tokenizer, args.prompt, args.max_length, args.fields)
+    highest = max((max(sequence.input_ids) for found in encoded.sequences for sequence in found), default=0)
+    check_vocabulary(highest, model.get_input_embeddings().weight.shape[0])
     split = split_records(encoded.questions(), args.held_out_rate, args.split_seed)
     num_wanted = num_selected(args.sample_rate, len(split.pool))
     if not num_wanted:

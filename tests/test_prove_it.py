@@ -1,6 +1,7 @@
 """The experiment as users run it, with a tiny model: fair arms, a journal that is gone on with, one line for a mistake."""
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -8,11 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import fine_tuning
 import prove_it as prove_it_script
 import pytest
 from cli import run
 from conftest import ROOT
 from test_cli import error_line, files_in, flag_error, write_json
+from transformers import PreTrainedModel
 
 WORDS = "red yellow brown leaves station water clock mountain letter window garden river".split()
 
@@ -77,9 +80,11 @@ def test_runs_are_fair_balanced_and_repeatable(prove_it: ProveIt) -> None:
     assert all(len(entry["losses"]) == len(entry["tokens"]) == 3 and entry["tokens"] == runs[0]["tokens"] for entry in runs)
     by_arm = {entry["arm"]: entry["trained_response_tokens"] for entry in runs[1:5]}
     assert by_arm["lowest"] < by_arm["random"] < by_arm["selected"]
-    assert "3 records held out" in table and "33 to train on -> out.json" in table
+    assert "3 records held out" in table and "33 to train on\n-> out.json\n" in table
     rows = json.loads((prove_it.folder / "out.json").read_text(encoding="utf-8"))["rows"]
     assert [row["arm"] for row in rows] == ["untrained", *arms]
+
+    assert done.stderr.count(" nats per token, ") == 9
 
     # Again: nothing is trained, and the table is the same.
     before = files_in(prove_it.folder)
@@ -95,6 +100,28 @@ def test_runs_are_fair_balanced_and_repeatable(prove_it: ProveIt) -> None:
     assert resumed.stdout == table
     assert prove_it.runs()[:3] == runs[:3]
     assert without_time(prove_it.runs()) == without_time(runs)
+
+
+def test_conversations_are_trained_on_by_the_turn(prove_it: ProveIt) -> None:
+    records = json.loads((prove_it.folder / "scored.json").read_text(encoding="utf-8"))
+    turns = [[{"from": "human", "value": r["instruction"]}, {"from": "gpt", "value": r["output"]}] for r in records]
+    write_json(prove_it.folder / "scored.json", [{"conversations": turn * 2, "ifd_ppl": r["ifd_ppl"]} for turn, r in zip(turns, records, strict=True)])
+    assert prove_it.run("--seeds", 0, "--arms", "random").returncode == 0
+    assert [len(entry["losses"]) for entry in prove_it.runs()] == [2 * 3] * 2  # two turns of each of three held-out records
+
+
+def test_training_that_diverges_is_one_line_and_keeps_what_is_done(prove_it: ProveIt, monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverge(model: PreTrainedModel, *rest: object) -> list[float]:
+        model.get_input_embeddings().weight.data.fill_(math.inf)
+        return []
+
+    monkeypatch.setattr(fine_tuning, "fine_tune", diverge)
+    done = prove_it.run("--seeds", 7)
+    assert done.returncode == 2
+    message = "error: arm selected, seed 7: the trained model gives no finite loss on held-out records; lower --learning_rate\n"
+    assert done.stderr.endswith(message)
+    assert [entry["arm"] for entry in prove_it.runs()] == ["untrained"]
+    assert "untrained" in done.stdout
 
 
 def test_more_seeds_and_arms_are_added_to_a_journal(prove_it: ProveIt) -> None:
@@ -146,5 +173,5 @@ def test_ctrl_c_keeps_finished_runs_and_says_how_to_go_on(prove_it: ProveIt) -> 
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert stderr.endswith("stopped: 1 of 13 runs are in out.json.runs.jsonl; the same command goes on from there\n")
+    assert stderr.endswith("stopped: 1 runs are in out.json.runs.jsonl; the same command trains the rest\n")
     assert "untrained" in stdout and len(prove_it.runs()) == 1
