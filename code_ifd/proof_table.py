@@ -5,7 +5,7 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
-from training_arms import ARMS
+from training_arms import ARMS, LONGEST
 
 UNTRAINED = "untrained"
 Run = dict[str, Any]
@@ -39,7 +39,7 @@ def record_mean(run: Run) -> float:
 def summarize(runs: list[Run]) -> list[dict[str, Any]]:
     """Return one row for each arm that has a finished run, the untrained model first. All values are JSON's."""
     rows = []
-    for arm in (UNTRAINED, *ARMS):
+    for arm in (UNTRAINED, *ARMS, LONGEST):
         of_arm = [run for run in runs if run["arm"] == arm]
         if not of_arm:
             continue

@@ -24,7 +24,7 @@ from proof_table import UNTRAINED, summarize, table, token_mean
 from records import atomic_writer, encode_json, refuse_overwriting
 from shapes import parse_fields
 from tqdm import tqdm
-from training_arms import ARMS
+from training_arms import ARMS, LONGEST
 from training_experiment import Experiment, describe, prepare
 
 
@@ -74,7 +74,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
     parser.add_argument("--save_path", required=True, help="where to write the table (.json); its runs go to <save_path>.runs.jsonl")
     parser.add_argument("--model_name_or_path", default="smollm2-135m", help="causal language model to train (default: %(default)s)")
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), help="what to train on (default: all four)")
+    parser.add_argument(
+        "--arms", nargs="+", choices=(*ARMS, LONGEST), default=list(ARMS),
+        help=f"what to train on; {LONGEST}: as many of the longest responses (default: {' '.join(ARMS)})",
+    )
     parser.add_argument("--seeds", nargs="+", type=non_negative_int, default=[0, 1, 2], help="a run of each arm for each seed (default: 0 1 2)")
     parser.add_argument("--num_steps", type=positive_int, default=48, help="optimiser steps of a run (default: %(default)s)")
     parser.add_argument("--batch_size", type=positive_int, default=2, help="records of a step (default: %(default)s)")

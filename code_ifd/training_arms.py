@@ -10,8 +10,10 @@ import numpy as np
 from cli import UserError
 from ifd import num_selected, select
 
-# All but the last train on the same number of records.
+# All but `all` train on the same number of records.
 ARMS = ("selected", "random", "lowest", "all")
+# A control: what is selected is long, and more tokens teach more.
+LONGEST = "longest"
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,30 @@ def split_records(questions: Sequence[Hashable | None], held_out_rate: Decimal, 
     return Split(held_out, sorted(set(usable) - set(held_out)))
 
 
-def draw_arm(arm: str, pool: Sequence[int], scores: Sequence[float], num_wanted: int, threshold: float, seed: int) -> list[int]:
-    """Return the record numbers that an arm trains on; `scores` are those of all records of the dataset, NaN for none.
+@dataclass(frozen=True)
+class Candidates:
+    """The records that arms are drawn from, and what is known of each record of the dataset, in its order."""
+
+    pool: list[int]
+    scores: Sequence[float]  # NaN for none
+    lengths: Sequence[int]  # tokens of the response
+
+
+def draw_arm(arm: str, candidates: Candidates, num_wanted: int, threshold: float, seed: int) -> list[int]:
+    """Return the record numbers that an arm trains on.
 
     `selected` has the highest scores below the threshold, as step 3; `lowest` the lowest ones; `random` draws anew for each
-    seed, from records over the threshold too; `all` is the pool. Raises UserError when fewer than wanted qualify.
+    seed, from records over the threshold too; `all` is the pool; `longest` has the longest responses whatever their score.
+    Raises UserError when fewer than wanted qualify.
     """
+    pool = candidates.pool
     if arm == "all":
         return list(pool)
     if arm == "random":
         return random.Random(f"draw {seed}").sample(pool, num_wanted)
-    of_pool = np.asarray([scores[index] for index in pool])
+    if arm == LONGEST:
+        return sorted(pool, key=lambda index: -candidates.lengths[index])[:num_wanted]
+    of_pool = np.asarray([candidates.scores[index] for index in pool])
     num_below = int((of_pool < threshold).sum())
     if num_below < num_wanted:
         raise UserError(f"only {num_below} records to train on have a score below {threshold:g}, and an arm takes {num_wanted}; lower --sample_rate")

@@ -18,7 +18,7 @@ from scored_dataset import read_scores
 from scoring_run import installed_versions
 from sequences import check_vocabulary
 from shapes import check_records
-from training_arms import Split, draw_arm, draw_batches, split_records
+from training_arms import Candidates, Split, draw_arm, draw_batches, split_records
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -28,13 +28,13 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Experiment:
-    """All that the runs share. `scores` has one entry a record, NaN for none."""
+    """All that the runs share."""
 
     args: argparse.Namespace
     source: ModelSource
     encoded: EncodedDataset
-    scores: list[float]
     split: Split
+    candidates: Candidates
     num_wanted: int  # records of an arm
 
     def run(self, arm: str, seed: int | None, on_step: Callable[[], object]) -> Run:
@@ -48,7 +48,7 @@ class Experiment:
         model, _ = load_model(self.args, self.source)
         result: Run = {"arm": arm, "seed": seed, "num_records": 0, "trained_tokens": 0, "trained_response_tokens": 0, "training_losses": []}
         if seed is not None:
-            records = draw_arm(arm, self.split.pool, self.scores, self.num_wanted, float(self.args.filter_threash), seed)
+            records = draw_arm(arm, self.candidates, self.num_wanted, float(self.args.filter_threash), seed)
             result |= {"num_records": len(records)} | self._train(model, records, seed, on_step)
         held_out = self.encoded.of(self.split.held_out)
         losses = held_out_losses(model, held_out, self.args.max_length)
@@ -101,10 +101,11 @@ def prepare(args: argparse.Namespace, dataset: Dataset) -> Experiment:
     num_wanted = num_selected(args.sample_rate, len(split.pool))
     if not num_wanted:
         raise UserError(f"--sample_rate {args.sample_rate}: of {len(split.pool)} records to train on that is none; give a higher rate")
-    experiment = Experiment(args, source, encoded, scores, split, num_wanted)
+    lengths = [sum(sequence.num_scored for sequence in found) for found in encoded.sequences]
+    candidates = Candidates(split.pool, scores, lengths)
     for arm in args.arms:
-        draw_arm(arm, split.pool, scores, num_wanted, float(args.filter_threash), seed=0)
-    return experiment
+        draw_arm(arm, candidates, num_wanted, float(args.filter_threash), seed=0)
+    return Experiment(args, source, encoded, split, candidates, num_wanted)
 
 
 def describe(experiment: Experiment, dataset: Dataset) -> dict[str, Any]:

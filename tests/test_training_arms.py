@@ -5,12 +5,13 @@ from decimal import Decimal
 
 import pytest
 from cli import UserError
-from training_arms import ARMS, draw_arm, draw_batches, split_records
+from training_arms import ARMS, LONGEST, Candidates, draw_arm, draw_batches, split_records
 
 TENTH = Decimal("0.1")
 # Four below 1, highest first: 5, 1, 3, 6. Record 4 is over the threshold, 2 has no score, 0 is not in the pool.
 SCORES = [0.99, 0.8, math.nan, 0.3, 1.4, 0.9, 0.2]
 POOL = [1, 2, 3, 4, 5, 6]
+CANDIDATES = Candidates(POOL, SCORES, lengths=[99, 5, 8, 5, 1, 7, 2])
 
 
 def test_held_out_records_are_a_share_and_the_others_are_the_pool() -> None:
@@ -40,29 +41,29 @@ def test_split_with_an_empty_side_is_refused(questions: list, held_out_rate: str
         split_records(questions, Decimal(held_out_rate), seed=0)
 
 
-@pytest.mark.parametrize(("arm", "records"), [("selected", [5, 1]), ("lowest", [6, 3]), ("all", POOL)])
+@pytest.mark.parametrize(("arm", "records"), [("selected", [5, 1]), ("lowest", [6, 3]), ("all", POOL), (LONGEST, [2, 5])])
 def test_records_of_an_arm_do_not_depend_on_the_seed(arm: str, records: list[int]) -> None:
     for seed in range(3):
-        assert draw_arm(arm, POOL, SCORES, 2, 1.0, seed) == records
+        assert draw_arm(arm, CANDIDATES, 2, 1.0, seed) == records
 
 
 def test_random_arm_is_drawn_anew_for_each_seed_from_the_whole_pool() -> None:
-    draws = [draw_arm("random", POOL, SCORES, 2, 1.0, seed) for seed in range(50)]
+    draws = [draw_arm("random", CANDIDATES, 2, 1.0, seed) for seed in range(50)]
     assert all(len(set(draw)) == 2 for draw in draws)
     assert {index for draw in draws for index in draw} == set(POOL)
-    assert draws[0] == draw_arm("random", POOL, SCORES, 2, 1.0, seed=0)
+    assert draws[0] == draw_arm("random", CANDIDATES, 2, 1.0, seed=0)
 
 
 @pytest.mark.parametrize("arm", ["selected", "lowest"])
 def test_arm_without_enough_scores_below_the_threshold_is_refused(arm: str) -> None:
-    assert sorted(draw_arm(arm, POOL, SCORES, 4, 1.0, seed=0)) == [1, 3, 5, 6]
+    assert sorted(draw_arm(arm, CANDIDATES, 4, 1.0, seed=0)) == [1, 3, 5, 6]
     with pytest.raises(UserError, match="only 4 records to train on have a score below 1, and an arm takes 5"):
-        draw_arm(arm, POOL, SCORES, 5, 1.0, seed=0)
+        draw_arm(arm, CANDIDATES, 5, 1.0, seed=0)
 
 
-@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("arm", [*ARMS, LONGEST])
 def test_every_arm_has_the_same_number_of_steps(arm: str) -> None:
-    batches = draw_batches(draw_arm(arm, POOL, SCORES, 2, 1.0, seed=0), num_steps=7, batch_size=3, seed=0)
+    batches = draw_batches(draw_arm(arm, CANDIDATES, 2, 1.0, seed=0), num_steps=7, batch_size=3, seed=0)
     assert [len(batch) for batch in batches] == [3] * 7
 
 
