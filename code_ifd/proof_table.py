@@ -1,5 +1,6 @@
 """From finished training runs to the table: what each arm was trained on, and its loss on the held-out records with its spread."""
 
+import itertools
 import math
 import statistics
 from dataclasses import dataclass
@@ -52,18 +53,19 @@ def summarize(runs: list[Run]) -> list[dict[str, Any]]:
                 "trained_response_tokens": statistics.fmean(run["trained_response_tokens"] for run in of_arm),
                 "nll_per_token": vars(spread([token_mean(run) for run in of_arm])),
                 "nll_per_record": vars(spread([record_mean(run) for run in of_arm])),
+                "nll_by_length": by_length(of_arm),
                 "minus_random": None if arm in (UNTRAINED, "random") else against_random(of_arm, runs),
             }
         )
     return rows
 
 
-def against_random(of_arm: list[Run], runs: list[Run]) -> dict[str, float] | None:
+def against_random(of_arm: list[Run], runs: list[Run]) -> dict[str, dict[str, float]] | None:
     """Return how much higher the losses of an arm are than the random arm's, over the seeds that both have finished.
 
-    `mean` is in nats per token, each held-out response counting alike; `half_width` is that of its 95 percent interval over
-    held-out responses (normal approximation), which says nothing about other seeds. None where there are no two responses
-    or no common seed.
+    In nats per token, once over all tokens and once as the mean of responses, each as `mean` and `half_width` of its 95 percent
+    interval over held-out responses (normal approximation), which says nothing about other seeds. None where there are no
+    two responses or no common seed.
     """
     of_random = {run["seed"]: run for run in runs if run["arm"] == "random"}
     pairs = [(run, of_random[run["seed"]]) for run in of_arm if run["seed"] in of_random]
@@ -71,7 +73,27 @@ def against_random(of_arm: list[Run], runs: list[Run]) -> dict[str, float] | Non
         return None
     differences = [[one - other for one, other in zip(run["losses"], rival["losses"], strict=True)] for run, rival in pairs]
     of_response = [statistics.fmean(column) for column in zip(*differences, strict=True)]
-    return {"mean": statistics.fmean(of_response), "half_width": 1.96 * statistics.stdev(of_response) / math.sqrt(len(of_response))}
+    return {"per_token": _weighted(of_response, of_arm[0]["tokens"]), "per_record": _weighted(of_response, [1] * len(of_response))}
+
+
+def _weighted(values: list[float], weights: list[int]) -> dict[str, float]:
+    """Return the weighted mean and the half-width of its interval, by the delta method for a ratio of two means."""
+    shares = [weight / sum(weights) for weight in weights]
+    mean = sum(share * value for share, value in zip(shares, values, strict=True))
+    squares = sum((share * (value - mean)) ** 2 for share, value in zip(shares, values, strict=True))
+    return {"mean": mean, "half_width": 1.96 * math.sqrt(squares * len(values) / (len(values) - 1))}
+
+
+def by_length(of_arm: list[Run]) -> list[float]:
+    """Return the mean loss of the shortest, the middle and the longest third of the held-out responses, over all seeds."""
+    return [statistics.fmean(run["losses"][place] for run in of_arm for place in third) for third in thirds(of_arm[0]["tokens"])]
+
+
+def thirds(tokens: list[int]) -> list[list[int]]:
+    """Return the places of the shortest, the middle and the longest third; of fewer than three, none is left empty."""
+    order = sorted(range(len(tokens)), key=tokens.__getitem__)
+    cuts = [round(len(order) * share / 3) for share in range(4)]
+    return [order[start:end] or order for start, end in itertools.pairwise(cuts)]
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -88,8 +110,17 @@ def table(rows: list[dict[str, Any]]) -> str:
             f"{row['arm']:<10}{row['records']:>7}{row['trained_tokens']:>11,.0f}{row['trained_response_tokens']:>11,.0f}"
             f"  {per_token['mean']:.3f}{between:<15} {per_record['mean']:.3f}{around}"
         )
-    for row in rows:
-        if row["minus_random"]:
-            mean, half = row["minus_random"]["mean"], row["minus_random"]["half_width"]
-            lines.append(f"{row['arm']} minus random: {mean:+.4f} per response (95% interval {mean - half:+.4f} to {mean + half:+.4f})")
+    lines += ["", f"{'mean of responses':<20}{'shortest third':>16}{'middle':>16}{'longest third':>16}"]
+    lines += [f"{row['arm']:<20}" + "".join(f"{loss:>16.3f}" for loss in row["nll_by_length"]) for row in rows]
+    compared = [row for row in rows if row["minus_random"]]
+    if compared:
+        lines += ["", f"{'minus random (95%)':<20}{'all tokens':>28}{'mean of responses':>30}"]
+    for row in compared:
+        both = [_interval(row["minus_random"][name]) for name in ("per_token", "per_record")]
+        lines.append(f"{row['arm']:<20}{both[0]:>28}{both[1]:>30}")
     return "\n".join(lines)
+
+
+def _interval(found: dict[str, float]) -> str:
+    mean, half = found["mean"], found["half_width"]
+    return f"{mean:+.3f} ({mean - half:+.3f} to {mean + half:+.3f})"

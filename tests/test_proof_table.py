@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from proof_table import against_random, record_mean, spread, summarize, table, token_mean
+from proof_table import against_random, by_length, record_mean, spread, summarize, table, thirds, token_mean
 
 
 def a_run(arm: str, seed: int | None, losses: list[float], tokens: list[int] | None = None, trained: int = 100) -> dict[str, Any]:
@@ -46,9 +46,24 @@ def test_row_of_an_arm_joins_its_seeds() -> None:
 
 def test_difference_to_random_is_paired_by_response_and_seed() -> None:
     # First response: -0.1 and -0.3, mean -0.2. Second: 0.3 and 0.1, mean 0.2. Their deviation is 0.4 / sqrt(2).
-    found = against_random(RUNS[3:], RUNS)
+    found = against_random(RUNS[3:], RUNS)["per_record"]
     assert found["mean"] == pytest.approx(0.0)
     assert found["half_width"] == pytest.approx(1.96 * 0.4 / math.sqrt(2) / math.sqrt(2))
+
+
+def test_difference_over_tokens_weighs_the_responses_by_their_length() -> None:
+    runs = [a_run("random", 0, [1.0, 1.0], tokens=[3, 1]), a_run("all", 0, [0.8, 1.2], tokens=[3, 1])]
+    found = against_random(runs[1:], runs)["per_token"]
+    assert found["mean"] == pytest.approx((3 * -0.2 + 1 * 0.2) / 4)
+    # Away from the mean of -0.1 by -0.1 and 0.3, with shares of 3/4 and 1/4; n / (n - 1) is 2.
+    assert found["half_width"] == pytest.approx(1.96 * math.sqrt(2 * ((0.75 * 0.1) ** 2 + (0.25 * 0.3) ** 2)))
+
+
+def test_thirds_are_by_length() -> None:
+    runs = [a_run("all", seed, [1.0, 2.0, 3.0, 4.0 + seed], tokens=[40, 10, 20, 30]) for seed in (0, 1)]
+    assert thirds([40, 10, 20, 30]) == [[1], [2, 3], [0]]
+    assert by_length(runs) == [2.0, (3 + 4 + 3 + 5) / 4, 1.0]
+    assert thirds([7]) == [[0]] * 3
 
 
 def test_difference_to_random_needs_a_common_seed_and_two_responses() -> None:
