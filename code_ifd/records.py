@@ -63,13 +63,16 @@ def encode_json(value: Any) -> bytes:
 def atomic_writer(path: str) -> Iterator[IO[bytes]]:
     """Yield a binary file that takes the place of `path` on success and disappears on any failure.
 
-    Raises UserError when the folder cannot be made or written, or the disk is full.
+    Raises UserError when the folder cannot be made or written, the disk is full, or `path` is a device or a pipe.
     """
     target = Path(path)
     # The process id keeps two runs apart; a run that was killed leaves its file behind, never a broken target.
     temporary = target.with_name(f".{target.name[:20]}.{os.getpid()}.tmp")
     opened = renamed = False
     try:
+        # A file would take its place: root would lose /dev/null, or the link /dev/stdout.
+        if os.path.realpath(target.parent) == "/dev" or (target.exists() and not target.is_file() and not target.is_dir()):
+            raise UserError(f"{path}: is a device or a pipe; give the output the name of a file")
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
             opened = True

@@ -11,7 +11,7 @@ import pytest
 from cli import UserError
 from conftest import RunScript
 from dataset import read_dataset, write_dataset
-from records import encode_json, sha256_of, shorten
+from records import atomic_writer, encode_json, sha256_of, shorten
 from test_cli import error_line, files_in, write_json
 
 GOOD = b'{"instruction": "a", "output": "b", "ifd_ppl": 0.5}'
@@ -91,6 +91,17 @@ def test_file_mode_follows_the_umask(tmp_path: Path, umask: int) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "data.json").stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("kind", ["device", "link", "pipe"])
+def test_what_is_no_file_is_not_replaced(kind: str, tmp_path: Path) -> None:
+    path = {"device": Path("/dev/null"), "link": Path("/dev/stdout"), "pipe": tmp_path / "pipe"}[kind]
+    if kind == "pipe":
+        os.mkfifo(path)
+    before = os.lstat(path)
+    with pytest.raises(UserError, match=f"^{path}: is a device or a pipe"), atomic_writer(str(path)):
+        pass
+    assert (os.lstat(path).st_ino, os.lstat(path).st_mode) == (before.st_ino, before.st_mode)
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:
