@@ -28,24 +28,18 @@ from dataset import Dataset, Fetcher
 from dataset_files import DATASET_HELP
 from ifd import num_selected, select
 from paired_records import paired_records
-from records import Record, atomic_writer, encode_json, refuse_overwriting
+from records import atomic_writer, encode_json, refuse_overwriting
 from scored_dataset import NumberColumns, read_numbers, response_length
 from selection_flags import add_threshold_flag
-from shapes import Fields, add_fields_flag, exchanges
+from shapes import Fields, add_fields_flag, first_prompt
 
 
 def first_prompts(dataset: Dataset, numbers: list[int], fields: Fields) -> list[str]:
     """Return what the records with these numbers ask first, in their order."""
     rising = sorted(numbers)
     records = zip(rising, Fetcher(dataset.records()).fetch(rising), strict=True)
-    prompts = {number: _first_prompt(exchanges(record, fields)) for number, record in records}
+    prompts = {number: str(first_prompt(record, fields)) for number, record in records}
     return [prompts[number] for number in numbers]
-
-
-def _first_prompt(found: list[Record]) -> str:
-    if not found:  # a conversation without a response, which another tool has scored all the same
-        return ""
-    return found[0]["instruction"] if "instruction" in found[0] else " ".join(turn["content"] for turn in found[0]["messages"])
 
 
 def as_json(args: argparse.Namespace, found: Comparison) -> dict[str, Any]:

@@ -109,6 +109,17 @@ def texts_of(record: Record, fields: Fields, where: str = "record") -> list[Text
     return [Text(name, plain[name], name == "output") for name in PLAIN if name != "input" or plain[name]]
 
 
+def first_prompt(record: Record, fields: Fields, where: str = "record") -> Any:
+    """Return what names a record in a list: its instruction, whatever that is, or the first that the user says in a conversation.
+
+    Raises UserError for a conversation that is not understood.
+    """
+    if not is_conversation(record, fields):
+        return record.get(fields.get("instruction", "instruction"))
+    turns = _turns(record, fields, where)
+    return next((turn.text for turn in turns if turn.name == "user"), turns[0].text if turns else "")
+
+
 def _turns(record: Record, fields: Fields, where: str) -> list[Text]:
     name = next(name for name in CONVERSATIONS if fields.get(name, name) in record)
     key = fields.get(name, name)

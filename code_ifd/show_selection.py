@@ -17,9 +17,11 @@ from typing import Any
 
 from cli import new_parser, run, say
 from dataset import Dataset
+from dataset_files import DATASET_HELP
 from ifd import is_score
 from records import Record
-from selection_flags import add_key_name_flag
+from selection_flags import add_key_name_flag, add_threshold_flag
+from shapes import Fields, add_fields_flag, first_prompt
 
 WIDTH = 80
 NUM_SHOWN = 3
@@ -46,21 +48,22 @@ def one_line(value: Any, num_columns: int) -> str:
     return text
 
 
-def table(records: Iterable[Record], num_selected: int, key_name: str) -> str:
-    """Return the table as text of at most WIDTH columns."""
+def table(records: Iterable[Record], num_selected: int, key_name: str, threshold: float, fields: Fields) -> str:
+    """Return the table as text of at most WIDTH columns. Raises UserError for a conversation that is not understood."""
     scores: array[float] = array("d")
     reasons: Counter[str] = Counter()
-    ranking = Ranking()
+    ranking = Ranking(threshold, fields)
     for record in records:
         score = record.get(key_name)
         if is_score(score):
             scores.append(score)
-            ranking.add(score, record.get("instruction"))
+            ranking.add(score, record)
         else:
             reasons[one_line(record.get("ifd_skipped") or "no score", 50)] += 1
     lines = [_count("records", len(scores) + reasons.total()), _count("with a score", len(scores))]
     lines += [_count("  " + reason, count, "skipped") for reason, count in sorted(reasons.items())]
-    lines.append(_count("IFD >= 1", len(scores) - ranking.num_below, "the prompt does not help the response"))
+    over = "the prompt does not help the response" if threshold == 1 else "left out"
+    lines.append(_count(f"IFD >= {threshold:g}", len(scores) - ranking.num_below, over))
     lines.append(_count("selected", num_selected))
     if len(scores) > 1:
         import numpy as np  # takes longer to import than all else
@@ -68,29 +71,30 @@ def table(records: Iterable[Record], num_selected: int, key_name: str) -> str:
         percents = (5, 25, 50, 75, 95)
         shown = "  ".join(f"{percent}% {_short(cut)}" for percent, cut in zip(percents, np.percentile(scores, percents), strict=True))
         lines += ["", f"IFD quantiles     {shown}"]
-    for title, part in (("highest below 1", ranking.highest), ("lowest", ranking.lowest)):
+    for title, part in ((f"highest below {threshold:g}", ranking.highest), ("lowest", ranking.lowest)):
         lines += ["", f"IFD    {title}"]
         lines += [f"{score:.3f}  {one_line(instruction, WIDTH - 7)}" for score, instruction in part]
     return "\n".join(lines)
 
 
 class Ranking:
-    """The records at both ends of the scores below 1: (score, instruction), ties by record order."""
+    """The records at both ends of the scores below the threshold: (score, what is asked), ties by record order."""
 
-    def __init__(self) -> None:
+    def __init__(self, threshold: float, fields: Fields) -> None:
+        self._threshold, self._fields = threshold, fields
         self.highest: list[tuple[float, Any]] = []
         self.lowest: list[tuple[float, Any]] = []
         self.num_below = 0
 
-    def add(self, score: float, instruction: Any) -> None:
+    def add(self, score: float, record: Record) -> None:
         """Count a record, and keep it if it is among the outermost."""
-        if score >= 1:
+        if score >= self._threshold:
             return
         self.num_below += 1
         if len(self.highest) < NUM_SHOWN or score > self.highest[-1][0]:
-            self.highest = sorted([*self.highest, (score, instruction)], key=lambda entry: -entry[0])[:NUM_SHOWN]
+            self.highest = sorted([*self.highest, (score, first_prompt(record, self._fields))], key=lambda entry: -entry[0])[:NUM_SHOWN]
         if len(self.lowest) < NUM_SHOWN or score < self.lowest[-1][0]:
-            self.lowest = sorted([*self.lowest, (score, instruction)], key=lambda entry: entry[0])[:NUM_SHOWN]
+            self.lowest = sorted([*self.lowest, (score, first_prompt(record, self._fields))], key=lambda entry: entry[0])[:NUM_SHOWN]
 
 
 def _count(name: str, count: int, note: str = "") -> str:
@@ -103,16 +107,19 @@ def _short(score: float) -> str:
 
 def parse_args() -> argparse.Namespace:
     parser = new_parser(__doc__)
-    parser.add_argument("--json_data_path", required=True, help="scored dataset (.json or .jsonl)")
-    parser.add_argument("--selected", required=True, help="the records selected from it (.json or .jsonl)")
+    parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
+    parser.add_argument("--selected", required=True, help="the records selected from it; the format may be another")
     add_key_name_flag(parser)
+    add_threshold_flag(parser)
+    add_fields_flag(parser)
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
     num_selected = sum(len(chunk) for chunk in Dataset(args.selected).chunks())
-    say("\n" + table(Dataset(args.json_data_path).records(), num_selected, args.key_name))
+    records = Dataset(args.json_data_path).records()
+    say("\n" + table(records, num_selected, args.key_name, float(args.filter_threash), args.fields))
     say(f"\nscored dataset    {args.json_data_path}\nselected records  {args.selected}")
 
 

@@ -7,8 +7,11 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
-JSON_DATA_PATH="${JSON_DATA_PATH:-outputs/sample_alpaca_gpt2_data.json}"
-SELECTED="${SELECTED-outputs/sample_alpaca_gpt2_selected.json}" # empty: what step 3 would select by flags
+if [[ -z "${JSON_DATA_PATH:-}" ]]; then
+  JSON_DATA_PATH="outputs/sample_alpaca_gpt2_data.json"
+  SELECTED="${SELECTED-outputs/sample_alpaca_gpt2_selected.json}"
+fi
+SELECTED="${SELECTED:-}" # what was selected; empty: what step 3 would select by flags
 SAVE_PATH="${SAVE_PATH:-outputs/sample_alpaca_gpt2_report.html}"
 FILTER_THREASH="${FILTER_THREASH:-1}"
 

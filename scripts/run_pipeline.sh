@@ -12,13 +12,16 @@ MODEL="${MODEL:-gpt2}"
 SAMPLE_RATE="${SAMPLE_RATE:-0.1}"
 OUTPUT_DIR="${OUTPUT_DIR:-outputs}"
 
-FIELDS=() # what the report must know too
+FIELDS=() # what the table and the report must know too
 PREVIOUS=""
 for FLAG in "$@"; do
   case "$FLAG" in
     --fields=*) FIELDS=("$FLAG") ;;
     --data_path* | --save_path* | --model_name_or_path* | --start_idx* | --end_idx*)
       echo "error: $FLAG: the three steps share this; set DATA_PATH, OUTPUT_DIR or MODEL, or run the steps one by one" >&2
+      exit 2 ;;
+    --sample_* | --filter_thre*)
+      echo "error: $FLAG: step 3 must know it too; set SAMPLE_RATE, SAMPLE_NUM or FILTER_THREASH before the command" >&2
       exit 2 ;;
     -h | --help)
       sed -n '2,5s/^# //p' scripts/run_pipeline.sh
@@ -59,7 +62,8 @@ PT_DATA_PATH="${BASE}_scores.jsonl" JSON_DATA_PATH="$DATA_PATH" JSON_SAVE_PATH="
   bash scripts/step2_put_analysis_to_data.sh
 JSON_DATA_PATH="${BASE}_data.$FORMAT" JSON_SAVE_PATH="${BASE}_selected.$FORMAT" SAMPLE_RATE="$SAMPLE_RATE" \
   bash scripts/step3_select_data.sh
-python3 code_ifd/show_selection.py --json_data_path "${BASE}_data.$FORMAT" --selected "${BASE}_selected.$FORMAT"
+python3 code_ifd/show_selection.py --json_data_path "${BASE}_data.$FORMAT" --selected "${BASE}_selected.$FORMAT" \
+  --filter_threash "${FILTER_THREASH:-1}" ${FIELDS[@]+"${FIELDS[@]}"}
 # The selection is there already: whatever is wrong with the report, this run has done its work.
 if ! SELECTED="${BASE}_selected.$FORMAT" JSON_DATA_PATH="${BASE}_data.$FORMAT" SAVE_PATH="${BASE}_report.html" \
   bash scripts/optional_report.sh ${FIELDS[@]+"${FIELDS[@]}"}; then

@@ -43,6 +43,9 @@ def test_script_stops_at_the_first_error_and_says_what_it_is(script: Path) -> No
         ("run_pipeline", {"FILTER_THREASH": "one"}, [], "argument --filter_threash/--filter_threshold: 'one' is not a number"),
         ("run_pipeline", {}, ["--save_path=x.jsonl"], "--save_path=x.jsonl: the three steps share this"),
         ("run_pipeline", {}, ["--end_idx", "5"], "--end_idx: the three steps share this"),
+        ("run_pipeline", {}, ["--sample_rate", "0.5"], "--sample_rate: step 3 must know it too; set SAMPLE_RATE, "),
+        ("run_pipeline", {}, ["--sample_num=5"], "--sample_num=5: step 3 must know it too"),
+        ("run_pipeline", {}, ["--filter_threshold", "2"], "--filter_threshold: step 3 must know it too"),
         ("step1_select_data_analysis_gpt2", {"PROMPT_TEMPLATE": "foo"}, [], "argument --prompt: invalid choice: 'foo'"),
     ],
 )

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from conftest import RunScript
-from show_selection import columns, one_line, table
+from show_selection import columns, one_line
+from show_selection import table as table_of
 from test_cli import error_line, files_in, write_json
 
 # 21 scores from 0.05 to 1.05: the quantile of p percent is 0.05 + p / 100.
@@ -16,6 +17,12 @@ LADDER = [(step + 1) / 20 for step in range(21)]
 
 def make_record(instruction: Any = "a", score: Any = 0.5, **more: Any) -> dict[str, Any]:
     return {"instruction": instruction, "output": "b", "ifd_ppl": score, **more}
+
+
+def table(
+    records: list[dict], num_selected: int, key_name: str = "ifd_ppl", threshold: float = 1.0, fields: dict[str, str] | None = None
+) -> str:
+    return table_of(records, num_selected, key_name, threshold, fields or {})
 
 
 def widest(text: str) -> int:
@@ -116,6 +123,19 @@ def test_highest_below_1_and_lowest_are_shown() -> None:
     highest, lowest = lines.index("IFD    highest below 1") + 1, lines.index("IFD    lowest") + 1
     assert lines[highest : highest + 3] == ["0.900  score 0.9", "0.700  score 0.7", "0.500  score 0.5"]
     assert lines[lowest : lowest + 3] == ["0.100  score 0.1", "0.300  score 0.3", "0.500  score 0.5"]
+
+
+def test_threshold_of_step_3_is_that_of_the_table() -> None:
+    text = table([make_record(f"score {score}", score) for score in (0.5, 0.7, 0.9)], 1, threshold=0.7)
+    assert counts(text)["IFD >= 0.7"] == 2
+    lines = text.split("\n")
+    assert lines[lines.index("IFD    highest below 0.7") + 1] == "0.500  score 0.5"
+
+
+def test_other_keys_and_conversations_are_named_by_what_is_asked_first() -> None:
+    turns = [{"from": "system", "value": "be brief"}, {"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]
+    assert "0.500  hi" in table([{"conversations": turns, "ifd_ppl": 0.5}], 1).split("\n")
+    assert "0.500  why" in table([{"q": "why", "output": "so", "ifd_ppl": 0.5}], 1, fields={"instruction": "q"}).split("\n")
 
 
 def test_key_name_chooses_the_score() -> None:
