@@ -60,7 +60,7 @@ def _disagreements(rows: Sequence[Disagreement], instructions: Sequence[str], nu
     if not rows:
         yield f"each of the {num_common} records with a score in both has the same rank in both"
         return
-    yield f"most different ranks, from 1 (the highest) to {num_common}"
+    yield f"most different ranks, from 1 (the highest) to {num_common}; records are counted from 0"
     heading = f"{'record':>7}{'IFD A':>11}{'IFD B':>11}{'rank A':>10}{'rank B':>10}  "
     yield heading + "instruction"
     for row, instruction in zip(rows, instructions, strict=True):
@@ -74,4 +74,4 @@ def _number(value: float | None, num_decimals: int) -> str:
 
 def percent(value: float | None) -> str:
     """Return a share as text: `5%`."""
-    return NO_NUMBER if value is None else f"{100 * value:.4g}%"
+    return NO_NUMBER if value is None else f"{100 * value:.3g}%"

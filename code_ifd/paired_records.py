@@ -21,7 +21,7 @@ def paired_records(a: Dataset, b: Dataset, fields: Fields) -> Iterator[Record]:
     for index, (record_a, record_b) in enumerate(zip_longest(a.records(), b.records())):
         if record_a is None or record_b is None:
             longer, shorter = (a, b) if record_b is None else (b, a)
-            raise UserError(f"{longer.path} has a record {index}, but {shorter.path} ends after {index} records; {REMEDY}")
+            raise UserError(f"{longer.path} has more than {index} records, {shorter.path} has {index}; {REMEDY}")
         texts_a, texts_b = (_named_texts(record, fields, f"{data.path}: record {index}") for record, data in ((record_a, a), (record_b, b)))
         if texts_a != texts_b:
             raise UserError(f"record {index} differs: {_difference(a.path, texts_a, b.path, texts_b)}; {REMEDY}")

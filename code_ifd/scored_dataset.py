@@ -39,7 +39,8 @@ def read_numbers(dataset: Dataset, key_names: Sequence[str]) -> NumberColumns:
                 column.append(value if is_score(value) else math.nan)
     if unseen:
         missing = next(key_name for key_name in key_names if key_name in unseen)
-        raise UserError(f"{dataset.path}: no record has {missing!r}; run step 2 on it first, or choose another --key_name")
+        other = ", or choose another --key_name" if missing.startswith("ifd_") else ""
+        raise UserError(f"{dataset.path}: no record has {missing!r}; run step 2 on it first{other}")
     return columns
 
 

@@ -175,7 +175,7 @@ def test_figure_is_written_and_named(comparing: Comparing) -> None:
 @pytest.mark.parametrize(
     ("scores_b", "message"),
     [
-        ([0.5] * 7, "a.json has a record 7, but b.json ends after 7 records; compare two scored versions of one dataset"),
+        ([0.5] * 7, "a.json has more than 7 records, b.json has 7; compare two scored versions of one dataset"),
         ([None] * 8, "no record has ifd_ppl both in a.json and in b.json; there is nothing to compare"),
         ([None] * 7 + ["0.5"], "b.json: record 7: 'ppl_A_direct' is \"0.5\" (a string); it must be a number or null"),
     ],

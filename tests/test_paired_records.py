@@ -59,7 +59,7 @@ def test_input_that_only_one_has_is_named(pair: Callable[..., list[Record]]) -> 
 @pytest.mark.parametrize(("num_a", "num_b", "longer"), [(600, 256, "a"), (599, 600, "b")])
 def test_record_that_only_one_has_is_named(pair: Callable[..., list[Record]], num_a: int, num_b: int, longer: str) -> None:
     shorter, num = "ba"[longer == "b"], min(num_a, num_b)
-    with pytest.raises(UserError, match=rf"{longer}.json has a record {num}, but .*{shorter}.json ends after {num} records"):
+    with pytest.raises(UserError, match=rf"{longer}.json has more than {num} records, .*{shorter}.json has {num};"):
         pair(PLAIN[:num_a], PLAIN[:num_b])
 
 
