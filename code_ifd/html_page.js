@@ -43,7 +43,7 @@ function addKinds(kinds, numOf) {
     const label = make("label");
     const input = make("input");
     Object.assign(input, { type: "radio", name: "kind", value: kind, checked: kind === kinds[0][0] });
-    label.append(input, `${name} ${numOf(kind)}`);
+    label.append(input, `${name} `, make("b", "", numOf(kind))); // told apart from a number in the name
     at("kinds").append(label);
   }
 }

@@ -5,8 +5,8 @@ Reads a scored dataset (step 2, or the original tool) and, with --selected, the
 records selected from it. Writes <save_path>, an HTML file that loads nothing
 from anywhere, and its figures beside it: <save_path without .html>_ifd.png,
 _ppl_direct.png, _ppl_condition.png, _length.png. The page shows at most 500
-records, and says so: the highest, lowest and misaligned ones, those near the
-cut, those without a score.
+records, and says so: the highest and the lowest below the threshold, those at
+or over it, those near the cut, those without a score.
 
 python code_ifd/report.py --json_data_path outputs/scored.json \\
     --selected outputs/selected.json --save_path outputs/report.html
@@ -25,8 +25,8 @@ from records import atomic_writer, refuse_overwriting
 from report_data import ScoredData, Standing, read_scored, stand_by_file, stand_by_rank
 from report_figures import FIGURES, draw
 from report_rows import make_rows
-from report_sample import GROUPS, take_sample
-from report_text import counts, lead, length_lines, notes, quantiles
+from report_sample import take_sample
+from report_text import counts, group_names, lead, length_lines, notes, quantiles
 from selected_records import SelectedRecords
 from selection_flags import add_key_name_flag, add_selection_flags, wanted_number
 from shapes import add_fields_flag
@@ -51,7 +51,7 @@ def page_data(data: ScoredData, standing: Standing, how: str, rows: list[dict[st
         "lead": lead(data, standing, how), "notes": notes(data, standing, args.key_name),
         "num_records": len(data), "counts": counts(data, standing), "quantiles": quantiles(data),
         "length": length_lines(check_length(data.scores, data.lengths, [standing.is_selected.nonzero()[0]])),
-        "groups": list(GROUPS.items()), "rows": rows,
+        "groups": list(group_names(standing.threshold).items()), "rows": rows,
     }
 
 

@@ -7,7 +7,7 @@ from itertools import chain, islice, zip_longest
 from report_data import ScoredData, Standing
 
 NUM_OF_GROUP = 100
-GROUPS = {"highest": "Highest", "cut": "Near the cut", "lowest": "Lowest", "misaligned": "Misaligned", "skipped": "Skipped"}
+GROUPS = ("highest", "cut", "lowest", "over", "skipped")
 # A dataset of no more records than all groups together is shown whole.
 NUM_SHOWN = NUM_OF_GROUP * len(GROUPS)
 
@@ -46,7 +46,7 @@ def _members(data: ScoredData, standing: Standing) -> dict[str, list[int]]:
         "highest": ranking[:NUM_OF_GROUP].tolist(),
         "cut": ranking[max(place - half, 0) : place + half].tolist() if has_cut else [],
         "lowest": ranking[-NUM_OF_GROUP:].tolist(),
-        "misaligned": over[:NUM_OF_GROUP].tolist(),
+        "over": over[:NUM_OF_GROUP].tolist(),
         "skipped": _of_every_reason(data.reasons),
     }
 

@@ -7,6 +7,7 @@ import numpy as np
 from length_check import LengthCheck
 from report_data import ScoredData, Standing
 from report_rows import said
+from report_sample import GROUPS
 
 PERCENTS = (0, 5, 25, 50, 75, 95, 100)
 MAX_REASONS = 6
@@ -50,15 +51,21 @@ def counts(data: ScoredData, standing: Standing) -> list[dict[str, Any]]:
     no_score = np.isnan(data.scores)
     num_over = int((others & (data.scores >= standing.threshold)).sum())
     over = f"at or over {standing.threshold:g}"
+    over_why = "the prompt does not help the response" if standing.threshold >= 1 else ""
     below, why = f"below {standing.threshold:g}, not selected", ""
     if standing.cut is not None:
         below, why = "below the cut", "the prompt helps more"
     return [
         {"kind": "selected", "name": "selected", "num": standing.num_selected, "note": ""},
         {"kind": "below", "name": below, "num": standing.num_below, "note": why},
-        {"kind": "over", "name": over, "num": num_over, "note": "the prompt does not help the response"},
+        {"kind": "over", "name": over, "num": num_over, "note": over_why},
         {"kind": "skipped", "name": "skipped", "num": int((others & no_score).sum()), "note": _reasons(data)},
     ]
+
+
+def group_names(threshold: float) -> dict[str, str]:
+    """Return what each of GROUPS is called: by what is measured, since a high score alone is no proof of a wrong response."""
+    return dict(zip(GROUPS, ("Highest", "Near the cut", "Lowest", f"At or over {threshold:g}", "Skipped"), strict=True))
 
 
 def quantiles(data: ScoredData) -> list[list[str]]:

@@ -14,7 +14,7 @@ from report_data import ScoredData, stand_by_file, stand_by_rank
 from report_figures import FIGURES, draw, ifd_limit
 from report_rows import MAX_TEXTS, bounded_texts, said
 from report_sample import GROUPS, NUM_OF_GROUP, NUM_SHOWN, take_sample
-from report_text import counts, lead, notes, quantiles
+from report_text import counts, group_names, lead, notes, quantiles
 from test_cli import error_line, files_in, write_json
 
 NAN = math.nan
@@ -65,6 +65,14 @@ def test_cut_among_equal_scores_is_one() -> None:
     assert stand_by_file(np.array([0.5, 0.5, 0.5]), 1.0, [2]).cut == 0.5
 
 
+@pytest.mark.parametrize(("threshold", "note"), [(1.0, "the prompt does not help the response"), (0.5, "")])
+def test_records_at_or_over_the_threshold_are_named_by_it_and_said_to_be_no_more_than_that(threshold: float, note: str) -> None:
+    data = scored([0.4, 0.9, 1.2])
+    part = next(part for part in counts(data, stand_by_rank(data.scores, threshold, 1)) if part["kind"] == "over")
+    assert (part["name"], part["note"]) == (f"at or over {threshold:g}", note)
+    assert group_names(threshold)["over"] == f"At or over {threshold:g}"
+
+
 def test_quantiles_leave_out_what_has_no_score() -> None:
     rows = quantiles(scored([step / 20 for step in range(1, 22)] + [NAN] * 9))
     assert [row[1] for row in rows] == ["0.050", "0.100", "0.300", "0.550", "0.800", "1.000", "1.050"]
@@ -92,7 +100,7 @@ def test_sample_has_every_group_and_is_bounded() -> None:
     assert members["highest"] == set(range(900, 1000))
     assert members["lowest"] == set(range(100))
     assert members["cut"] == set(range(550, 650))  # 600 is the lowest that is selected
-    assert members["misaligned"] == set(range(1100, 1200))
+    assert members["over"] == set(range(1100, 1200))
     assert len(sample.numbers) == NUM_SHOWN
     assert (sample.ranks[999], sample.ranks[0]) == (1, 1000) and 1100 not in sample.ranks
 

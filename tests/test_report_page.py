@@ -83,7 +83,7 @@ def test_page_of_the_sample_shows_all_of_it_and_asks_for_nothing(tmp_path: Path,
     assert (opened.requests, opened.complaints) == ([], [])
 
 
-def test_records_are_in_rank_order_then_misaligned_then_skipped(make_page: MakePage, open_page: OpenPage) -> None:
+def test_records_are_in_rank_order_then_at_or_over_the_threshold_then_skipped(make_page: MakePage, open_page: OpenPage) -> None:
     page = open_page(make_page(make_records(SCORES), "--sample_num=2")).page
     assert titles(page) == numbered(ORDER)
     assert page.locator("#table tr.record").first.locator("td").all_inner_texts()[:6] == ["1", "0.950", "9.050", "20.950", "20", "selected"]
@@ -111,7 +111,7 @@ def test_every_column_sorts_both_ways_and_says_so(make_page: MakePage, open_page
 
 
 @pytest.mark.parametrize(
-    ("kind", "num"), [("All", 7), ("Selected", 2), ("Highest", 4), ("Near the cut", 4), ("Lowest", 4), ("Misaligned", 2), ("Skipped", 1)],
+    ("kind", "num"), [("All", 7), ("Selected", 2), ("Highest", 4), ("Near the cut", 4), ("Lowest", 4), ("At or over 1", 2), ("Skipped", 1)],
 )
 def test_chips_filter_by_group_and_count(kind: str, num: int, make_page: MakePage, open_page: OpenPage) -> None:
     page = open_page(make_page(make_records(SCORES), "--sample_num=2")).page
