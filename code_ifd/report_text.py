@@ -11,6 +11,7 @@ from report_sample import GROUPS
 
 PERCENTS = (0, 5, 25, 50, 75, 95, 100)
 MAX_REASONS = 6
+MIN_FOR_DRIFT = 30  # of fewer records, even 0.3 says nothing
 
 
 def lead(data: ScoredData, standing: Standing, how: str) -> str:
@@ -86,6 +87,9 @@ def length_lines(check: LengthCheck) -> list[str]:
     lines[0] += f", {mean_selected:,.0f} over the selected." if mean_selected is not None else "."
     if spearman is None:
         return [*lines, "Too few different scores or lengths to rank."]
+    num_scored = check.correlation.num_common
+    if num_scored < MIN_FOR_DRIFT:
+        return [*lines, f"Spearman of IFD and length: {spearman:.2f}, of only {num_scored} records."]
     drift = "length says little about the score"
     if abs(spearman) > 0.2:
         drift = f"longer responses tend to score {'higher' if spearman > 0 else 'lower'}"

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from conftest import ROOT, RunScript
 from html_page import encode_data
+from length_check import check_length
 from report_data import ScoredData, stand_by_file, stand_by_rank
 from report_figures import FIGURES, draw, ifd_limit
 from report_rows import MAX_TEXTS, bounded_texts, said
 from report_sample import GROUPS, NUM_OF_GROUP, NUM_SHOWN, take_sample
-from report_text import counts, group_names, lead, notes, quantiles
+from report_text import counts, group_names, lead, length_lines, notes, quantiles
 from test_cli import error_line, files_in, write_json
 
 NAN = math.nan
@@ -77,6 +78,15 @@ def test_quantiles_leave_out_what_has_no_score() -> None:
     rows = quantiles(scored([step / 20 for step in range(1, 22)] + [NAN] * 9))
     assert [row[1] for row in rows] == ["0.050", "0.100", "0.300", "0.550", "0.800", "1.000", "1.050"]
     assert rows[3] == ["median", "0.550", f"{0.55 * 20:.3f}", f"{0.55 * 10:.3f}"]
+
+
+@pytest.mark.parametrize(
+    ("num_scored", "said_of_it"), [(29, "1.00, of only 29 records."), (30, "1.00; longer responses tend to score higher.")], ids=["few", "enough"]
+)
+def test_few_scores_say_nothing_of_length(num_scored: int, said_of_it: str) -> None:
+    data = scored([step / 100 for step in range(1, num_scored + 1)] + [NAN] * 50)
+    check = check_length(data.scores, data.lengths, [np.array([0])])
+    assert length_lines(check)[1] == f"Spearman of IFD and length: {said_of_it}"
 
 
 @pytest.mark.parametrize(
