@@ -14,6 +14,7 @@ from shapes import Fields, Text, texts_of
 # Of all texts together, as they are written in the page; divided evenly among its records.
 TEXT_BYTES = 5_000_000
 MAX_TEXTS = 40  # turns of one conversation
+CALL = "a call of a function: context, not scored"
 HALF_OF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -66,9 +67,9 @@ def bounded_texts(record: Record, key_name: str, fields: Fields, room: int) -> t
 
 
 def _turn_scores(turns: Any, key_name: str, texts: list[Text]) -> list[str]:
-    """Return what is said of each text's own score; nothing where the record has none for each response."""
+    """Return what is said of each text's own score; of responses, nothing where the record has none for each of them."""
     responses = [place for place, text in enumerate(texts) if text.is_response]
-    found = [""] * len(texts)
+    found = [CALL if text.name == "assistant" and not text.is_response else "" for text in texts]
     if isinstance(turns, list) and len(turns) == len(responses) and all(isinstance(turn, dict) for turn in turns):
         for place, turn in zip(responses, turns, strict=True):
             score = turn.get(key_name)

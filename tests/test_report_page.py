@@ -179,7 +179,7 @@ def test_marked_text_elsewhere_does_not_keep_a_record_shut(make_page: MakePage, 
 
 
 def test_turns_of_a_conversation_are_shown_with_their_scores(make_page: MakePage, open_page: OpenPage) -> None:
-    turns = [("human", "hi"), ("gpt", "ho"), ("observation", "42"), ("gpt", "good")]
+    turns = [("human", "hi"), ("gpt", "ho"), ("function_call", "f(6, 7)"), ("observation", "42"), ("gpt", "good")]
     record = {
         "system": "Be kind.", "conversations": [{"from": role, "value": text} for role, text in turns],
         "ifd_ppl": 0.5, "ppl_A_direct": 4.0, "ppl_A_condition": 2.0, "ifd_turns": [{"ifd_ppl": 0.25}, {"ifd_ppl": 0.75}],
@@ -188,7 +188,8 @@ def test_turns_of_a_conversation_are_shown_with_their_scores(make_page: MakePage
     assert titles(page) == ["hi"]
     page.locator(".open").click()
     assert panels(page) == [
-        "System\nBe kind.", "User\nhi", "Assistant\nIFD 0.250\nho", "Tool\n42", "Assistant\nIFD 0.750\ngood",
+        "System\nBe kind.", "User\nhi", "Assistant\nIFD 0.250\nho", "Assistant\na call of a function: context, not scored\nf(6, 7)", "Tool\n42",
+        "Assistant\nIFD 0.750\ngood",
     ]
 
 
