@@ -26,7 +26,7 @@ from report_data import ScoredData, Standing, read_scored, stand_by_file, stand_
 from report_figures import FIGURES, draw
 from report_rows import make_rows
 from report_sample import take_sample
-from report_text import counts, group_names, lead, length_lines, notes, quantiles
+from report_text import counts, group_names, lead, length_lines, notes, quantiles, warnings
 from selected_records import SelectedRecords
 from selection_flags import add_key_name_flag, add_selection_flags, wanted_number
 from shapes import add_fields_flag
@@ -48,7 +48,7 @@ def page_data(data: ScoredData, standing: Standing, how: str, rows: list[dict[st
     return {
         # A pattern is no file: its last part alone would say little.
         "name": Path(args.json_data_path).name if Path(args.json_data_path).exists() else args.json_data_path,
-        "lead": lead(data, standing, how), "notes": notes(data, standing, args.key_name),
+        "lead": lead(data, standing, how), "warnings": warnings(data, standing), "notes": notes(data, standing, args.key_name),
         "num_records": len(data), "counts": counts(data, standing), "quantiles": quantiles(data),
         "length": length_lines(check_length(data.scores, data.lengths, [standing.is_selected.nonzero()[0]])),
         "groups": list(group_names(standing.threshold).items()), "rows": rows,

@@ -26,7 +26,8 @@ function showNumbers() {
   document.title = `${data.name}: IFD report`;
   at("name").textContent = data.name;
   at("lead").textContent = data.lead;
-  at("warnings").append(...data.notes.map((note) => make("li", "", note)));
+  at("warnings").append(...data.warnings.map((line) => make("li", "", line)));
+  at("notes").append(...data.notes.map((line) => make("p", "", line)));
   for (const part of data.counts) {
     const name = part.kind;
     if (part.num) {

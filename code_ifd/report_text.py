@@ -26,24 +26,35 @@ def lead(data: ScoredData, standing: Standing, how: str) -> str:
 
 
 def notes(data: ScoredData, standing: Standing, key_name: str) -> list[str]:
-    """Return what a reader might stumble over."""
+    """Return what a reader should know where nothing is wrong."""
     found = []
-    num_over = int((standing.is_selected & (data.scores >= standing.threshold)).sum())
-    num_skipped = int((standing.is_selected & np.isnan(data.scores)).sum())
+    if standing.num_selected and standing.cut is None and not any(_beside_the_score(data, standing)):
+        found.append(
+            "The selected records are not simply those with the highest scores, as after the diversity step, so there is no cut to draw in. "
+            "If they were selected below another threshold, give it by --filter_threash."
+        )
+    if key_name == "ifd_loss":
+        found.append("IFD is here the ratio of the losses (ifd_loss).")
+    return found
+
+
+def warnings(data: ScoredData, standing: Standing) -> list[str]:
+    """Return what looks like a mistake."""
+    found = []
+    num_over, num_skipped = _beside_the_score(data, standing)
     if num_over:
         found.append(f"{_records(num_over)} selected at or over the threshold {standing.threshold:g}: another threshold was used to select them.")
     if num_skipped:
         found.append(f"{_records(num_skipped)} selected without having a score.")
-    if standing.num_selected and standing.cut is None and not (num_over or num_skipped):
-        found.append(
-            "The selected records are not simply those with the highest scores, so there is no cut to draw in. "
-            "(Selected below another threshold? Say so by --filter_threash.)"
-        )
     if standing.threshold >= 1 and 2 * standing.num_at_or_over > len(data) - standing.num_skipped:
         found.append("More than half of the scores are at or over the threshold, which is usually a wrong prompt template.")
-    if key_name == "ifd_loss":
-        found.append("IFD is here the ratio of the losses (ifd_loss).")
     return found
+
+
+def _beside_the_score(data: ScoredData, standing: Standing) -> tuple[int, int]:
+    """Return how many records are selected at or over the threshold, and without a score."""
+    num_over = (standing.is_selected & (data.scores >= standing.threshold)).sum()
+    return int(num_over), int((standing.is_selected & np.isnan(data.scores)).sum())
 
 
 def counts(data: ScoredData, standing: Standing) -> list[dict[str, Any]]:

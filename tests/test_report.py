@@ -15,7 +15,7 @@ from report_data import ScoredData, stand_by_file, stand_by_rank
 from report_figures import FIGURES, draw, ifd_limit
 from report_rows import MAX_TEXTS, bounded_texts, said
 from report_sample import GROUPS, NUM_OF_GROUP, NUM_SHOWN, take_sample
-from report_text import counts, group_names, lead, length_lines, notes, quantiles
+from report_text import counts, group_names, lead, length_lines, notes, quantiles, warnings
 from test_cli import error_line, files_in, write_json
 
 NAN = math.nan
@@ -48,17 +48,18 @@ def test_cut_is_the_lowest_selected_score() -> None:
 
 
 @pytest.mark.parametrize(
-    ("selected", "note"),
+    ("selected", "note", "warning"),
     [
-        ([0, 3], "not simply those with the highest scores"), ([1, 3, 4], "1 record is selected at or over the threshold 1"),
-        ([2, 3], "1 record is selected without having a score"),
+        ([0, 3], "not simply those with the highest scores", None), ([1, 3, 4], None, "1 record is selected at or over the threshold 1"),
+        ([2, 3], None, "1 record is selected without having a score"),
     ],
 )
-def test_selection_that_does_not_follow_the_score_has_no_cut_and_says_why(selected: list[int], note: str) -> None:
+def test_selection_that_does_not_follow_the_score_has_no_cut_and_says_why(selected: list[int], note: str | None, warning: str | None) -> None:
     data = scored([0.4, 0.9, NAN, 0.95, 1.0])
     standing = stand_by_file(data.scores, 1.0, selected)
     assert standing.cut is None
-    assert note in " ".join(notes(data, standing, "ifd_ppl"))
+    for lines, wanted in ((notes(data, standing, "ifd_ppl"), note), (warnings(data, standing), warning)):
+        assert len(lines) == (wanted is not None) and (wanted or "") in "".join(lines)
     assert sum(part["num"] for part in counts(data, standing)) == 5
 
 

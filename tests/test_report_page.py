@@ -137,7 +137,8 @@ def test_selected_file_marks_its_records(make_page: MakePage, tmp_path: Path, op
     page.locator("#kinds label", has_text="Selected").click()
     assert titles(page) == numbered([0, 5])
     assert page.locator("#lead").inner_text() == "2 of 7 records are selected (chosen.jsonl)."
-    assert "not simply those with the highest scores" in page.locator("#warnings").inner_text()
+    assert "not simply those with the highest scores, as after the diversity step" in page.locator("#notes").inner_text()
+    assert page.locator("#warnings li").count() == 0
 
 
 def test_keyboard_alone_searches_sorts_and_opens(make_page: MakePage, open_page: OpenPage) -> None:
