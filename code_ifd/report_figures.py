@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from figure_style import INK, figure_bytes, figure_style, new_figure
+from report_axes import set_log_axis
 from report_data import ScoredData, Standing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WIDTH_INCHES, HEIGHT_INCHES = 5.0, 3.5  # 500 pixels wide at 100 dots an inch; readable at 350
 NUM_BINS = 60
@@ -19,23 +21,28 @@ COLORS = {
     "light": {"selected": "#2166ac", "below": "#929aa5", "over": "#d67f1f", "density": ("#cfd4da", "#3f464d")},
     "dark": {"selected": "#6cb0ee", "below": "#6b747f", "over": "#f0a03c", "density": ("#333a41", "#d5d9de")},
 }
-PPL_RANGE = (1e-2, 1e9)  # what lies beyond is drawn at its end
+PPL_RANGE = (1e-2, 1e12)  # what lies beyond is drawn at its end
 
 
 def draw(name: str, data: ScoredData, standing: Standing, file_format: str, theme: str = "light") -> bytes:
     """Return one of FIGURES as PNG or SVG, the same bytes each time. A dark one has no background of its own."""
     with figure_style(theme):
-        figure = new_figure(WIDTH_INCHES, HEIGHT_INCHES, theme)
-        axes = figure.add_axes((0.145, 0.14, 0.83, 0.70), facecolor="none")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=9)
-        if np.isnan(data.scores).all():
-            axes.set(xticks=[], yticks=[])
-            axes.text(0.5, 0.5, "no record has a score", ha="center", va="center", transform=axes.transAxes)
-        else:
-            FIGURES[name].draw_on(axes, data, standing, theme)
-            axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, frameon=False, fontsize=8.5, handlelength=1.4, columnspacing=1.2)
-        return figure_bytes(figure, file_format)
+        return figure_bytes(make_figure(name, data, standing, theme), file_format)
+
+
+def make_figure(name: str, data: ScoredData, standing: Standing, theme: str) -> "Figure":
+    """Return one of FIGURES. Call it in the figure style of the theme."""
+    figure = new_figure(WIDTH_INCHES, HEIGHT_INCHES, theme)
+    axes = figure.add_axes((0.145, 0.14, 0.795, 0.70), facecolor="none")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=9)
+    if np.isnan(data.scores).all():
+        axes.set(xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "no record has a score", ha="center", va="center", transform=axes.transAxes)
+    else:
+        FIGURES[name].draw_on(axes, data, standing, theme)
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, frameon=False, fontsize=8.5, handlelength=1.4, columnspacing=1.2)
+    return figure
 
 
 def ifd_limit(scores: np.ndarray, threshold: float) -> float:
@@ -66,8 +73,8 @@ def _draw_ppl(axes: "Axes", ppls: np.ndarray, label: str, data: ScoredData, stan
     low, high = (np.log10(bound(both)) for bound in (np.nanmin, np.nanmax)) if not np.isnan(both).all() else (0.0, 1.0)
     edges = np.logspace(low, max(high, low + 0.1), NUM_BINS + 1)
     _stack(axes, ppls, edges, data, standing, theme)
-    _log_axis(axes)
-    axes.set(xlim=(edges[0], edges[-1]), xlabel=f"{label} (log scale)", ylabel="records")
+    set_log_axis(axes, edges[0], edges[-1])
+    axes.set(xlabel=f"{label} (log scale)", ylabel="records")
 
 
 def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str) -> None:
@@ -95,15 +102,9 @@ def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str)
         axes.scatter(lengths[is_part], scores[is_part], s=size, color=color, linewidths=0, alpha=0.85, label=_label(name, standing), rasterized=True)
     _mark(axes.axhline, standing, limit, theme)
     axes.set_ylim(0, limit)
-    _log_axis(axes)  # last: a density sets an axis of its own
-
-
-def _log_axis(axes: "Axes") -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if 1 <= value < 1e6 else f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = lengths[has_score].min() / 1.15, lengths[has_score].max() * 1.15
+    # Last: a density sets an axis of its own. Wide enough for two whole numbers.
+    set_log_axis(axes, low, max(high, low + 2.2), is_whole=True)
 
 
 def _parts(data: ScoredData, standing: Standing) -> dict[str, np.ndarray]:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import ROOT, RunScript
+from figure_style import figure_style
 from html_page import encode_data
 from length_check import check_length
+from report_axes import log_labels, log_ticks
 from report_data import ScoredData, stand_by_file, stand_by_rank
-from report_figures import FIGURES, draw, ifd_limit
+from report_figures import FIGURES, draw, ifd_limit, make_figure
 from report_rows import MAX_TEXTS, bounded_texts, said
 from report_sample import GROUPS, NUM_OF_GROUP, NUM_SHOWN, take_sample
 from report_text import counts, group_names, lead, length_lines, notes, quantiles, warnings
@@ -175,6 +177,51 @@ def test_axis_of_ifd_shows_the_threshold_and_is_not_stretched_by_a_few() -> None
     assert ifd_limit(np.array([0.5] * 99 + [1e6]), 1.0) == pytest.approx(1.5, rel=0.03)
     assert ifd_limit(np.array([0.2, 0.5]), 1.0) == pytest.approx(0.5, rel=0.03)
     assert ifd_limit(np.array([3.0] * 100), 1.0) == pytest.approx(3.0, rel=0.03)
+
+
+def label_boxes(name: str, data: ScoredData) -> list[tuple[float, float]]:
+    """Return where the labels of x begin and end, in shares of the figure's width."""
+    with figure_style("light"):
+        figure = make_figure(name, data, stand_by_rank(data.scores, 1.0, 1), "light")
+        figure.draw_without_rendering()
+        low, high = figure.axes[0].get_xlim()
+        labels = [tick.label1 for tick in figure.axes[0].xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+        return [(box.x0 / figure.bbox.width, box.x1 / figure.bbox.width) for box in (label.get_window_extent() for label in labels)]
+
+
+# Each power of ten, and ranges that begin and end between two of them.
+ENDS = [
+    *((1.0, 10.0**power) for power in range(1, 13)), *((3.3 * 10**power, 8.7 * 10**power) for power in range(12)),
+    (1.5, 4e5), (70, 9e11), (7.6e10, 1.5e11),
+]
+
+
+@pytest.mark.parametrize("ends", ENDS, ids=lambda ends: f"{ends[0]:g} to {ends[1]:g}")
+@pytest.mark.parametrize("name", ["ppl_direct", "length"])
+def test_labels_of_a_log_axis_are_two_or_more_that_neither_overlap_nor_are_cut(name: str, ends: tuple[float, float]) -> None:
+    scores, values = np.array([0.4, 0.6]), np.array(ends)
+    boxes = label_boxes(name, ScoredData(scores, values, values, values.astype(np.int64), {}))
+    assert len(boxes) >= 2
+    assert boxes[0][0] >= 0 and boxes[-1][1] <= 1
+    assert all(one[1] + 0.005 < other[0] for one, other in zip(boxes, boxes[1:], strict=False))
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 7, 64, 999, 123_456])
+def test_equal_lengths_have_two_whole_labels(length: int) -> None:
+    boxes = label_boxes("length", scored([0.4, 0.5, 0.6], [length] * 3))
+    assert len(boxes) >= 2
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (3, 2e9, ["10\u00b2", "10\u2074", "10\u2076", "10\u2078"]), (2, 5000, ["10", "100", "1,000"]), (4, 90, ["5", "10", "20", "50"]),
+        (60, 99, ["60", "70", "80", "90"]), (1, 1e5, ["10\u2070", "10\u00b9", "10\u00b2", "10\u00b3", "10\u2074", "10\u2075"]),
+        (3e6, 4e6, ["3\u00d710\u2076", "3.5\u00d710\u2076", "4\u00d710\u2076"]), (0.02, 0.5, ["0.02", "0.05", "0.1", "0.2", "0.5"]),
+    ],
+)
+def test_labels_of_a_log_axis_are_decades_or_even_steps(low: float, high: float, labels: list[str]) -> None:
+    assert log_labels(log_ticks(low, high)) == labels
 
 
 @pytest.mark.parametrize("name", FIGURES)
