@@ -21,6 +21,7 @@ COLORS = {
     "light": {"selected": "#2166ac", "below": "#929aa5", "over": "#d67f1f", "density": ("#cfd4da", "#3f464d")},
     "dark": {"selected": "#6cb0ee", "below": "#6b747f", "over": "#f0a03c", "density": ("#333a41", "#d5d9de")},
 }
+ROOM_AT_THE_TOP = 1.05  # for whole points
 PPL_RANGE = (1e-2, 1e12)  # what lies beyond is drawn at its end
 
 
@@ -41,6 +42,7 @@ def make_figure(name: str, data: ScoredData, standing: Standing, theme: str) -> 
         axes.text(0.5, 0.5, "no record has a score", ha="center", va="center", transform=axes.transAxes)
     else:
         FIGURES[name].draw_on(axes, data, standing, theme)
+    if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, frameon=False, fontsize=8.5, handlelength=1.4, columnspacing=1.2)
     return figure
 
@@ -83,10 +85,12 @@ def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str)
     colors = COLORS[theme]
     limit = ifd_limit(data.scores, standing.threshold)
     lengths, scores = np.maximum(data.lengths, 1), np.minimum(data.scores, limit)
-    has_score = ~np.isnan(scores)
+    has_score, is_beyond = ~np.isnan(scores), data.scores > limit
     parts = _parts(data, standing)
-    axes.set(xlabel="characters of the response (log scale)", ylabel=_with_beyond("IFD", data.scores, limit, "at the top"))
-    if has_score.sum() > MAX_POINTS:
+    is_density = has_score.sum() > MAX_POINTS
+    axes.set(xlabel="characters of the response (log scale)")
+    axes.set_ylabel(_with_beyond("IFD", data.scores, limit, "at the top" if is_density else "as triangles"))
+    if is_density:
         shades = LinearSegmentedColormap.from_list("density", colors["density"])
         axes.hexbin(
             lengths[has_score], scores[has_score], xscale="log", gridsize=(42, 24), bins="log", mincnt=1,
@@ -96,12 +100,19 @@ def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str)
             parts = {"selected": parts["selected"] & _every_nth(parts["selected"], 1000)}
         else:
             parts = {}
-    for (name, is_part), size in zip(reversed(parts.items()), (9, 9, 12)):
-        color = colors["over"] if len(parts) == 1 else colors[name]
-        # As pixels: thousands of points would make a page slow to open.
-        axes.scatter(lengths[is_part], scores[is_part], s=size, color=color, linewidths=0, alpha=0.85, label=_label(name, standing), rasterized=True)
+    for place, (name, is_part) in enumerate(parts.items()):
+        color = colors["over"] if is_density else colors[name]
+        label = _label(name, standing)
+        for is_drawn, marker, size in ((is_part & ~is_beyond, "o", 12), (is_part & is_beyond, "^", 24)):
+            if is_drawn.any():
+                # The selected on top. As pixels: thousands of points would make a page slow to open.
+                axes.scatter(
+                    lengths[is_drawn], scores[is_drawn], s=size, marker=marker, color=color, linewidths=0, alpha=0.85, label=label,
+                    zorder=1.3 - place / 10, rasterized=True,
+                )
+                label = None
     _mark(axes.axhline, standing, limit, theme)
-    axes.set_ylim(0, limit)
+    axes.set_ylim(0, limit * ROOM_AT_THE_TOP)
     low, high = lengths[has_score].min() / 1.15, lengths[has_score].max() * 1.15
     # Last: a density sets an axis of its own. Wide enough for two whole numbers.
     set_log_axis(axes, low, max(high, low + 2.2), is_whole=True)

@@ -189,6 +189,36 @@ def label_boxes(name: str, data: ScoredData) -> list[tuple[float, float]]:
         return [(box.x0 / figure.bbox.width, box.x1 / figure.bbox.width) for box in (label.get_window_extent() for label in labels)]
 
 
+def length_axes(scores: list[float]) -> Any:
+    """Return the axes of IFD against length, of which the record with the highest score below 1 is selected."""
+    data = scored(scores)
+    with figure_style("light"):
+        return make_figure("length", data, stand_by_rank(data.scores, 1.0, 1), "light").axes[0]
+
+
+def test_scores_beyond_the_axis_are_triangles_that_are_whole() -> None:
+    axes = length_axes([0.4, 0.5, 1.2, 50.0, 80.0])
+    triangles = next(points for points in axes.collections if len(points.get_paths()[0].vertices) == 4)
+    places = axes.transData.transform(triangles.get_offsets())[:, 1]  # of the middles, in pixels
+    height = triangles.get_sizes()[0] ** 0.5 * axes.figure.dpi / 72
+    top = axes.transAxes.transform((0, 1))[1]
+    assert len(places) == 2  # 50 and 80
+    assert (places + height / 2 <= top).all() and (places > top - 2 * height).all()
+    assert axes.get_ylabel().startswith("IFD (2 over ") and axes.get_ylabel().endswith(" as triangles)")
+
+
+@pytest.mark.parametrize(
+    ("scores", "names"),
+    [
+        ([0.4, 0.5], ["selected", "below the cut", "cut 0.500"]), ([0.4, 1.2], ["selected", "at or over 1", "threshold 1", "cut 0.400"]),
+        ([0.4] * 9 + [90.0], ["selected", "below the cut", "at or over 1", "threshold 1", "cut 0.400"]), ([0.4], ["selected", "cut 0.400"]),
+    ],
+    ids=["none over", "none below", "only a triangle over", "one"],
+)
+def test_legend_names_what_is_there_and_nothing_else(scores: list[float], names: list[str]) -> None:
+    assert [text.get_text() for text in length_axes(scores).get_legend().get_texts()] == names
+
+
 # Each power of ten, and ranges that begin and end between two of them.
 ENDS = [
     *((1.0, 10.0**power) for power in range(1, 13)), *((3.3 * 10**power, 8.7 * 10**power) for power in range(12)),
