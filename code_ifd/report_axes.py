@@ -20,7 +20,9 @@ def set_log_axis(axes: "Axes", low: float, high: float, is_whole: bool = False) 
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_ticklabels(log_labels(ticks))
+    labels = log_labels(ticks)
+    is_powers = all(label.startswith("10") for label in labels)  # whose raised digits are small
+    axes.xaxis.set_ticklabels(labels, fontsize=11 if is_powers else 9)
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
@@ -32,7 +34,7 @@ def log_ticks(low: float, high: float, is_whole: bool = False) -> list[float]:
     steps = [float(f"{digit}e{decade}") for decade in decades for digit in (1, 2, 5)]
     steps = [step for step in steps if low <= step <= high and (step >= 1 or not is_whole)]
     if len(steps) < MIN_STEPS:
-        even = MaxNLocator(4, steps=[1, 2, 5, 10], integer=is_whole, min_n_ticks=2).tick_values(low, high)
+        even = MaxNLocator(5 if high < PLAIN_TO else 4, steps=[1, 2, 5, 10], integer=is_whole, min_n_ticks=2).tick_values(low, high)
         return [float(tick) for tick in even if low <= tick <= high]
     if len(steps) <= MAX_STEPS:
         return steps
