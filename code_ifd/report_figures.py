@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 WIDTH_INCHES, HEIGHT_INCHES = 5.0, 3.5  # 500 pixels wide at 100 dots an inch; readable at 350
 NUM_BINS = 60
 MAX_POINTS = 2000  # more are drawn as a density
+FEW_POINTS = 100  # are drawn larger
 # Each has a contrast of about 3 to the ground, and the three are told apart by colour-blind readers.
 COLORS = {
     "light": {"selected": "#2166ac", "below": "#929aa5", "over": "#d67f1f", "density": ("#cfd4da", "#3f464d")},
@@ -88,6 +89,7 @@ def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str)
     has_score, is_beyond = ~np.isnan(scores), data.scores > limit
     parts = _parts(data, standing)
     is_density = has_score.sum() > MAX_POINTS
+    scale = 2 if has_score.sum() <= FEW_POINTS else 1
     axes.set(xlabel="characters of the response (log scale)")
     axes.set_ylabel(_with_beyond("IFD", data.scores, limit, "at the top" if is_density else "as triangles"))
     if is_density:
@@ -107,7 +109,7 @@ def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str)
             if is_drawn.any():
                 # The selected on top. As pixels: thousands of points would make a page slow to open.
                 axes.scatter(
-                    lengths[is_drawn], scores[is_drawn], s=size, marker=marker, color=color, linewidths=0, alpha=0.85, label=label,
+                    lengths[is_drawn], scores[is_drawn], s=scale * size, marker=marker, color=color, linewidths=0, alpha=0.85, label=label,
                     zorder=1.3 - place / 10, rasterized=True,
                 )
                 label = None

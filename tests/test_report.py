@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,11 @@ def test_scores_beyond_the_axis_are_triangles_that_are_whole() -> None:
     assert axes.get_ylabel().startswith("IFD (2 over ") and axes.get_ylabel().endswith(" as triangles)")
 
 
+def test_few_points_are_larger() -> None:
+    few, many = (length_axes([0.5] * num).collections[0].get_sizes()[0] for num in (100, 101))
+    assert few == 2 * many
+
+
 @pytest.mark.parametrize(
     ("scores", "names"),
     [
@@ -233,7 +239,7 @@ def test_labels_of_a_log_axis_are_two_or_more_that_neither_overlap_nor_are_cut(n
     boxes = label_boxes(name, ScoredData(scores, values, values, values.astype(np.int64), {}))
     assert len(boxes) >= 2
     assert boxes[0][0] >= 0 and boxes[-1][1] <= 1
-    assert all(one[1] + 0.005 < other[0] for one, other in zip(boxes, boxes[1:], strict=False))
+    assert all(one[1] + 0.005 < other[0] for one, other in pairwise(boxes))
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 7, 64, 999, 123_456])
