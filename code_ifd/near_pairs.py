@@ -4,9 +4,11 @@ A point gains from a candidate that is nearer to it than its nearest chosen one.
 fewer, and none comes back. Once their lists fit into memory, no other distance is ever needed again.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
-from distances import BLOCK, Distances, to_distance, to_loss_
+from distances import Distances, to_distance, to_loss_
 from tqdm import tqdm
 
 # A pair in its list is a point's number and a loss; while lists are put in order, a little more.
@@ -60,25 +62,21 @@ class NearPairs:
         return float(gains @ self._weights[rows])
 
 
-def _find_lists(distances: Distances, nearest: torch.Tensor) -> "list[tuple[torch.Tensor, torch.Tensor, list[int]]]":
-    """Return for each block of candidates their lists end to end: points, losses, and the length of each list."""
+def _find_lists(distances: Distances, nearest: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor, list[int]]]:
+    """Yield for each block of candidates their lists end to end: points, losses, and the length of each list.
+
+    Distances are computed both ways. To use each for both sides would take half the time, but lists of all blocks would
+    grow between blocks that come and go, and leave holes in memory many times their size.
+    """
     # A hair more than the distance itself, so that rounding loses no pair.
     radius = to_distance(nearest, distances.dimension).square_().mul_(1 + 1e-12)  # squared, (points,)
-    found: list[list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]] = [[] for _ in distances.blocks()]
-    num_blocks = len(found)
-    bar = tqdm(distances.pairs_of_blocks(), total=num_blocks * (num_blocks + 1) // 2, unit=" blocks", desc="near pairs", disable=None, leave=False)
-    for left, right in bar:
-        squared = distances.squared(left, right)
-        sides = [(squared, left, right)] + ([(squared.T, right, left)] if left != right else [])
-        for block, points, candidates in sides:
-            row, column = (block < radius[points, None]).nonzero(as_tuple=True)
-            losses = to_loss_(block[row, column], distances.dimension)
-            found[candidates.start // BLOCK].append((column.to(torch.int16), (row + points.start).to(torch.int32), losses))
-    return [_in_order(found, number, part.stop - part.start) for number, part in enumerate(distances.blocks())]
-
-
-def _in_order(found: "list[list[tuple[torch.Tensor, ...]]]", number: int, num_candidates: int) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
-    columns, rows, losses = (torch.cat(parts) for parts in zip(*found[number], strict=True))
-    found[number] = []  # let go of what is copied
-    order = columns.argsort(stable=True)
-    return rows[order], losses[order], columns.bincount(minlength=num_candidates).tolist()
+    for part in tqdm(distances.blocks(), unit=" blocks", desc="near pairs", disable=None, leave=False):
+        found = []
+        for points in distances.blocks():
+            squared = distances.squared(part, points)  # (candidates, points)
+            row, column = (squared < radius[points]).nonzero(as_tuple=True)
+            losses = to_loss_(squared[row, column], distances.dimension)
+            found.append((row.to(torch.int16), (column + points.start).to(torch.int32), losses))
+        candidates, points, losses = (torch.cat(pieces) for pieces in zip(*found, strict=True))
+        order = candidates.argsort(stable=True)
+        yield points[order], losses[order], candidates.bincount(minlength=part.stop - part.start).tolist()

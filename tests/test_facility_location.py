@@ -63,7 +63,6 @@ def test_picks_do_not_depend_on_where_blocks_end(memory_bytes: float, monkeypatc
     points = np.random.default_rng(0).normal(size=(150, 16)).astype(np.float32)
     whole = choose_points(points, 60, memory_bytes)
     monkeypatch.setattr("distances.BLOCK", 32)
-    monkeypatch.setattr("near_pairs.BLOCK", 32)
     in_parts = choose_points(points, 60, memory_bytes)
     assert in_parts.indices.tolist() == whole.indices.tolist() == plain_greedy(points, 60)[0]
 
