@@ -15,14 +15,15 @@ import sys
 from decimal import Decimal
 from typing import Any
 
-from cli import Interrupted, decimal_number, new_parser, non_negative_int, positive_int, rate, run, say
+from cli import Interrupted, new_parser, non_negative_int, positive_int, rate, run, say
 from dataset import Dataset
 from dataset_files import DATASET_HELP
 from line_journal import LineJournal
 from prompts import TEMPLATES
 from proof_table import UNTRAINED, summarize, table, token_mean
 from records import atomic_writer, encode_json, refuse_overwriting
-from shapes import parse_fields
+from selection_flags import add_key_name_flag, add_threshold_flag
+from shapes import add_fields_flag
 from tqdm import tqdm
 from training_arms import ARMS, LONGEST
 from training_experiment import Experiment, describe, prepare
@@ -87,12 +88,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--prompt", choices=TEMPLATES, default="none", help="prompt template, best the one that was scored with (default: %(default)s)"
     )
-    parser.add_argument("--fields", type=parse_fields, default={}, metavar="NAME=KEY,...", help="where the dataset uses other keys, as in step 1")
+    add_fields_flag(parser)
     parser.add_argument("--sample_rate", type=rate, default=Decimal("0.1"), help="share of the pool that an arm takes (default: %(default)s)")
-    parser.add_argument(
-        "--filter_threash", "--filter_threshold", type=decimal_number, default=Decimal(1), help="as in step 3 (default: %(default)s)"
-    )
-    parser.add_argument("--key_name", choices=("ifd_ppl", "ifd_loss"), default="ifd_ppl", help="which score (default: %(default)s)")
+    add_threshold_flag(parser)
+    add_key_name_flag(parser)
     parser.add_argument("--held_out_rate", type=rate, default=Decimal("0.1"), help="share of the records to hold out (default: %(default)s)")
     parser.add_argument("--split_seed", type=non_negative_int, default=0, help="decides which records are held out (default: %(default)s)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="as in step 1 (default: %(default)s)")

@@ -118,7 +118,7 @@ def report(args: argparse.Namespace, num_new: int, seconds: float) -> None:
         else:
             num_scored += 1
             num_misaligned += summary["ifd_ppl"] is not None and summary["ifd_ppl"] >= 1
-    rate = num_new / seconds
+    rate = num_new / seconds if num_new else 0.0
     speed = f"{num_new} in {seconds:.1f} s, {rate:.{1 if rate >= 1 else 2}f} records/s" if num_new else "all of them done before"
     say(f"{num_scored + reasons.total()} records ({speed}), {skipped_summary(num_scored, reasons)} -> {args.save_path}")
     if num_misaligned * 2 > num_scored:
