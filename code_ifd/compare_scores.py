@@ -30,7 +30,7 @@ from ifd import num_selected, select
 from paired_records import paired_records
 from records import atomic_writer, encode_json, refuse_overwriting
 from scored_dataset import NumberColumns, read_numbers, response_length
-from selection_flags import add_threshold_flag
+from selection_flags import add_key_name_flag, add_threshold_flag
 from shapes import Fields, add_fields_flag, first_prompt
 
 
@@ -74,10 +74,7 @@ def parse_args() -> argparse.Namespace:
         help="shares of ALL records to select, each above 0 and at most 1; the figure shows the middle one (default: 0.05 0.1 0.15)",
     )
     add_threshold_flag(parser)
-    parser.add_argument(
-        "--key_name", choices=("ifd_ppl", "ifd_loss"), default="ifd_ppl",
-        help="which score selects: the ratio of perplexities, or of losses (default: %(default)s)",
-    )
+    add_key_name_flag(parser)
     parser.add_argument("--num_shown", type=positive_int, default=10, help="how many of the most different records to name (default: %(default)s)")
     add_fields_flag(parser)
     return parser.parse_args()

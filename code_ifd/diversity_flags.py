@@ -8,7 +8,8 @@ from dataset_files import DATASET_HELP
 from embedded_text import EMB_TYPES
 from minilm import MINILM
 from prompts import TEMPLATES
-from shapes import parse_fields
+from selection_flags import add_key_name_flag
+from shapes import add_fields_flag
 
 
 def parse_args(docstring: str | None) -> argparse.Namespace:
@@ -47,10 +48,7 @@ def add_candidate_flags(parser: argparse._ArgumentGroup) -> None:
     )
     parser.add_argument("--ifd_lower", type=decimal_number, help="instead: all records with a score of at least this (default: 0)")
     parser.add_argument("--ifd_upper", "--ifd_lupper", type=decimal_number, help="and strictly below this (default: 1)")
-    parser.add_argument(
-        "--key_name", choices=("ifd_ppl", "ifd_loss"), default="ifd_ppl",
-        help="which score: the ratio of perplexities, or of losses (default: %(default)s)",
-    )
+    add_key_name_flag(parser)
 
 
 def add_choice_flags(parser: argparse._ArgumentGroup) -> None:
@@ -85,9 +83,7 @@ def add_embedding_flags(parser: argparse._ArgumentGroup) -> None:
         "--prompt", choices=[name for name in TEMPLATES if name != "chat"], default="none",
         help="prompt template of the text: none (instruction and input) as in step 1 (default: %(default)s)",
     )
-    parser.add_argument(
-        "--fields", type=parse_fields, default={}, metavar="NAME=KEY,...", help="where the dataset uses other keys, as in step 1"
-    )
+    add_fields_flag(parser)
     parser.add_argument(
         "--max_length", type=positive_int, default=256,
         help="tokens of a text that are read, as sentence-transformers does with all-MiniLM-L6-v2; the rest is cut off (default: %(default)s)",
