@@ -14,24 +14,26 @@ python code_ifd/compare_scores.py outputs/scored_gpt2.json \\
 import argparse
 import os
 from array import array
+from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from agreement_figure import RankPlot, draw
-from agreement_text import comparison_text, percent
-from cli import UserError, new_parser, positive_int, rate, run, say
-from comparison import Choice, Comparison, compare
-from dataset import Dataset, Fetcher
-from dataset_files import DATASET_HELP
-from ifd import num_selected, select
-from paired_records import paired_records
-from records import atomic_writer, encode_json, refuse_overwriting
-from scored_dataset import NumberColumns, read_numbers, response_length
-from selection_flags import add_key_name_flag, add_threshold_flag
-from shapes import Fields, add_fields_flag, first_prompt
+
+from records.conversations import Fields, add_fields_flag, first_prompt
+from records.dataset import Dataset, Fetcher
+from records.dataset_files import DATASET_HELP
+from records.paired_records import paired_records
+from reporting.agreement_figure import RankPlot, draw
+from reporting.agreement_text import comparison_text, percent
+from reporting.comparison import Choice, Comparison, compare
+from selection.flags import add_key_name_flag, add_threshold_flag
+from selection.ifd import num_selected, select
+from selection.scored_dataset import NumberColumns, read_numbers, response_length
+from shared.cli import UserError, new_parser, positive_int, rate, run, say
+from shared.files import atomic_writer, encode_json, refuse_overwriting
 
 
 def first_prompts(dataset: Dataset, numbers: list[int], fields: Fields) -> list[str]:
@@ -44,10 +46,14 @@ def first_prompts(dataset: Dataset, numbers: list[int], fields: Fields) -> list[
 
 def as_json(args: argparse.Namespace, found: Comparison) -> dict[str, Any]:
     """Return every number, and what was compared. What does not exist is null."""
-    return {"a": args.a, "b": args.b, "key_name": args.key_name, "threshold": float(args.filter_threash)} | asdict(found)
+    return {"a": args.a, "b": args.b, "key_name": args.key_name, "threshold": float(args.filter_threash)} | asdict(
+        found
+    )
 
 
-def rank_plot(args: argparse.Namespace, found: Comparison, numbers_a: NumberColumns, numbers_b: NumberColumns) -> RankPlot:
+def rank_plot(
+    args: argparse.Namespace, found: Comparison, numbers_a: NumberColumns, numbers_b: NumberColumns
+) -> RankPlot:
     """Return what the figure shows: the selection of the middle one of the rates."""
     key, threshold = args.key_name, float(args.filter_threash)
     middle = args.sample_rates[len(args.sample_rates) // 2]
@@ -57,27 +63,41 @@ def rank_plot(args: argparse.Namespace, found: Comparison, numbers_a: NumberColu
     measured = "not defined" if spearman is None else f"{spearman:.4f}"
     return RankPlot(
         title=f"Ranks by {key}: Spearman {measured}, {found.correlations[key].num_common} records",
-        name_a=args.a, name_b=args.b, scores_a=scores_a, scores_b=scores_b,
-        selected_a=select(scores_a, threshold, num_wanted).indices, selected_b=select(scores_b, threshold, num_wanted).indices,
-        selected_name=f"selected: the best {percent(float(middle))} below {threshold:g} (dashed)", threshold=threshold,
+        name_a=args.a,
+        name_b=args.b,
+        scores_a=scores_a,
+        scores_b=scores_b,
+        selected_a=select(scores_a, threshold, num_wanted).indices,
+        selected_b=select(scores_b, threshold, num_wanted).indices,
+        selected_name=f"selected: the best {percent(float(middle))} below {threshold:g} (dashed)",
+        threshold=threshold,
     )
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__)
     parser.add_argument("a", metavar="A", help=f"scored dataset: {DATASET_HELP}")
     parser.add_argument("b", metavar="B", help="the same dataset, scored otherwise; its format may be another")
     parser.add_argument("--json_save_path", help="where to write every number as JSON (default: nowhere)")
     parser.add_argument("--plot_path", help="where to draw rank against rank: a .png file (default: nowhere)")
     parser.add_argument(
-        "--sample_rates", type=rate, nargs="+", default=[Decimal("0.05"), Decimal("0.1"), Decimal("0.15")], metavar="RATE",
+        "--sample_rates",
+        type=rate,
+        nargs="+",
+        default=[Decimal("0.05"), Decimal("0.1"), Decimal("0.15")],
+        metavar="RATE",
         help="shares of ALL records to select, each above 0 and at most 1; the figure shows the middle one (default: 0.05 0.1 0.15)",
     )
     add_threshold_flag(parser)
     add_key_name_flag(parser)
-    parser.add_argument("--num_shown", type=positive_int, default=10, help="how many of the most different records to name (default: %(default)s)")
+    parser.add_argument(
+        "--num_shown",
+        type=positive_int,
+        default=10,
+        help="how many of the most different records to name (default: %(default)s)",
+    )
     add_fields_flag(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def check_outputs(args: argparse.Namespace, a: Dataset, b: Dataset) -> None:
@@ -91,8 +111,8 @@ def check_outputs(args: argparse.Namespace, a: Dataset, b: Dataset) -> None:
         raise UserError(f"--plot_path {args.plot_path}: the file name must end in .png")
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     a, b = Dataset(args.a), Dataset(args.b)
     check_outputs(args, a, b)
     choice = Choice(args.key_name, float(args.filter_threash), args.sample_rates, args.num_shown)

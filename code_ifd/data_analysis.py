@@ -11,38 +11,39 @@ python code_ifd/data_analysis.py --data_path data/sample_alpaca.json \\
 
 import argparse
 import time
+from collections.abc import Sequence
 
-from cli import Interrupted, new_parser, run
-from mixed_run import score_mixed
-from score_journal import ScoreJournal
-from scoring_run import ScoringRun, add_scoring_flags, load_scorer, prepare_run, report
-from selection_flags import wanted_number
+from scoring.mixed import score_mixed
+from scoring.run import ScoringRun, add_scoring_flags, load_scorer, prepare_run, report
+from scoring.score_journal import ScoreJournal
+from selection.flags import wanted_number
+from shared.cli import Interrupted, new_parser, run
 
 
 def score_missing(journal: ScoreJournal, scoring: ScoringRun, args: argparse.Namespace) -> None:
     """Score the records that the journal does not have yet. Raises Interrupted on Ctrl-C."""
     records = scoring.records
-    windows = load_scorer(args, scoring.source)
+    chunks = load_scorer(args, scoring.source)
     try:
-        with windows.scorer:
+        with chunks.scorer:
             if args.dtype == "mixed":
-                score_mixed(journal, records, windows, float(args.filter_threash), wanted_number(args, len(records)))
+                score_mixed(journal, records, chunks, float(args.filter_threash), wanted_number(args, len(records)))
             else:
-                windows.score_rest(journal, records, args.dtype)
+                chunks.score_rest(journal, records, args.dtype)
     except KeyboardInterrupt:
         if args.dtype == "mixed":
             raise Interrupted(f"what is done lies beside {journal.path}; the same command goes on from there") from None
         raise Interrupted(journal.progress()) from None
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__)
     add_scoring_flags(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     scoring = prepare_run(args)
     with ScoreJournal(args.save_path, scoring.meta) as journal:
         num_before, started = journal.num_done, time.perf_counter()

@@ -2,7 +2,7 @@
 
 Reads, writes and resumes what data_analysis.py does, with the same flags and
 the same bytes; a run begun with either is finished with the other. This
-process reads the dataset, hands out windows of records and writes the scores;
+process reads the dataset, hands out chunks of records and writes the scores;
 each worker is a process with a model of its own, anywhere in the cluster.
 
 python code_ifd/data_analysis_ray.py --data_path data/sample_alpaca.json \\
@@ -13,11 +13,11 @@ import argparse
 import time
 from collections.abc import Sequence
 
-from cli import Interrupted, UserError, new_parser, positive_int, run
-from ray_cluster import Layout, choose_layout, ray_cluster
-from score_journal import ScoreJournal
-from scoring_run import ScoringRun, add_scoring_flags, prepare_run, report
-from window_driver import WindowDriver, Worker, log
+from cluster.chunk_driver import ChunkDriver, Worker, log
+from cluster.ray_cluster import Layout, choose_layout, ray_cluster
+from scoring.run import ScoringRun, add_scoring_flags, prepare_run, report
+from scoring.score_journal import ScoreJournal
+from shared.cli import Interrupted, UserError, new_parser, positive_int, run
 
 
 def score_missing(journal: ScoreJournal, scoring: ScoringRun, args: argparse.Namespace) -> None:
@@ -27,22 +27,26 @@ def score_missing(journal: ScoreJournal, scoring: ScoringRun, args: argparse.Nam
     try:
         with ray_cluster(args.address) as nodes:
             # Ray is there by now; ray_workers would be of no use without.
-            from ray_workers import RayPool
+            from cluster.ray_workers import RayPool
 
             layout = choose_layout(nodes, args.num_workers, args.cpus_per_worker, args.gpus_per_worker, args.device)
             if layout.gpus_per_worker and args.device == "auto":
                 args.device = "cuda"  # a worker that finds none must say so, not be fifty times slower
             log(describe_start(journal, layout, len(nodes)))
             joined = time.perf_counter()
-            pool = RayPool(args, scoring.source, journal.meta["versions"], layout.cpus_per_worker, layout.gpus_per_worker)
-            driver = WindowDriver(journal, scoring.records, pool, layout.num_workers)
+            pool = RayPool(
+                args, scoring.source, journal.meta["versions"], layout.cpus_per_worker, layout.gpus_per_worker
+            )
+            driver = ChunkDriver(journal, scoring.records, pool, layout.num_workers)
             driver.run()
             for line in describe_workers(driver.workers, joined - started, joined, time.perf_counter()):
                 log(line)
     except KeyboardInterrupt:
         raise Interrupted(journal.progress()) from None
     if driver.num_redone:
-        log(f"{driver.num_redone} windows of lost workers were scored again; all {journal.num_done - num_before} new records are written once")
+        log(
+            f"{driver.num_redone} chunks of lost workers were scored again; all {journal.num_done - num_before} new records are written once"
+        )
 
 
 def describe_start(journal: ScoreJournal, layout: Layout, num_nodes: int) -> str:
@@ -51,7 +55,7 @@ def describe_start(journal: ScoreJournal, layout: Layout, num_nodes: int) -> str
     line = f"{layout.num_workers} workers of {layout.cpus_per_worker} CPUs{gpus} on {num_nodes} nodes"
     if journal.num_done:
         first = journal.meta["start_idx"] + journal.num_done
-        line += f"; {journal.num_done} records are done, scoring goes on at record {first}: windows that were under way are scored again"
+        line += f"; {journal.num_done} records are done, scoring goes on at record {first}: chunks that were under way are scored again"
     return line
 
 
@@ -67,7 +71,9 @@ def describe_workers(workers: Sequence[Worker], ray_seconds: float, joined: floa
     busy = available = 0.0
     for worker in workers:
         if worker.ready_at is None:
-            lines.append(f"worker {worker.number} ({worker.name}): {'lost' if worker.lost_at else 'not yet ready when all was done'}")
+            lines.append(
+                f"worker {worker.number} ({worker.name}): {'lost' if worker.lost_at else 'not yet ready when all was done'}"
+            )
             continue
         seconds = (worker.lost_at or ended) - worker.ready_at
         busy, available = busy + worker.busy_seconds, available + seconds
@@ -93,28 +99,40 @@ def gpu_share(text: str) -> float:
     return value
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__)
     add_scoring_flags(parser)
     group = parser.add_argument_group("where it runs")
-    group.add_argument("--address", help="Ray cluster to join: host:port, or auto for the one on this machine (default: start one here)")
-    group.add_argument("--num_workers", type=positive_int, help="processes with a model each (default: as many as there is room for)")
     group.add_argument(
-        "--cpus_per_worker", type=positive_int,
+        "--address",
+        help="Ray cluster to join: host:port, or auto for the one on this machine (default: start one here)",
+    )
+    group.add_argument(
+        "--num_workers", type=positive_int, help="processes with a model each (default: as many as there is room for)"
+    )
+    group.add_argument(
+        "--cpus_per_worker",
+        type=positive_int,
         help="CPUs, and threads, of a worker (default: all of the smallest node; with GPUs, a node's CPUs shared out among them)",
     )
     group.add_argument(
-        "--gpus_per_worker", type=gpu_share, help="GPUs of a worker; 0.5 lets two share one (default: 1 where there are any, else 0)"
+        "--gpus_per_worker",
+        type=gpu_share,
+        help="GPUs of a worker; 0.5 lets two share one (default: 1 where there are any, else 0)",
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     if args.dtype == "mixed":
-        raise UserError("--dtype mixed: chooses in rounds what to score again, which workers cannot share; choose bfloat16 or float32, or data_analysis.py")
+        raise UserError(
+            "--dtype mixed: chooses in rounds what to score again, which workers cannot share; choose bfloat16 or float32, or data_analysis.py"
+        )
     if args.address and args.address.startswith("ray://"):
-        raise UserError(f"--address {args.address}: Ray Client is not supported; run this on a node of the cluster, with --address auto")
+        raise UserError(
+            f"--address {args.address}: Ray Client is not supported; run this on a node of the cluster, with --address auto"
+        )
     scoring = prepare_run(args)
     with ScoreJournal(args.save_path, scoring.meta) as journal:
         num_before, started = journal.num_done, time.perf_counter()

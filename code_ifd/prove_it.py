@@ -12,21 +12,23 @@ python code_ifd/prove_it.py --json_data_path outputs/scored.json \\
 
 import argparse
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from cli import Interrupted, new_parser, non_negative_int, positive_int, rate, run, say
-from dataset import Dataset
-from dataset_files import DATASET_HELP
-from line_journal import LineJournal
-from prompts import TEMPLATES
-from proof_table import UNTRAINED, summarize, table, token_mean
-from records import atomic_writer, encode_json, refuse_overwriting
-from selection_flags import add_key_name_flag, add_threshold_flag
-from shapes import add_fields_flag
 from tqdm import tqdm
-from training_arms import ARMS, LONGEST
-from training_experiment import Experiment, describe, prepare
+
+from records.conversations import add_fields_flag
+from records.dataset import Dataset
+from records.dataset_files import DATASET_HELP
+from records.journal import LineJournal
+from records.prompts import TEMPLATES
+from selection.flags import add_key_name_flag, add_threshold_flag
+from shared.cli import Interrupted, new_parser, non_negative_int, positive_int, rate, run, say
+from shared.files import atomic_writer, encode_json, refuse_overwriting
+from training.arms import ARMS, LONGEST
+from training.experiment import Experiment, describe, prepare
+from training.proof_table import UNTRAINED, summarize, table, token_mean
 
 
 def train_missing(journal: LineJournal, experiment: Experiment, header: dict[str, Any]) -> None:
@@ -47,9 +49,13 @@ def train_missing(journal: LineJournal, experiment: Experiment, header: dict[str
                 finished = experiment.run(arm, seed, bar.update)
                 journal.append([finished])
                 write_table(journal, header, experiment)
-                tqdm.write(f"{name}: {token_mean(finished):.3f} nats per token, {finished['seconds']:.0f} s", file=sys.stderr)
+                tqdm.write(
+                    f"{name}: {token_mean(finished):.3f} nats per token, {finished['seconds']:.0f} s", file=sys.stderr
+                )
     except KeyboardInterrupt:
-        raise Interrupted(f"{len(journal.entries)} runs are in {journal.path}; the same command trains the rest") from None
+        raise Interrupted(
+            f"{len(journal.entries)} runs are in {journal.path}; the same command trains the rest"
+        ) from None
 
 
 def write_table(journal: LineJournal, header: dict[str, Any], experiment: Experiment) -> None:
@@ -70,36 +76,83 @@ def report(journal: LineJournal, experiment: Experiment) -> None:
     )
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__)
     parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
-    parser.add_argument("--save_path", required=True, help="where to write the table (.json); its runs go to <save_path>.runs.jsonl")
-    parser.add_argument("--model_name_or_path", default="smollm2-135m", help="causal language model to train (default: %(default)s)")
     parser.add_argument(
-        "--arms", nargs="+", choices=(*ARMS, LONGEST), default=list(ARMS),
+        "--save_path", required=True, help="where to write the table (.json); its runs go to <save_path>.runs.jsonl"
+    )
+    parser.add_argument(
+        "--model_name_or_path", default="smollm2-135m", help="causal language model to train (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--arms",
+        nargs="+",
+        choices=(*ARMS, LONGEST),
+        default=list(ARMS),
         help=f"what to train on; {LONGEST}: as many of the longest responses (default: {' '.join(ARMS)})",
     )
-    parser.add_argument("--seeds", nargs="+", type=non_negative_int, default=[0, 1, 2], help="a run of each arm for each seed (default: 0 1 2)")
-    parser.add_argument("--num_steps", type=positive_int, default=48, help="optimiser steps of a run (default: %(default)s)")
-    parser.add_argument("--batch_size", type=positive_int, default=2, help="records of a step (default: %(default)s)")
-    parser.add_argument("--learning_rate", type=rate, default=Decimal("0.001"), help="highest rate of AdamW (default: %(default)s)")
-    parser.add_argument("--lora_rank", type=non_negative_int, default=16, help="rank of the adapters; 0 trains all weights (default: %(default)s)")
-    parser.add_argument("--max_length", type=positive_int, default=512, help="tokens of prompt and response that are read (default: %(default)s)")
     parser.add_argument(
-        "--prompt", choices=TEMPLATES, default="none", help="prompt template, best the one that was scored with (default: %(default)s)"
+        "--seeds",
+        nargs="+",
+        type=non_negative_int,
+        default=[0, 1, 2],
+        help="a run of each arm for each seed (default: 0 1 2)",
+    )
+    parser.add_argument(
+        "--num_steps", type=positive_int, default=48, help="optimiser steps of a run (default: %(default)s)"
+    )
+    parser.add_argument("--batch_size", type=positive_int, default=2, help="records of a step (default: %(default)s)")
+    parser.add_argument(
+        "--learning_rate", type=rate, default=Decimal("0.001"), help="highest rate of AdamW (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--lora_rank",
+        type=non_negative_int,
+        default=16,
+        help="rank of the adapters; 0 trains all weights (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max_length",
+        type=positive_int,
+        default=512,
+        help="tokens of prompt and response that are read (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--prompt",
+        choices=TEMPLATES,
+        default="none",
+        help="prompt template, best the one that was scored with (default: %(default)s)",
     )
     add_fields_flag(parser)
-    parser.add_argument("--sample_rate", type=rate, default=Decimal("0.1"), help="share of the pool that an arm takes (default: %(default)s)")
+    parser.add_argument(
+        "--sample_rate",
+        type=rate,
+        default=Decimal("0.1"),
+        help="share of the pool that an arm takes (default: %(default)s)",
+    )
     add_threshold_flag(parser)
     add_key_name_flag(parser)
-    parser.add_argument("--held_out_rate", type=rate, default=Decimal("0.1"), help="share of the records to hold out (default: %(default)s)")
-    parser.add_argument("--split_seed", type=non_negative_int, default=0, help="decides which records are held out (default: %(default)s)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="as in step 1 (default: %(default)s)")
-    return parser.parse_args()
+    parser.add_argument(
+        "--held_out_rate",
+        type=rate,
+        default=Decimal("0.1"),
+        help="share of the records to hold out (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--split_seed",
+        type=non_negative_int,
+        default=0,
+        help="decides which records are held out (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="as in step 1 (default: %(default)s)"
+    )
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     dataset = Dataset(args.json_data_path)
     refuse_overwriting(args.save_path, *dataset.files)
     experiment = prepare(args, dataset)

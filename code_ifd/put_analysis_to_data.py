@@ -13,15 +13,16 @@ python code_ifd/put_analysis_to_data.py --pt_data_path outputs/scores.jsonl \\
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 
-from cli import UserError, new_parser, run, say
-from dataset import Dataset, dataset_writer
-from dataset_files import DATASET_HELP
-from records import Chunk, Column, refuse_overwriting
-from score_file import SCORING_KEYS, Result, ScoreFile, differences, meta_path, skipped_summary
-from score_summary import NUMBERS, TURNS, summarize, turn_numbers
+from records.dataset import Dataset, dataset_writer
+from records.dataset_files import DATASET_HELP
+from records.record import Block, Column
+from scoring.score_file import SCORING_KEYS, Result, ScoreFile, differences, meta_path, skipped_summary
+from selection.score_summary import NUMBERS, TURNS, summarize, turn_numbers
+from shared.cli import UserError, new_parser, run, say
+from shared.files import refuse_overwriting
 
 
 def in_order(shards: list[ScoreFile], data_path: str, data_sha256: str) -> list[ScoreFile]:
@@ -30,7 +31,9 @@ def in_order(shards: list[ScoreFile], data_path: str, data_sha256: str) -> list[
         return shards
     for shard in shards:
         if shard.meta is None:
-            raise UserError(f"{shard.path}: has no meta file, so nothing says which records it scores; only a single file may lack it")
+            raise UserError(
+                f"{shard.path}: has no meta file, so nothing says which records it scores; only a single file may lack it"
+            )
         if shard.meta["data_sha256"] != data_sha256:
             raise UserError(
                 f"{shard.path}: holds scores of other data ({shard.meta['data_path']}, SHA-256 {shard.meta['data_sha256'][:12]}..., "
@@ -41,7 +44,9 @@ def in_order(shards: list[ScoreFile], data_path: str, data_sha256: str) -> list[
     for one, next_one in pairwise(shards):
         difference = differences(one.meta, next_one.meta, SCORING_KEYS, ("in the first", "in the second"))
         if difference:
-            raise UserError(f"{one.path} and {next_one.path} were not scored alike ({difference}); score one of them again")
+            raise UserError(
+                f"{one.path} and {next_one.path} were not scored alike ({difference}); score one of them again"
+            )
     check_tiling(shards, shards[0].meta["num_records"])
     return shards
 
@@ -52,10 +57,14 @@ def check_tiling(shards: list[ScoreFile], num_records: int) -> None:
     for shard in shards:
         start, end = shard.meta["start_idx"], shard.meta["end_idx"]
         if start > position:
-            raise UserError(f"no score file for records {position} to {start - 1}; add the missing shard (next is {shard.path})")
+            raise UserError(
+                f"no score file for records {position} to {start - 1}; add the missing shard (next is {shard.path})"
+            )
         if start < position:
             last = min(position, end) - 1
-            raise UserError(f"{shard.path}: records {start} to {last} are in another score file too; leave one of them out")
+            raise UserError(
+                f"{shard.path}: records {start} to {last} are in another score file too; leave one of them out"
+            )
         position = end
     if position < num_records:
         raise UserError(f"no score file for records {position} to {num_records - 1}; add the missing shard")
@@ -77,35 +86,36 @@ def read_shards(shards: list[ScoreFile]) -> Iterator[Result]:
 
 
 class Merger:
-    """Adds scores to records chunk by chunk, and counts them. `reasons` counts the records without a score."""
+    """Adds scores to records block by block, and counts them. `reasons` counts the records without a score."""
 
     def __init__(self, turns: str) -> None:
         self.turns = turns
         self.num_records = 0
         self.reasons: Counter[str] = Counter()
 
-    def add(self, chunk: Chunk, results: list[Result]) -> Chunk:
+    def add(self, block: Block, results: list[Result]) -> Block:
         """Return the records with their scores; scores that they had from an earlier run are replaced."""
         found = [summarize(result, self.turns) for result in results]
         reasons = [numbers if isinstance(numbers, str) else None for numbers in found]
-        self.num_records += len(chunk)
+        self.num_records += len(block)
         self.reasons.update(reason for reason in reasons if reason)
         columns = [
-            Column(name, "number", [None if isinstance(numbers, str) else numbers[name] for numbers in found]) for name in NUMBERS
+            Column(name, "number", [None if isinstance(numbers, str) else numbers[name] for numbers in found])
+            for name in NUMBERS
         ]
         columns.append(Column("ifd_skipped", "text", reasons))
         columns.append(Column("ifd_turns", "turns", [turn_numbers(result) for result in results]))
-        return chunk.with_columns(columns)
+        return block.with_columns(columns)
 
 
 def merge(dataset: Dataset, shards: list[ScoreFile], merger: Merger, save_path: str) -> None:
     """Write the scored dataset. Raises UserError unless there is one score a record; nothing is written then."""
     results, num_lines = read_shards(shards), 0
     with dataset_writer(save_path, dataset) as writer:
-        for chunk in dataset.chunks():
-            found = list(islice(results, len(chunk)))
+        for block in dataset.blocks():
+            found = list(islice(results, len(block)))
             num_lines += len(found)
-            writer.write(merger.add(chunk, found + ["missing"] * (len(chunk) - len(found))))
+            writer.write(merger.add(block, found + ["missing"] * (len(block) - len(found))))
         num_lines += sum(1 for _ in results)
         if num_lines != merger.num_records:
             raise UserError(
@@ -114,24 +124,33 @@ def merge(dataset: Dataset, shards: list[ScoreFile], merger: Merger, save_path: 
             )
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__)
     parser.add_argument(
-        "--pt_data_path", nargs="+", required=True, metavar="SCORES",
+        "--pt_data_path",
+        nargs="+",
+        required=True,
+        metavar="SCORES",
         help="score file of step 1, or several that cover the dataset in shards, in any order",
     )
     parser.add_argument("--json_data_path", required=True, help=f"the dataset that step 1 read: {DATASET_HELP}")
-    parser.add_argument("--json_save_path", required=True, help="where to write the scored dataset: .json, .jsonl, .jsonl.gz, .jsonl.zst, .parquet")
     parser.add_argument(
-        "--turns", choices=TURNS, default="mean",
+        "--json_save_path",
+        required=True,
+        help="where to write the scored dataset: .json, .jsonl, .jsonl.gz, .jsonl.zst, .parquet",
+    )
+    parser.add_argument(
+        "--turns",
+        choices=TURNS,
+        default="mean",
         help="the score of a conversation: the mean over the assistant's turns, that of the last turn, or of the one with the "
         "highest IFD (default: %(default)s)",
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     refuse_overwriting(args.json_save_path, *args.pt_data_path, *map(meta_path, args.pt_data_path))
     dataset = Dataset(args.json_data_path)
     refuse_overwriting(args.json_save_path, *dataset.files)

@@ -3,6 +3,7 @@ records to read, search and sort.
 
 Reads a scored dataset (step 2, or the original tool) and, with --selected, the
 records selected from it. Writes <save_path>, an HTML file that loads nothing
+from collections.abc import Sequence
 from anywhere, and its figures beside it: <save_path without .html>_ifd.png,
 _ppl_direct.png, _ppl_condition.png, _length.png. The page shows at most 500
 records, and says so: the highest and the lowest below the threshold, those at
@@ -13,45 +14,55 @@ python code_ifd/report.py --json_data_path outputs/scored.json \\
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cli import Parser, new_parser, run, say
-from dataset import Dataset
-from dataset_files import DATASET_HELP
-from html_page import image_uri, make_page
-from length_check import check_length
-from records import atomic_writer, refuse_overwriting
-from report_data import ScoredData, Standing, read_scored, stand_by_file, stand_by_rank
-from report_figures import FIGURES, draw
-from report_rows import make_rows
-from report_sample import take_sample
-from report_text import counts, group_names, lead, length_lines, notes, quantiles, warnings
-from selected_records import SelectedRecords
-from selection_flags import add_key_name_flag, add_selection_flags, wanted_number
-from shapes import add_fields_flag
+from records.conversations import add_fields_flag
+from records.dataset import Dataset
+from records.dataset_files import DATASET_HELP
+from records.selected_records import SelectedRecords
+from reporting.agreement import check_length
+from reporting.data import ScoredData, Standing, read_scored, stand_by_file, stand_by_rank
+from reporting.figures import FIGURES, draw
+from reporting.html_page import image_uri, make_page
+from reporting.rows import make_rows
+from reporting.sample import take_sample
+from reporting.text import counts, group_names, lead, length_lines, notes, quantiles, warnings
+from selection.flags import add_key_name_flag, add_selection_flags, wanted_number
+from shared.cli import Parser, new_parser, run, say
+from shared.files import atomic_writer, refuse_overwriting
 
-PAGE = Path(__file__).with_name("report_page")
+PAGE = Path(__file__).parent / "reporting" / "page"
 
 
 def stand(data: ScoredData, args: argparse.Namespace, selected: SelectedRecords | None) -> tuple[Standing, str]:
     """Return where each record stands, and how the selection is known. Raises UserError when it cannot be of this data."""
     threshold = float(args.filter_threash)
     if selected:
-        return stand_by_file(data.scores, threshold, selected.numbers(data.scores, args.json_data_path)), f"({Path(args.selected).name})"
+        return stand_by_file(
+            data.scores, threshold, selected.numbers(data.scores, args.json_data_path)
+        ), f"({Path(args.selected).name})"
     amount = f"--sample_num {args.sample_num}" if args.sample_num is not None else f"--sample_rate {args.sample_rate}"
     return stand_by_rank(data.scores, threshold, wanted_number(args, len(data))), f"({amount})"
 
 
-def page_data(data: ScoredData, standing: Standing, how: str, rows: list[dict[str, Any]], args: argparse.Namespace) -> dict[str, Any]:
+def page_data(
+    data: ScoredData, standing: Standing, how: str, rows: list[dict[str, Any]], args: argparse.Namespace
+) -> dict[str, Any]:
     """Return what the page shows, as its script reads it."""
     return {
         # A pattern is no file: its last part alone would say little.
         "name": Path(args.json_data_path).name if Path(args.json_data_path).exists() else args.json_data_path,
-        "lead": lead(data, standing, how), "warnings": warnings(data, standing), "notes": notes(data, standing, args.key_name),
-        "num_records": len(data), "counts": counts(data, standing), "quantiles": quantiles(data),
+        "lead": lead(data, standing, how),
+        "warnings": warnings(data, standing),
+        "notes": notes(data, standing, args.key_name),
+        "num_records": len(data),
+        "counts": counts(data, standing),
+        "quantiles": quantiles(data),
         "length": length_lines(check_length(data.scores, data.lengths, [standing.is_selected.nonzero()[0]])),
-        "groups": list(group_names(standing.threshold).items()), "rows": rows,
+        "groups": list(group_names(standing.threshold).items()),
+        "rows": rows,
     }
 
 
@@ -67,17 +78,18 @@ def figure_paths(save_path: str) -> dict[str, str]:
     return {name: f"{save_path.removesuffix('.html')}_{name}.png" for name in FIGURES}
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__)
     parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
     parser.add_argument("--save_path", required=True, help="where to write the page: .html")
     parser.add_argument(
-        "--selected", help="the records selected from it, found by their texts (default: those that step 3 would select by the next flags)"
+        "--selected",
+        help="the records selected from it, found by their texts (default: those that step 3 would select by the next flags)",
     )
     add_selection_flags(parser)
     add_key_name_flag(parser)
     add_fields_flag(parser)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     check_flags(parser, args)
     return args
 
@@ -90,8 +102,8 @@ def check_flags(parser: Parser, args: argparse.Namespace) -> None:
         parser.error("argument --selected: not allowed with --sample_rate or --sample_num: the file says how many")
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     dataset = Dataset(args.json_data_path)
     paths = figure_paths(args.save_path)
     for path in (args.save_path, *paths.values()):

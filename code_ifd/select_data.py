@@ -10,15 +10,16 @@ python code_ifd/select_data.py --json_data_path outputs/scored.json \\
 
 import argparse
 import sys
+from collections.abc import Sequence
 
-from cli import UserError, new_parser, run, say
-from dataset import Dataset
-from dataset_files import DATASET_HELP
-from ifd import Selection, select
-from ranked_writer import write_selected
-from records import refuse_overwriting
-from scored_dataset import read_scores
-from selection_flags import add_key_name_flag, add_selection_flags, wanted_number
+from records.dataset import Dataset
+from records.dataset_files import DATASET_HELP
+from records.ranked_writer import write_selected
+from selection.flags import add_key_name_flag, add_selection_flags, wanted_number
+from selection.ifd import Selection, select
+from selection.scored_dataset import read_scores
+from shared.cli import UserError, new_parser, run, say
+from shared.files import refuse_overwriting
 
 
 def report(selection: Selection, args: argparse.Namespace, num_records: int, num_wanted: int) -> None:
@@ -29,28 +30,39 @@ def report(selection: Selection, args: argparse.Namespace, num_records: int, num
         f"threshold {args.filter_threash}, {selection.num_below_cut} below the cut, {num_kept} selected -> {args.json_save_path}"
     )
     if num_kept < num_wanted:
-        print(f"note: {num_wanted} were asked for, but only {num_kept} have a score below {args.filter_threash}", file=sys.stderr)
+        print(
+            f"note: {num_wanted} were asked for, but only {num_kept} have a score below {args.filter_threash}",
+            file=sys.stderr,
+        )
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__)
     parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
-    parser.add_argument("--json_save_path", required=True, help="where to write the selected records: .json, .jsonl, .jsonl.gz, .jsonl.zst, .parquet")
+    parser.add_argument(
+        "--json_save_path",
+        required=True,
+        help="where to write the selected records: .json, .jsonl, .jsonl.gz, .jsonl.zst, .parquet",
+    )
     add_selection_flags(parser)
     add_key_name_flag(parser)
-    parser.add_argument("--keep_order", action="store_true", help="write in dataset order instead of highest score first")
-    return parser.parse_args()
+    parser.add_argument(
+        "--keep_order", action="store_true", help="write in dataset order instead of highest score first"
+    )
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     dataset = Dataset(args.json_data_path)
     refuse_overwriting(args.json_save_path, *dataset.files)
     scores = read_scores(dataset, args.key_name)
     num_wanted = wanted_number(args, len(scores))
     selection = select(scores, float(args.filter_threash), num_wanted)
     if not len(selection.indices):
-        raise UserError(f"{args.json_data_path}: no record has {args.key_name} below {args.filter_threash}; nothing was written")
+        raise UserError(
+            f"{args.json_data_path}: no record has {args.key_name} below {args.filter_threash}; nothing was written"
+        )
     write_selected(dataset, args.json_save_path, selection.indices, args.keep_order)
     report(selection, args, len(scores), num_wanted)
 

@@ -13,17 +13,18 @@ python code_ifd/select_data_diverse.py --json_data_path outputs/scored.json \\
 """
 
 import argparse
+from collections.abc import Sequence
 
-from candidates import candidates_of, read_texts
-from cli import UserError, run, say
-from dataset import Dataset, check_name
-from diversity_flags import parse_args
-from embedding_cache import embeddings_of
-from ifd import Selection
-from ranked_writer import write_selected
-from records import refuse_overwriting
-from scored_dataset import read_scores
-from selection_flags import number_of
+from diversity.candidates import candidates_of, read_texts
+from diversity.embedding_cache import embeddings_of
+from diversity.flags import parse_args
+from records.dataset import Dataset, check_name
+from records.ranked_writer import write_selected
+from selection.flags import number_of
+from selection.ifd import Selection
+from selection.scored_dataset import read_scores
+from shared.cli import UserError, run, say
+from shared.files import refuse_overwriting
 
 
 def check_enough(num_wanted: int, num_candidates: int, args: argparse.Namespace, kind: str = "candidates") -> None:
@@ -33,9 +34,16 @@ def check_enough(num_wanted: int, num_candidates: int, args: argparse.Namespace,
         raise UserError(f"{flag}: there are only {num_candidates} {kind}; choose fewer, or allow more candidates")
 
 
-def report(args: argparse.Namespace, num_records: int, candidates: Selection, num_cut: int, removed: tuple[int, int], coverage: list[str]) -> None:
+def report(
+    args: argparse.Namespace,
+    num_records: int,
+    candidates: Selection,
+    num_cut: int,
+    removed: tuple[int, int],
+    coverage: list[str],
+) -> None:
     """Print where every record went, and how well the chosen ones stand for the candidates."""
-    from diversity_report import count_line
+    from diversity.coverage import count_line
 
     num_candidates = len(candidates.indices)
     lines = [
@@ -53,8 +61,8 @@ def report(args: argparse.Namespace, num_records: int, candidates: Selection, nu
     say("\n".join([*lines, *coverage]))
 
 
-def main() -> None:
-    args = parse_args(__doc__)
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(__doc__, argv)
     dataset = Dataset(args.json_data_path)
     refuse_overwriting(args.json_save_path, *dataset.files)
     # What would only show after the embedding.
@@ -67,14 +75,18 @@ def main() -> None:
     vectors, num_cut = embeddings_of(texts, args)
 
     # torch takes seconds to import: mistakes should not wait for it.
-    from diversity_report import coverage_lines
-    from facility_location import choose_points
-    from near_duplicates import remove_duplicates
+    from diversity.coverage import coverage_lines
+    from diversity.facility_location import choose_points
+    from diversity.near_duplicates import remove_duplicates
 
     indices, removed = candidates.indices, (0, 0)
     if args.dedup is not None:
         distinct = remove_duplicates(texts, vectors, args.dedup)
-        indices, vectors, removed = indices[distinct.places], vectors[distinct.places], (distinct.num_same, distinct.num_near)
+        indices, vectors, removed = (
+            indices[distinct.places],
+            vectors[distinct.places],
+            (distinct.num_same, distinct.num_near),
+        )
         check_enough(num_wanted, len(indices), args, f"candidates left by --dedup {args.dedup:g}")
     chosen = choose_points(vectors, num_wanted, args.memory_gb * 1e9)
     write_selected(dataset, args.json_save_path, indices[chosen.indices], args.keep_order)

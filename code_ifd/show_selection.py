@@ -9,47 +9,25 @@ python code_ifd/show_selection.py --json_data_path outputs/scored.json \\
 """
 
 import argparse
-import unicodedata
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cli import new_parser, run, say
-from dataset import Dataset
-from dataset_files import DATASET_HELP
-from ifd import is_score
-from records import Record
-from selection_flags import add_key_name_flag, add_threshold_flag
-from shapes import Fields, add_fields_flag, first_prompt
+from records.conversations import Fields, add_fields_flag, first_prompt
+from records.dataset import Dataset
+from records.dataset_files import DATASET_HELP
+from records.record import Record
+from selection.flags import add_key_name_flag, add_threshold_flag
+from selection.ifd import is_score
+from shared.cli import new_parser, run, say
+from shared.texts import TERMINAL_COLUMNS, fit_columns
 
-WIDTH = 80
 NUM_SHOWN = 3
 
 
-def columns(text: str) -> int:
-    """Return how many terminal columns a text takes: Chinese, Japanese and Korean characters take two each."""
-    return sum(0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
-
-
-def one_line(value: Any, num_columns: int) -> str:
-    """Return a value as text on one line of at most `num_columns` terminal columns, without control characters."""
-    # No text needs more characters than this for its columns; the longest instructions have tens of thousands.
-    text = str(value)[: 8 * num_columns]
-    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    widths = [columns(char) for char in text]
-    if sum(widths) <= num_columns:
-        return text
-    used, room = 0, num_columns - len("...")
-    for index, width in enumerate(widths):
-        used += width
-        if used > room:
-            return text[:index] + "..."
-    return text
-
-
 def table(records: Iterable[Record], num_selected: int, key_name: str, threshold: float, fields: Fields) -> str:
-    """Return the table as text of at most WIDTH columns. Raises UserError for a conversation that is not understood."""
+    """Return the table as text of at most TERMINAL_COLUMNS columns. Raises UserError for a conversation that is not understood."""
     scores: array[float] = array("d")
     reasons: Counter[str] = Counter()
     ranking = Ranking(threshold, fields)
@@ -59,7 +37,7 @@ def table(records: Iterable[Record], num_selected: int, key_name: str, threshold
             scores.append(score)
             ranking.add(score, record)
         else:
-            reasons[one_line(record.get("ifd_skipped") or "no score", 50)] += 1
+            reasons[fit_columns(record.get("ifd_skipped") or "no score", 50)] += 1
     lines = [_count("records", len(scores) + reasons.total()), _count("with a score", len(scores))]
     lines += [_count("  " + reason, count, "skipped") for reason, count in sorted(reasons.items())]
     over = "the prompt does not help the response" if threshold == 1 else "left out"
@@ -69,11 +47,13 @@ def table(records: Iterable[Record], num_selected: int, key_name: str, threshold
         import numpy as np  # takes longer to import than all else
 
         percents = (5, 25, 50, 75, 95)
-        shown = "  ".join(f"{percent}% {_short(cut)}" for percent, cut in zip(percents, np.percentile(scores, percents), strict=True))
+        shown = "  ".join(
+            f"{percent}% {_short(cut)}" for percent, cut in zip(percents, np.percentile(scores, percents), strict=True)
+        )
         lines += ["", f"IFD quantiles     {shown}"]
     for title, part in ((f"highest below {threshold:g}", ranking.highest), ("lowest", ranking.lowest)):
         lines += ["", f"IFD    {title}"]
-        lines += [f"{score:.3f}  {one_line(instruction, WIDTH - 7)}" for score, instruction in part]
+        lines += [f"{score:.3f}  {fit_columns(instruction, TERMINAL_COLUMNS - 7)}" for score, instruction in part]
     return "\n".join(lines)
 
 
@@ -92,9 +72,13 @@ class Ranking:
             return
         self.num_below += 1
         if len(self.highest) < NUM_SHOWN or score > self.highest[-1][0]:
-            self.highest = sorted([*self.highest, (score, first_prompt(record, self._fields))], key=lambda entry: -entry[0])[:NUM_SHOWN]
+            self.highest = sorted(
+                [*self.highest, (score, first_prompt(record, self._fields))], key=lambda entry: -entry[0]
+            )[:NUM_SHOWN]
         if len(self.lowest) < NUM_SHOWN or score < self.lowest[-1][0]:
-            self.lowest = sorted([*self.lowest, (score, first_prompt(record, self._fields))], key=lambda entry: entry[0])[:NUM_SHOWN]
+            self.lowest = sorted(
+                [*self.lowest, (score, first_prompt(record, self._fields))], key=lambda entry: entry[0]
+            )[:NUM_SHOWN]
 
 
 def _count(name: str, count: int, note: str = "") -> str:
@@ -105,19 +89,19 @@ def _short(score: float) -> str:
     return f"{score:.3f}" if score < 100 else f"{score:.0e}"
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__)
     parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
     parser.add_argument("--selected", required=True, help="the records selected from it; the format may be another")
     add_key_name_flag(parser)
     add_threshold_flag(parser)
     add_fields_flag(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
-    num_selected = sum(len(chunk) for chunk in Dataset(args.selected).chunks())
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    num_selected = sum(len(block) for block in Dataset(args.selected).blocks())
     records = Dataset(args.json_data_path).records()
     say("\n" + table(records, num_selected, args.key_name, float(args.filter_threash), args.fields))
     say(f"\nscored dataset    {args.json_data_path}\nselected records  {args.selected}")

@@ -12,17 +12,18 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "code_ifd"))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "code_ifd"))
 
-from cli import Interrupted, UserError, new_parser, positive_int, run, say  # noqa: E402
-from locked_file import open_locked  # noqa: E402
-from verified_fetch import Unreachable, fetch, is_in_place  # noqa: E402
+from shared.cli import Interrupted, UserError, new_parser, positive_int, run, say
+from shared.locked_file import open_locked
+from verified_fetch import Unreachable, fetch, is_in_place
+
+ROOT = Path(__file__).resolve().parents[1]
 
 SUPERFILTERING = "https://raw.githubusercontent.com/tianyi-lab/Superfiltering/main"
 ALPACA = "https://raw.githubusercontent.com/tatsu-lab/stanford_alpaca/main"
@@ -55,10 +56,14 @@ GROUPS = {
         _of_superfiltering("evaluation/test_data/sinstruct_test_set.jsonl", "ed6d5d986e3f4c65ff64d70328a2e1dab146f914"),
         _of_superfiltering("evaluation/test_data/lima_test_set.jsonl", "243df2b8dceb677f2ae010cc2acdb8315fcfd64b"),
     ],
-    "alpaca": [PublicFile("data/alpaca_data.json", "3779ddbc040543ab1834ef216c983d6fcc06cc9a", f"{ALPACA}/alpaca_data.json")],
+    "alpaca": [
+        PublicFile("data/alpaca_data.json", "3779ddbc040543ab1834ef216c983d6fcc06cc9a", f"{ALPACA}/alpaca_data.json")
+    ],
     "scored": [
         _of_superfiltering("data/data_with_ifd/alpaca_data_gpt2_data.json", "db989ef796f6ab24b0866c5b7058c2850bcdec77"),
-        _of_superfiltering("data/data_with_ifd/alpaca_gpt4_data_gpt2_data.json", "3e04d24dd906704af069e504fa334ceb9b4b8c69"),
+        _of_superfiltering(
+            "data/data_with_ifd/alpaca_gpt4_data_gpt2_data.json", "3e04d24dd906704af069e504fa334ceb9b4b8c69"
+        ),
     ],
 }
 FILES = [file for files in GROUPS.values() for file in files]
@@ -72,7 +77,12 @@ def base_url(text: str) -> str:
         _ = parts.port, (parts.hostname or "").encode("idna")
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or not (text.isascii() and text.isprintable()) or " " in text:
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or not (text.isascii() and text.isprintable())
+        or " " in text
+    ):
         raise argparse.ArgumentTypeError(f"{text!r} is not an address like https://mirror.example/data")
     if "@" in parts.netloc:
         raise argparse.ArgumentTypeError("an address with a user name in it is not supported")
@@ -120,22 +130,41 @@ def fetch_files(files: list[PublicFile], args: argparse.Namespace, failures: lis
         except UserError as error:
             failures.append(str(error))
         else:
-            say(f"{file.path}: {target.stat().st_size / 1e6:.2f} MB in {time.perf_counter() - start:.1f} s, content as published")
+            say(
+                f"{file.path}: {target.stat().st_size / 1e6:.2f} MB in {time.perf_counter() - start:.1f} s, content as published"
+            )
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__)
     choices = [*GROUPS, *(file.name for file in FILES)]
-    parser.add_argument("--only", nargs="+", choices=choices, metavar="NAME", default=list(GROUPS),
-                        help=f"groups ({', '.join(GROUPS)}) or file names; default: all")
-    parser.add_argument("--base_url", type=base_url, help="a mirror that has each file as <base_url>/<file name>; default: GitHub")
-    parser.add_argument("--output_dir", default=str(ROOT), help="folder that gets data/ and evaluation/test_data/; default: this repository")
-    parser.add_argument("--timeout_seconds", type=positive_int, default=30, help="seconds to wait for a connection or for more bytes (default: 30)")
-    return parser.parse_args()
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=choices,
+        metavar="NAME",
+        default=list(GROUPS),
+        help=f"groups ({', '.join(GROUPS)}) or file names; default: all",
+    )
+    parser.add_argument(
+        "--base_url", type=base_url, help="a mirror that has each file as <base_url>/<file name>; default: GitHub"
+    )
+    parser.add_argument(
+        "--output_dir",
+        default=str(ROOT),
+        help="folder that gets data/ and evaluation/test_data/; default: this repository",
+    )
+    parser.add_argument(
+        "--timeout_seconds",
+        type=positive_int,
+        default=30,
+        help="seconds to wait for a connection or for more bytes (default: 30)",
+    )
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     files = [file for group, members in GROUPS.items() for file in members if {group, file.name} & set(args.only)]
     failures: list[str] = []
     try:

@@ -17,9 +17,10 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from cli import UserError
-from records import shorten
 from tqdm import tqdm
+
+from shared.cli import UserError
+from shared.texts import shorten
 
 PAUSES_SECONDS = (1.0, 2.0, 4.0)  # before the second, third and fourth attempt
 BLOCK_BYTES = 1 << 16
@@ -43,7 +44,9 @@ def is_in_place(target: Path, blob_id: str) -> bool:
         raise UserError(f"{target}: cannot be read: {error.strerror}; choose another --output_dir") from None
     if seen != blob_id:
         remedy = "it was left alone: move it away to have the published one, or leave this file out with --only"
-        raise UserError(f"{target}: is there, but is not the published file (Git blob id {seen}, wanted {blob_id}); {remedy}")
+        raise UserError(
+            f"{target}: is there, but is not the published file (Git blob id {seen}, wanted {blob_id}); {remedy}"
+        )
     return True
 
 
@@ -115,7 +118,16 @@ def _transfer(url: str, partial: Path, offset: int, timeout_seconds: float) -> i
         if not (response.headers.get("Content-Range") or "").startswith(f"bytes {offset}-"):
             offset = 0
         total = None if response.length is None else offset + response.length
-        bar = tqdm(desc=partial.stem, total=total, initial=offset, unit="B", unit_scale=True, leave=False, disable=None, dynamic_ncols=True)
+        bar = tqdm(
+            desc=partial.stem,
+            total=total,
+            initial=offset,
+            unit="B",
+            unit_scale=True,
+            leave=False,
+            disable=None,
+            dynamic_ncols=True,
+        )
         with bar, open(partial, "r+b" if offset else "wb") as file:
             file.seek(offset)
             for block in _blocks(response):
@@ -137,11 +149,15 @@ def _open(url: str, partial: Path, offset: int, timeout_seconds: float) -> HTTPR
             raise Cut("the part that was there is longer than the file") from None
         if error.code == 429 or error.code >= 500:
             raise Cut(f"the server answered {error.code}") from None
-        raise UserError(f"{url}: the server answered {error.code}; see whether the file is there, or give --base_url a mirror") from None
+        raise UserError(
+            f"{url}: the server answered {error.code}; see whether the file is there, or give --base_url a mirror"
+        ) from None
     except URLError as error:
         if isinstance(error.reason, ConnectionError) and not isinstance(error.reason, ConnectionRefusedError):
             raise Cut(f"connecting failed: {error.reason}") from None
-        raise Unreachable(f"{url}: the server cannot be reached: {error.reason}; check the network, or give --base_url a mirror") from None
+        raise Unreachable(
+            f"{url}: the server cannot be reached: {error.reason}; check the network, or give --base_url a mirror"
+        ) from None
     except (OSError, HTTPException, ValueError) as error:  # ValueError: sent on to an address that is none
         raise Cut(f"no answer: {error or type(error).__name__}") from None
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Whether step 1 keeps its speed and its memory as the dataset grows, and how long it takes to start.
 # Reads DATA_PATH and repeats it, prints a table; the last line is one JSON object.
-# Edit the variables, or set them before the command; flags of code_ifd/bench_growth.py may follow it.
+# Edit the variables, or set them before the command; flags of code_ifd/benchmarks/growth.py may follow it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
@@ -9,7 +9,7 @@ source scripts/environment.sh
 DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}"
 MODEL="${MODEL:-smollm2-135m}"
 
-python3 code_ifd/bench_growth.py \
+PYTHONPATH=code_ifd python3 -m benchmarks.growth \
   --data_path "$DATA_PATH" \
   --model_name_or_path "$MODEL" \
   "$@"

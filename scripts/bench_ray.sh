@@ -11,7 +11,7 @@ DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}"
 MODEL="${MODEL:-smollm2-135m}"
 DTYPE="${DTYPE:-float32}"
 NUM_RECORDS="${NUM_RECORDS:-128}" # -1: all
-RECORDS_PER_WINDOW="${RECORDS_PER_WINDOW:-16}"
+RECORDS_PER_CHUNK="${RECORDS_PER_CHUNK:-16}"
 RUNS="${RUNS:-process 1 2 2 1}" # one process on both cores, or a number of workers, in turn
 PORT="${PORT:-23456}"
 
@@ -30,7 +30,7 @@ trap 'kill -TERM $(jobs -p); wait; rm -rf "$folder"' EXIT
 start_node 0 --head --port="$PORT" --temp-dir="$folder/ray" --include-dashboard=false
 start_node 1 --address="$address"
 
-flags=(--data_path "$DATA_PATH" --model_name_or_path "$MODEL" --dtype "$DTYPE" --end_idx "$NUM_RECORDS" --records_per_window "$RECORDS_PER_WINDOW" "$@")
+flags=(--data_path "$DATA_PATH" --model_name_or_path "$MODEL" --dtype "$DTYPE" --end_idx "$NUM_RECORDS" --records_per_chunk "$RECORDS_PER_CHUNK" "$@")
 number=0
 for run in $RUNS; do
   number=$((number + 1))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # How fast and how exact step 1 is on this machine: the published method, this tool in each dtype, and the hardware's limit.
 # Reads DATA_PATH, prints a table; the last line is one JSON object.
-# Edit the variables, or set them before the command; flags of code_ifd/bench_scoring.py may follow it.
+# Edit the variables, or set them before the command; flags of code_ifd/benchmarks/scoring.py may follow it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
@@ -11,7 +11,7 @@ MODEL="${MODEL:-smollm2-135m}"
 NUM_RECORDS="${NUM_RECORDS:-64}"
 REPEATS="${REPEATS:-3}"
 
-python3 code_ifd/bench_scoring.py \
+PYTHONPATH=code_ifd python3 -m benchmarks.scoring \
   --data_path "$DATA_PATH" \
   --model_name_or_path "$MODEL" \
   --num_records "$NUM_RECORDS" \

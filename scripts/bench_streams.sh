@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # How fast steps 2 and 3 stream, and whether their memory stays flat as the dataset grows.
 # Makes synthetic records in a temporary folder, prints a table; the last line is one JSON object.
-# Edit the variable, or set it before the command; flags of code_ifd/bench_streams.py may follow it.
+# Edit the variable, or set it before the command; flags of code_ifd/benchmarks/streams.py may follow it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
@@ -10,6 +10,6 @@ SIZES="${SIZES:-50000 500000}"
 
 read -ra NUMBERS <<<"$SIZES"
 
-python3 code_ifd/bench_streams.py \
+PYTHONPATH=code_ifd python3 -m benchmarks.streams \
   --sizes "${NUMBERS[@]}" \
   "$@"

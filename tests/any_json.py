@@ -6,7 +6,11 @@ from hypothesis import strategies as st
 texts = st.text(st.characters(codec=None), max_size=12)
 unicode_texts = st.text(st.characters(codec="utf-8"), max_size=12)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**40), 10**40) | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**40), 10**40)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )

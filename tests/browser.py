@@ -1,4 +1,4 @@
-"""Debian's Chromium with the network off, for tests of the pages. Import both fixtures, `chromium` and `open_page`."""
+"""Debian's Chromium with the network off, for tests of the pages. conftest.py makes both fixtures, `chromium` and `open_page`, known to all."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -27,7 +27,9 @@ def chromium() -> Iterator[object]:
     executable = shutil.which("chromium")
     if not executable:
         pytest.skip("Chromium is not installed: no browser to open the page in")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: nothing to drive the browser with")
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: nothing to drive the browser with"
+    )
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         yield browser
@@ -40,7 +42,9 @@ def open_page(chromium: object) -> Iterator[OpenPage]:
     contexts = []
 
     def open_file(path: Path, width: int = 1400, height: int = 900, color_scheme: str = "light") -> Opened:
-        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=color_scheme, offline=True)
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, color_scheme=color_scheme, offline=True
+        )
         contexts.append(context)
         opened = Opened(context.new_page())
         url = path.resolve().as_uri()
@@ -55,7 +59,9 @@ def open_page(chromium: object) -> Iterator[OpenPage]:
         opened.page.route(lambda asked: not asked.startswith("data:"), answer)
         opened.page.on("console", lambda message: opened.complaints.append(f"{message.type}: {message.text}"))
         opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-        opened.page.on("dialog", lambda dialog: (opened.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        opened.page.on(
+            "dialog", lambda dialog: (opened.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss())
+        )
         opened.page.goto(url)
         return opened
 

@@ -1,41 +1,31 @@
-"""Shared by the tests: the modules under test on sys.path, tiny models with random weights, scripts run as users run them."""
+"""Shared by the tests: tiny models with random weights, scripts run as users run them."""
 
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import script_runs
+from browser import chromium, open_page
+from script_runs import RunScript
+
+__all__ = ["chromium", "open_page"]  # fixtures
+
 if TYPE_CHECKING:
-    from scoring import Scorer
     from transformers import PreTrainedTokenizerBase
 
-ROOT = Path(__file__).parent.parent
-# The folders of scripts and their modules.
-CODE = (ROOT / "code_ifd", ROOT / "evaluation" / "generation", ROOT / "data")
-sys.path[:0] = map(str, CODE)
+    from scoring.scorer import Scorer
 
 # The tests run offline; the one that asks the Hub says so itself.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-RunScript = Callable[..., subprocess.CompletedProcess]
-
 
 @pytest.fixture
 def run_script() -> RunScript:
-    """Run the script called <name>.py with arguments from the repository root; text stdout and stderr."""
-
-    def run(name: str, *args: object, cwd: Path = ROOT, env: dict[str, str] | None = None, **options) -> subprocess.CompletedProcess:
-        path = next(folder / f"{name}.py" for folder in CODE if (folder / f"{name}.py").exists())
-        command = [sys.executable, str(path), *map(str, args)]
-        return subprocess.run(
-            command, cwd=cwd, env=os.environ | (env or {}), capture_output=True, text=True, encoding="utf-8", timeout=300, **options
-        )
-
-    return run
+    """Run the script called <name>.py with arguments, as script_runs.py says."""
+    return script_runs.run_script
 
 
 @pytest.fixture(scope="session")
@@ -74,15 +64,16 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def smollm2_scorer() -> "Iterator[tuple[Scorer, PreTrainedTokenizerBase]]":
     """The real model that comes with pip, in float32 and bfloat16 on the CPU, and its tokenizer."""
-    import smollm2
     import torch
-    from causal_lm import load_batch_models
-    from cli import UserError
-    from model_source import find_model
-    from scoring import Scorer
+
+    from models.causal_lm import load_batch_models
+    from models.pip_models import SMOLLM2
+    from models.source import find_model
+    from scoring.scorer import Scorer
+    from shared.cli import UserError
 
     try:
-        source = find_model(smollm2.NAME)
+        source = find_model(SMOLLM2.name)
     except UserError as error:
         pytest.skip(str(error))
     models, tokenizer = load_batch_models(source, "mixed", torch.device("cpu"), 1024)

@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cli import run
+
 from compare_scores import main
-from conftest import ROOT, RunScript
-from dataset import read_dataset
-from show_selection import WIDTH, columns
-from test_cli import error_line, files_in, flag_error, write_json
+from records.dataset import read_dataset
+from script_runs import ROOT, RunScript, error_line, files_in, flag_error, write_json
+from shared.cli import run
+from shared.texts import TERMINAL_COLUMNS, num_columns
 
 SAMPLE = ROOT / "data" / "data_with_ifd" / "sample_alpaca_smollm2_data.json"
 KEYS = ("ppl_A_direct", "ppl_A_condition", "ifd_ppl")
@@ -89,7 +89,7 @@ def test_text_fits_a_terminal_and_says_what_the_json_says(comparing: Comparing) 
     a[4]["instruction"] = b[4]["instruction"] = "\u6c49\u5b57\n\x1b[31m" * 50
     done = comparing.run(a, b, "--sample_rates", 0.5, "--num_shown", 1)
     lines = done.stdout.splitlines()
-    assert max(map(columns, lines)) <= WIDTH
+    assert max(map(num_columns, lines)) <= TERMINAL_COLUMNS
     assert "8 records with the same texts in both; all numbers are equal in 3 of them" in lines
     assert "ifd_ppl below 1: 3 in both, 1 in A only, 1 in B only, 0 in neither" in lines
     words = [line.split() for line in lines]
@@ -107,9 +107,16 @@ def test_overlap_is_that_of_the_files_of_step_3(comparing: Comparing, run_script
         texts = []
         for name in ("a", "b"):
             flags = [f"--sample_rate={row['sample_rate']}", "--filter_threash=0.9"]
-            done = run_script("select_data", f"--json_data_path={name}.json", "--json_save_path=s.jsonl", *flags, cwd=tmp_path)
+            done = run_script(
+                "select_data", f"--json_data_path={name}.json", "--json_save_path=s.jsonl", *flags, cwd=tmp_path
+            )
             assert done.returncode == 0
-            texts.append({(record["instruction"], record["input"], record["output"]) for record in read_dataset(str(tmp_path / "s.jsonl"))})
+            texts.append(
+                {
+                    (record["instruction"], record["input"], record["output"])
+                    for record in read_dataset(str(tmp_path / "s.jsonl"))
+                }
+            )
         assert row["overlap"]["num_both"] == len(texts[0] & texts[1]) < row["overlap"]["num_a"] == len(texts[0])
 
 
@@ -135,7 +142,9 @@ def test_ratio_of_losses_can_be_compared(comparing: Comparing) -> None:
         ([1.5, 1.6, 1.7], [2.1, 2.3, 2.2], "ifd_ppl below 1: 0 in both, 0 in A only, 0 in B only, 3 in neither"),
     ],
 )
-def test_what_is_undefined_is_said_and_null(comparing: Comparing, scores_a: list[Any], scores_b: list[Any], said: str) -> None:
+def test_what_is_undefined_is_said_and_null(
+    comparing: Comparing, scores_a: list[Any], scores_b: list[Any], said: str
+) -> None:
     a, b = make_records(scores_a), make_records(scores_b)
     comparing.result(a, b)
     done = comparing.run(a, b, "--plot_path=new.png", "--sample_rates=1")
@@ -145,7 +154,9 @@ def test_what_is_undefined_is_said_and_null(comparing: Comparing, scores_a: list
 
 
 def test_columns_stay_apart_at_the_ends_of_the_number_range(comparing: Comparing) -> None:
-    found = comparing.run(make_records([1.2345e-320, 1.2345e-319, 1.2345e308]), make_records([1.2345e308, 1.2345e-319, 1.2345e-320]))
+    found = comparing.run(
+        make_records([1.2345e-320, 1.2345e-319, 1.2345e308]), make_records([1.2345e308, 1.2345e-319, 1.2345e-320])
+    )
     assert found.stdout.splitlines()[-2].split()[:5] == ["0", "1.235e-320", "1.234e+308", "3", "1"]
 
 
@@ -160,14 +171,19 @@ def test_file_of_the_original_tool_and_parquet(comparing: Comparing, tmp_path: P
 
 def test_conversations_under_other_keys(comparing: Comparing) -> None:
     turns = [[{"from": "human", "value": f"ask {index}"}, {"from": "gpt", "value": "x" * index}] for index in range(4)]
-    a, b = ([{"chat": turn} | dict.fromkeys(KEYS, score) for turn, score in zip(turns, scores)] for scores in ([1, 2, 3, 4], [4, 2, 3, 1]))
+    a, b = (
+        [{"chat": turn} | dict.fromkeys(KEYS, score) for turn, score in zip(turns, scores)]
+        for scores in ([1, 2, 3, 4], [4, 2, 3, 1])
+    )
     done = comparing.run(a, b, "--fields=conversations=chat")
     assert done.returncode == 0
     assert done.stdout.splitlines()[-2].split() == ["0", "1", "4", "4", "1", "ask", "0"]
 
 
 def test_figure_is_written_and_named(comparing: Comparing) -> None:
-    done = comparing.run(make_records(SCORES_A), make_records(SCORES_B), "--plot_path=out/ranks.PNG", "--json_save_path=out/n.json")
+    done = comparing.run(
+        make_records(SCORES_A), make_records(SCORES_B), "--plot_path=out/ranks.PNG", "--json_save_path=out/n.json"
+    )
     assert done.stdout.endswith("\n-> out/n.json\n-> out/ranks.PNG\n")
     assert (comparing.folder / "out" / "ranks.PNG").read_bytes().startswith(b"\x89PNG")
 
@@ -181,7 +197,9 @@ def test_figure_is_written_and_named(comparing: Comparing) -> None:
     ],
 )
 def test_versions_that_cannot_be_compared(comparing: Comparing, scores_b: list[Any], message: str) -> None:
-    error = comparing.refused(make_records(SCORES_A), make_records(scores_b), "--json_save_path=new.json", "--plot_path=new.png")
+    error = comparing.refused(
+        make_records(SCORES_A), make_records(scores_b), "--json_save_path=new.json", "--plot_path=new.png"
+    )
     assert error.startswith(message)
 
 
@@ -189,7 +207,9 @@ def test_record_that_differs_is_named(comparing: Comparing) -> None:
     others = make_records(SCORES_B)
     others[3]["output"] = "xxyy"
     error = comparing.refused(make_records(SCORES_A), others)
-    assert error.startswith('record 3 differs: its output, from character 2 on, is "xx" in a.json and "yy" in b.json; compare two')
+    assert error.startswith(
+        'record 3 differs: its output, from character 2 on, is "xx" in a.json and "yy" in b.json; compare two'
+    )
 
 
 def test_dataset_that_is_not_scored_is_refused(comparing: Comparing) -> None:
@@ -202,7 +222,10 @@ def test_dataset_that_is_not_scored_is_refused(comparing: Comparing) -> None:
     [
         (["--json_save_path=b.json"], "b.json: the output would overwrite an input"),
         (["--plot_path=./a.json"], "./a.json: the output would overwrite an input"),
-        (["--plot_path=new.png", "--json_save_path=./new.png"], "new.png: --plot_path and --json_save_path are the same file"),
+        (
+            ["--plot_path=new.png", "--json_save_path=./new.png"],
+            "new.png: --plot_path and --json_save_path are the same file",
+        ),
         (["--plot_path=new.svg"], "--plot_path new.svg: the file name must end in .png"),
         (["--json_save_path=a.json/new.json"], "a.json/new.json: cannot be written"),
     ],
@@ -233,5 +256,13 @@ def test_run_as_a_script(run_script: RunScript, tmp_path: Path) -> None:
 def test_help_shows_every_flag(comparing: Comparing) -> None:
     done = comparing.run_on("--help")
     assert (done.returncode, done.stderr) == (0, "")
-    flags = ("--json_save_path", "--plot_path", "--sample_rates", "--filter_threash", "--key_name", "--num_shown", "--fields")
+    flags = (
+        "--json_save_path",
+        "--plot_path",
+        "--sample_rates",
+        "--filter_threash",
+        "--key_name",
+        "--num_shown",
+        "--fields",
+    )
     assert all(flag in done.stdout for flag in flags)

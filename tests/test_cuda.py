@@ -1,20 +1,24 @@
-"""On a GPU: the scores of the CPU, and no waiting for the GPU inside a window. Skipped without one."""
+"""On a GPU: the scores of the CPU, and no waiting for the GPU inside a chunk. Skipped without one."""
 
 from pathlib import Path
 
 import pytest
 import torch
-from causal_lm import load_batch_models
-from model_source import find_model
-from scoring import Scorer, default_tokens_per_batch
-from sequences import TokenSequence
+
+from models.causal_lm import load_batch_models
+from models.sequences import TokenSequence
+from models.source import find_model
+from scoring.scorer import Scorer, default_tokens_per_batch
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
 def sequences() -> list[TokenSequence]:
     generator = torch.Generator().manual_seed(1)
-    return [TokenSequence(torch.randint(1, 300, (length,), generator=generator).tolist(), 1 + length // 3) for length in (5, 9, 30, 60, 64)]
+    return [
+        TokenSequence(torch.randint(1, 300, (length,), generator=generator).tolist(), 1 + length // 3)
+        for length in (5, 9, 30, 60, 64)
+    ]
 
 
 def score(folder: Path, device: str, dtype: str) -> list[float]:

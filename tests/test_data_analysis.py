@@ -11,22 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, RunScript
 
-WORDS = ["Name", "three", "colours", "of", "autumn", "leaves", "red", "yellow", "and", "brown", "what", "is", "seven", "times", "eight"]
-
-
-def make_records(num_records: int) -> list[dict]:
-    """Records of varied length; every tenth has no score."""
-    generator = random.Random(0)
-
-    def words(most: int) -> str:
-        return " ".join(generator.choices(WORDS, k=generator.randint(2, most)))
-
-    records = [{"instruction": words(6), "input": "", "output": words(20)} for _ in range(num_records)]
-    for record in records[::10]:
-        record["output"] = ""
-    return records
+from scored_data import flags, make_records
+from script_runs import ROOT, RunScript
 
 
 def write_json(path: Path, value: object) -> Path:
@@ -39,11 +26,9 @@ def data(tmp_path: Path) -> Path:
     return write_json(tmp_path / "data.json", make_records(40))
 
 
-def flags(data: Path, save: Path, model: Path, *more: object) -> list[object]:
-    return ["--data_path", data, "--save_path", save, "--model_name_or_path", model, "--max_length", 64, "--records_per_window", 8, *more]
-
-
-def test_one_line_a_record_in_order_and_a_meta_beside_it(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_one_line_a_record_in_order_and_a_meta_beside_it(
+    run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     done = run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2))
     assert done.returncode == 0
     lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -56,7 +41,9 @@ def test_one_line_a_record_in_order_and_a_meta_beside_it(run_script: RunScript, 
     assert "36 with a score; skipped: empty_response 4" in done.stdout
 
 
-def test_second_run_does_nothing_and_says_so(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_second_run_does_nothing_and_says_so(
+    run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2))
     before = (tmp_path / "s.jsonl").read_bytes()
     again = run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2))
@@ -65,10 +52,14 @@ def test_second_run_does_nothing_and_says_so(run_script: RunScript, data: Path, 
     assert (tmp_path / "s.jsonl").read_bytes() == before
 
 
-def test_shards_merge_to_the_same_dataset_as_one_run(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
-    # Shards of whole windows: then every window holds the same records, and rounds the same.
+def test_shards_merge_to_the_same_dataset_as_one_run(
+    run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
+    # Shards of whole chunks: then every chunk holds the same records, and rounds the same.
     for name, start, end in (("whole", 0, -1), ("a", 0, 16), ("b", 16, -1)):
-        done = run_script("data_analysis", *flags(data, tmp_path / f"{name}.jsonl", tiny_gpt2, "--start_idx", start, "--end_idx", end))
+        done = run_script(
+            "data_analysis", *flags(data, tmp_path / f"{name}.jsonl", tiny_gpt2, "--start_idx", start, "--end_idx", end)
+        )
         assert done.returncode == 0
     for name, scores in (("one", ["whole"]), ("two", ["b", "a"])):
         paths = [tmp_path / f"{score}.jsonl" for score in scores]
@@ -77,11 +68,13 @@ def test_shards_merge_to_the_same_dataset_as_one_run(run_script: RunScript, data
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("start", "end"), [(-1, -1), (40, -1), (5, 5), (9, 3), (0, 41), (0, -2)]
-)
-def test_wrong_range_names_the_right_one(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path, start: int, end: int) -> None:
-    done = run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2, f"--start_idx={start}", f"--end_idx={end}"))
+@pytest.mark.parametrize(("start", "end"), [(-1, -1), (40, -1), (5, 5), (9, 3), (0, 41), (0, -2)])
+def test_wrong_range_names_the_right_one(
+    run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path, start: int, end: int
+) -> None:
+    done = run_script(
+        "data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2, f"--start_idx={start}", f"--end_idx={end}")
+    )
     assert done.returncode == 2
     assert f"--start_idx {start} --end_idx {end}: the dataset has records 0 to 39; wanted" in done.stderr
 
@@ -90,14 +83,19 @@ def test_wrong_range_names_the_right_one(run_script: RunScript, data: Path, tiny
     ("records", "message"),
     [
         ([{"instruction": "a"}], "record 0: field 'output' is missing (there are "),
-        ([{"instruction": "a", "output": "b"}, {"instruction": 7, "output": "b"}], "record 1: field 'instruction' is 7 (a number)"),
+        (
+            [{"instruction": "a", "output": "b"}, {"instruction": 7, "output": "b"}],
+            "record 1: field 'instruction' is 7 (a number)",
+        ),
         ([{"instruction": "a", "output": None}], "record 0: field 'output' is null; it must be a string"),
         ([{"instruction": "a", "output": "b", "input": []}], "record 0: field 'input' is [] (an array)"),
         ([], "no records in it"),
         ({"instruction": "a"}, "this is an object, not an array of records"),
     ],
 )
-def test_bad_record_stops_before_any_scoring(run_script: RunScript, tmp_path: Path, tiny_gpt2: Path, records: object, message: str) -> None:
+def test_bad_record_stops_before_any_scoring(
+    run_script: RunScript, tmp_path: Path, tiny_gpt2: Path, records: object, message: str
+) -> None:
     data = write_json(tmp_path / "bad.json", records)
     done = run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2))
     assert done.returncode == 2
@@ -107,7 +105,9 @@ def test_bad_record_stops_before_any_scoring(run_script: RunScript, tmp_path: Pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.json"]
 
 
-def test_max_length_above_the_context_names_both(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_max_length_above_the_context_names_both(
+    run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     done = run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2, "--max_length", 65))
     assert done.returncode == 2
     assert "--max_length 65" in done.stderr
@@ -123,7 +123,9 @@ def test_output_over_the_dataset_is_refused(run_script: RunScript, data: Path, t
     assert data.read_bytes() == before
 
 
-def test_prompts_that_do_not_help_give_a_warning(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_prompts_that_do_not_help_give_a_warning(
+    run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     # Random weights learn nothing from a prompt. Which records land on which side of 1 is fixed by the seed: take the
     # shares from a first run, and let a second one see only a range that is mostly over 1, or mostly below.
     run_script("data_analysis", *flags(data, tmp_path / "s.jsonl", tiny_gpt2))
@@ -136,7 +138,9 @@ def test_prompts_that_do_not_help_give_a_warning(run_script: RunScript, data: Pa
         assert ("warning: for 1 of 1 scored records the prompt does not help" in done.stderr) == wanted
 
 
-def test_full_disk_keeps_what_is_done_and_resumes_to_the_same_bytes(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_full_disk_keeps_what_is_done_and_resumes_to_the_same_bytes(
+    run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     run_script("data_analysis", *flags(data, tmp_path / "whole.jsonl", tiny_gpt2))
     whole = (tmp_path / "whole.jsonl").read_bytes()
     limit = len(whole) // 2
@@ -155,14 +159,18 @@ def test_full_disk_keeps_what_is_done_and_resumes_to_the_same_bytes(run_script: 
 
 def start_and_wait(command: list[str], save: Path, num_bytes: int) -> subprocess.Popen:
     """Start step 1 and return when its score file has grown beyond `num_bytes`, or when it has ended."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ
+    )
     while process.poll() is None and not (save.exists() and save.stat().st_size > num_bytes):
         time.sleep(0.001)
     return process
 
 
 @pytest.mark.long
-def test_ten_kills_and_a_ctrl_c_end_in_the_bytes_of_an_unbroken_run(run_script: RunScript, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_ten_kills_and_a_ctrl_c_end_in_the_bytes_of_an_unbroken_run(
+    run_script: RunScript, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     data = write_json(tmp_path / "data.json", make_records(4000))
     run_script("data_analysis", *flags(data, tmp_path / "whole.jsonl", tiny_gpt2))
     whole = (tmp_path / "whole.jsonl").read_bytes()
@@ -176,7 +184,7 @@ def test_ten_kills_and_a_ctrl_c_end_in_the_bytes_of_an_unbroken_run(run_script: 
         process.send_signal(signal.SIGINT if kill == 10 else signal.SIGKILL)
         _, stderr = process.communicate()
         sizes.append(save.stat().st_size)
-        assert sizes[-1] >= sizes[-2] - 8 * 200  # at most one window is redone
+        assert sizes[-1] >= sizes[-2] - 8 * 200  # at most one chunk is redone
         assert process.returncode == (130 if kill == 10 else -signal.SIGKILL)
     assert "stopped: " in stderr
     assert "the same command goes on from there" in stderr

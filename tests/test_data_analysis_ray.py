@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, RunScript
-from test_data_analysis import flags, make_records, write_json
+
+from scored_data import flags, make_records
+from script_runs import ROOT, RunScript, write_json
 
 NUM_KILLS = int(os.environ.get("NUM_KILLS", "1"))
 SCRIPT = "code_ifd/data_analysis_ray.py"
@@ -30,7 +31,14 @@ class Node:
     """A Ray node on this machine, with one CPU, as `ray start` makes it. Nothing survives `kill`."""
 
     def __init__(self, env: dict[str, str], *flags: str) -> None:
-        command = [str(Path(sys.executable).with_name("ray")), "start", *flags, "--num-cpus=1", "--block", "--disable-usage-stats"]
+        command = [
+            str(Path(sys.executable).with_name("ray")),
+            "start",
+            *flags,
+            "--num-cpus=1",
+            "--block",
+            "--disable-usage-stats",
+        ]
         self._process = subprocess.Popen(
             command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )
@@ -51,10 +59,16 @@ class Node:
 
     def workers(self, doing: str = "") -> list[int]:
         """Return the processes of workers on this node, or those that are `.load`ing or `.score`ing."""
-        listed = subprocess.run(["ps", "-eo", "pid,ppid,pgid,args"], capture_output=True, text=True).stdout.splitlines()[1:]
+        listed = subprocess.run(
+            ["ps", "-eo", "pid,ppid,pgid,args"], capture_output=True, text=True
+        ).stdout.splitlines()[1:]
         rows = [line.split(maxsplit=3) for line in listed]
         daemons = {pid for pid, _, group, _ in rows if group == str(self._process.pid)}
-        return [int(pid) for pid, parent, _, args in rows if args.startswith(f"ray::ScoringWorker{doing}") and parent in daemons]
+        return [
+            int(pid)
+            for pid, parent, _, args in rows
+            if args.startswith(f"ray::ScoringWorker{doing}") and parent in daemons
+        ]
 
 
 class LocalCluster:
@@ -73,7 +87,9 @@ class LocalCluster:
 
     def start(self, *arguments: object) -> subprocess.Popen:
         command = [sys.executable, SCRIPT, *map(str, arguments), "--address", self.address, "--cpus_per_worker", "1"]
-        return subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command, cwd=ROOT, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
 
     def run(self, *arguments: object) -> tuple[int, str, str]:
         process = self.start(*arguments)
@@ -144,7 +160,7 @@ def test_two_nodes_finish_what_one_process_began_with_its_bytes(
     assert stdout.startswith("803 records (787 in ") and stdout.count("\n") == 1
     lines = stderr.splitlines()
     assert lines[0] == (
-        "2 workers of 1 CPUs on 2 nodes; 16 records are done, scoring goes on at record 16: windows that were under way are scored again"
+        "2 workers of 1 CPUs on 2 nodes; 16 records are done, scoring goes on at record 16: chunks that were under way are scored again"
     )
     assert [line.split(" ")[0] for line in lines[1:]] == ["start-up:", "worker", "worker", "efficiency"]
 
@@ -159,7 +175,10 @@ def test_error_of_a_worker_is_one_line(cluster: LocalCluster, data: Path, tiny_g
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--num_workers", 3], "3 workers of 1 CPUs do not fit: the cluster has room for 2 (its nodes have 1 CPUs, 1 CPUs); lower"),
+        (
+            ["--num_workers", 3],
+            "3 workers of 1 CPUs do not fit: the cluster has room for 2 (its nodes have 1 CPUs, 1 CPUs); lower",
+        ),
         (["--device", "cuda"], "--device cuda: no node of the cluster has a GPU"),
     ],
 )
@@ -178,7 +197,10 @@ def test_what_the_cluster_does_not_have_is_an_error(
         (["--address", "ray://localhost:10001"], "--address ray://localhost:10001: Ray Client is not supported"),
         (["--address", "localhost:1"], "--address localhost:1: nothing answers there"),
         (["--model_name_or_path", "/nowhere"], "--model_name_or_path /nowhere: no such folder"),
-        (["--gpus_per_worker", "1.5"], "argument --gpus_per_worker: '1.5' is neither a whole number of GPUs nor a part of one"),
+        (
+            ["--gpus_per_worker", "1.5"],
+            "argument --gpus_per_worker: '1.5' is neither a whole number of GPUs nor a part of one",
+        ),
     ],
 )
 def test_mistake_is_found_before_ray_is_started(
@@ -189,11 +211,17 @@ def test_mistake_is_found_before_ray_is_started(
     assert done.stderr.startswith(f"error: {message}") and done.stderr.count("\n") == 1
 
 
-def test_without_ray_one_line_names_the_package(run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_without_ray_one_line_names_the_package(
+    run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     (tmp_path / "ray.py").write_text("raise ImportError('no ray here')\n", encoding="utf-8")
-    done = run_script("data_analysis_ray", *flags(data, tmp_path / "s.jsonl", tiny_gpt2), env={"PYTHONPATH": str(tmp_path)})
+    done = run_script(
+        "data_analysis_ray", *flags(data, tmp_path / "s.jsonl", tiny_gpt2), env={"PYTHONPATH": str(tmp_path)}
+    )
     assert done.returncode == 2
-    assert done.stderr.startswith("error: scoring on several workers needs the package ray[data], which is not installed here; ")
+    assert done.stderr.startswith(
+        "error: scoring on several workers needs the package ray[data], which is not installed here; "
+    )
     assert done.stderr.endswith("or run `pip install 'ray[data]'`\n")
 
 
@@ -202,15 +230,28 @@ def test_ray_of_its_own_stops_at_ctrl_c_and_one_process_finishes(
     run_script: RunScript, tiny_llama: Path, tmp_path: Path
 ) -> None:
     conversations = [
-        {"conversations": [{"from": who, "value": record[key]} for who, key in (("human", "instruction"), ("gpt", "output"))] * 2}
+        {
+            "conversations": [
+                {"from": who, "value": record[key]} for who, key in (("human", "instruction"), ("gpt", "output"))
+            ]
+            * 2
+        }
         for record in make_records(80)
     ]
     few, repeats = write_json(tmp_path / "few.json", conversations), 15
     conversations *= repeats
     data, save = write_json(tmp_path / "data.json", conversations), tmp_path / "s.jsonl"
-    arguments = [str(value) for value in flags(data, save, tiny_llama, "--prompt", "chat", "--num_workers", 1, "--cpus_per_worker", 1)]
+    arguments = [
+        str(value)
+        for value in flags(data, save, tiny_llama, "--prompt", "chat", "--num_workers", 1, "--cpus_per_worker", 1)
+    ]
     process = subprocess.Popen(
-        [sys.executable, SCRIPT, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, SCRIPT, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     wait_for(lambda: size(save) > 1000, process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
@@ -221,7 +262,7 @@ def test_ray_of_its_own_stops_at_ctrl_c_and_one_process_finishes(
     assert 0 < len(save.read_bytes().splitlines()) < len(conversations)
     for dataset, path in ((data, save), (few, tmp_path / "few.jsonl")):
         assert run_script("data_analysis", *flags(dataset, path, tiny_llama, "--prompt", "chat")).returncode == 0
-    # Ten whole windows, over and over.
+    # Ten whole chunks, over and over.
     assert save.read_bytes() == (tmp_path / "few.jsonl").read_bytes() * repeats
 
 
@@ -229,7 +270,7 @@ def test_ray_of_its_own_stops_at_ctrl_c_and_one_process_finishes(
 def test_kills_of_workers_nodes_and_drivers_lose_nothing_and_repeat_nothing(
     cluster: LocalCluster, data: Path, whole: bytes, tiny_gpt2: Path, tmp_path: Path
 ) -> None:
-    # A hundred whole windows, over and over.
+    # A hundred whole chunks, over and over.
     repeats = 16 if NUM_KILLS == 1 else 32 * NUM_KILLS
     save, whole = tmp_path / "s.jsonl", b"".join(whole.splitlines(keepends=True)[:800]) * repeats
     data = write_json(tmp_path / "data.json", json.loads(data.read_text(encoding="utf-8"))[:800] * repeats)
@@ -265,7 +306,7 @@ def test_kills_of_workers_nodes_and_drivers_lose_nothing_and_repeat_nothing(
     print("\n".join(logs))
     assert (code, save.read_bytes()) == (0, whole)
     assert sum(" is lost: " in line for line in logs) >= 2 * NUM_KILLS
-    assert sum("; scoring again window " in line for line in logs) >= 1
+    assert sum("; scoring again chunk " in line for line in logs) >= 1
     assert sum("records are done, scoring goes on at record" in line for line in logs) == NUM_KILLS
 
 

@@ -17,13 +17,13 @@ from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import download
 import pytest
+
+import download
 import verified_fetch
-from cli import UserError
-from conftest import ROOT, RunScript
-from locked_file import open_locked
-from test_cli import error_line, files_in, flag_error
+from script_runs import ROOT, RunScript, error_line, files_in, flag_error
+from shared.cli import UserError
+from shared.locked_file import open_locked
 from verified_fetch import fetch, git_blob_id, is_in_place
 
 CONTENT = random.Random(0).randbytes(300_000)
@@ -85,7 +85,10 @@ class Server:
         if asked and answer.ranges and status == 200:
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
             status = 206 if start < len(body) else 416
-            headers.setdefault("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}" if status == 206 else f"bytes */{len(body)}")
+            headers.setdefault(
+                "Content-Range",
+                f"bytes {start}-{len(body) - 1}/{len(body)}" if status == 206 else f"bytes */{len(body)}",
+            )
         entry = [request.path, start, 0]
         self.sent.append(entry)
         request.send_response(status)
@@ -169,7 +172,9 @@ def test_blob_id_is_that_of_git(content: bytes, blob_id: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("says_length", [True, False])
-def test_file_comes_whole_and_leaves_nothing_beside_it(place: Place, says_length: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_file_comes_whole_and_leaves_nothing_beside_it(
+    place: Place, says_length: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     place.server.answers = [Answer(says_length=says_length)]
     place.fetch()
     assert place.is_done()
@@ -192,7 +197,9 @@ def test_after_cuts_at_random_bytes_nothing_is_sent_twice(place: Place, seed: in
 
 def test_next_run_goes_on_where_the_attempts_were_given_up(place: Place) -> None:
     place.server.answers = [Answer(stop_after=1000)] * NUM_ATTEMPTS
-    with pytest.raises(UserError, match=rf"/file: the connection was cut 296000 bytes before the end, after {NUM_ATTEMPTS} attempts"):
+    with pytest.raises(
+        UserError, match=rf"/file: the connection was cut 296000 bytes before the end, after {NUM_ATTEMPTS} attempts"
+    ):
         place.fetch()
     assert files_in(place.folder) == {place.partial: CONTENT[: 1000 * NUM_ATTEMPTS]}
     place.fetch()
@@ -223,7 +230,9 @@ def test_a_part_that_was_whole_costs_no_request(place: Place) -> None:
     assert place.server.sent == []
 
 
-@pytest.mark.parametrize("part", [b"<html>", CONTENT + b"more", bytes(len(CONTENT))], ids=["of an error page", "too long", "zeros"])
+@pytest.mark.parametrize(
+    "part", [b"<html>", CONTENT + b"more", bytes(len(CONTENT))], ids=["of an error page", "too long", "zeros"]
+)
 def test_a_part_that_does_not_fit_is_thrown_away_once(place: Place, part: bytes) -> None:
     place.put_partial(part)
     place.fetch()
@@ -232,13 +241,18 @@ def test_a_part_that_does_not_fit_is_thrown_away_once(place: Place, part: bytes)
     assert len(place.server.sent) == 2
 
 
-@pytest.mark.parametrize("body", [b"<!DOCTYPE html><title>Sign in</title>", b"", CONTENT[:-1], CONTENT + b"\n", b"\x1b[31m\xff"])
+@pytest.mark.parametrize(
+    "body", [b"<!DOCTYPE html><title>Sign in</title>", b"", CONTENT[:-1], CONTENT + b"\n", b"\x1b[31m\xff"]
+)
 def test_wrong_content_is_named_and_not_kept(place: Place, body: bytes) -> None:
     place.server.answers = [Answer(body=body)]
     with pytest.raises(UserError) as failure:
         place.fetch()
     message = str(failure.value)
-    assert f"/file: not the wanted file: {len(body)} bytes with Git blob id {blob_id_of(body)}, wanted {BLOB_ID}; nothing is kept" in message
+    assert (
+        f"/file: not the wanted file: {len(body)} bytes with Git blob id {blob_id_of(body)}, wanted {BLOB_ID}; nothing is kept"
+        in message
+    )
     assert "publisher has changed the file, or a proxy" in message
     assert message.isprintable()
     assert body[:1] != b"<" or message.endswith('it begins with "<!DOCTYPE html><title>Sign in</title>"')
@@ -271,12 +285,17 @@ def test_refusals_are_not_tried_again(place: Place, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
-def test_a_server_in_trouble_is_asked_a_few_times(place: Place, status: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_server_in_trouble_is_asked_a_few_times(
+    place: Place, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     trouble = [Answer(status=status, body=b"later")] * (NUM_ATTEMPTS - 1)
     place.server.answers = [*trouble]
     place.fetch()
     assert place.is_done()
-    assert capsys.readouterr().err.splitlines() == [f"note: {place.server.url}/file: the server answered {status}; trying again in 0.001 s"] * 3
+    assert (
+        capsys.readouterr().err.splitlines()
+        == [f"note: {place.server.url}/file: the server answered {status}; trying again in 0.001 s"] * 3
+    )
     place.target.unlink()
     place.server.answers = [*trouble, trouble[0]]
     with pytest.raises(UserError, match=f"the server answered {status}, after {NUM_ATTEMPTS} attempts"):
@@ -325,9 +344,13 @@ def test_another_file_that_came_meanwhile_is_left_alone(place: Place, monkeypatc
 
 def test_a_full_disk_keeps_what_came_and_the_next_run_goes_on(place: Place) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # writes beyond it fail as on a full disk; Python ignores SIGXFSZ
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (100_000, hard)
+    )  # writes beyond it fail as on a full disk; Python ignores SIGXFSZ
     try:
-        with pytest.raises(UserError, match="deeper/file: cannot be written: File too large; free space or choose another --output_dir"):
+        with pytest.raises(
+            UserError, match="deeper/file: cannot be written: File too large; free space or choose another --output_dir"
+        ):
             place.fetch()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -379,13 +402,17 @@ def in_folder(folder: Path) -> dict[Path, bytes]:
     return {path.relative_to(folder): content for path, content in files_in(folder).items()}
 
 
-def test_real_test_sets_arrive_byte_for_byte_and_once(run_download: Download, server: Server, real_data_dir: Path, tmp_path: Path) -> None:
+def test_real_test_sets_arrive_byte_for_byte_and_once(
+    run_download: Download, server: Server, real_data_dir: Path, tmp_path: Path
+) -> None:
     wanted = serve_test_sets(server, real_data_dir)
     first, again = run_download("--only", "test_sets"), run_download("--only", "test_sets")
     assert [(done.returncode, done.stderr) for done in (first, again)] == [(0, "")] * 2
     assert in_folder(tmp_path) == wanted
     assert wanted[Path("evaluation/test_data/wizardlm_test_set.jsonl")].count(b"\r\n") == 218  # line ends as published
-    assert [line.split(": ")[0] for line in first.stdout.splitlines()] == [file.path for file in download.GROUPS["test_sets"]]
+    assert [line.split(": ")[0] for line in first.stdout.splitlines()] == [
+        file.path for file in download.GROUPS["test_sets"]
+    ]
     assert again.stdout == "".join(f"{file.path}: there already\n" for file in download.GROUPS["test_sets"])
     assert len(server.sent) == len(wanted) == 5
 
@@ -393,7 +420,14 @@ def test_real_test_sets_arrive_byte_for_byte_and_once(run_download: Download, se
 def test_killed_in_the_middle_it_goes_on(server: Server, real_data_dir: Path, tmp_path: Path) -> None:
     wanted = serve_test_sets(server, real_data_dir)
     server.seconds_per_block = 0.02
-    command = [sys.executable, ROOT / "data" / "download.py", f"--base_url={server.url}", f"--output_dir={tmp_path}", "--only", "test_sets"]
+    command = [
+        sys.executable,
+        ROOT / "data" / "download.py",
+        f"--base_url={server.url}",
+        f"--output_dir={tmp_path}",
+        "--only",
+        "test_sets",
+    ]
     num_kills = 0
     for kill_at in (20_000, 90_000, 160_000, 250_000, 400_000):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -402,7 +436,9 @@ def test_killed_in_the_middle_it_goes_on(server: Server, real_data_dir: Path, tm
         num_kills += process.poll() is None
         process.kill()
         process.wait()
-        assert all(path.suffix == ".part" or content == wanted.get(path, b"") for path, content in in_folder(tmp_path).items())
+        assert all(
+            path.suffix == ".part" or content == wanted.get(path, b"") for path, content in in_folder(tmp_path).items()
+        )
     assert num_kills == 5
     kept = sum(map(len, in_folder(tmp_path).values()))
     server.sent.clear()
@@ -411,7 +447,9 @@ def test_killed_in_the_middle_it_goes_on(server: Server, real_data_dir: Path, tm
     assert server.num_sent() == sum(map(len, wanted.values())) - kept
 
 
-def test_one_that_fails_does_not_stop_the_others(run_download: Download, server: Server, real_data_dir: Path, tmp_path: Path) -> None:
+def test_one_that_fails_does_not_stop_the_others(
+    run_download: Download, server: Server, real_data_dir: Path, tmp_path: Path
+) -> None:
     wanted = serve_test_sets(server, real_data_dir)
     koala, lima = (Path("evaluation/test_data") / f"{name}_test_set.jsonl" for name in ("koala", "lima"))
     del server.files[f"/{koala.name}"]
@@ -435,7 +473,9 @@ def test_files_go_where_the_readme_says(run_download: Download, server: Server) 
     readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     for file in download.GROUPS["alpaca"] + download.GROUPS["scored"]:
-        row = next(line for line in readme.splitlines() if line.startswith(f"| `{file.path.removeprefix('data/')}` | 52,002 |"))
+        row = next(
+            line for line in readme.splitlines() if line.startswith(f"| `{file.path.removeprefix('data/')}` | 52,002 |")
+        )
         assert row.endswith(f"| `{file.blob_id}` |")
         assert any(fnmatch(file.path, pattern) for pattern in ignored)
 
@@ -444,11 +484,16 @@ def test_files_go_where_the_readme_says(run_download: Download, server: Server) 
     ("only", "names"),
     [
         (["alpaca"], ["alpaca_data.json"]),
-        (["scored", "alpaca_data.json"], ["alpaca_data.json", "alpaca_data_gpt2_data.json", "alpaca_gpt4_data_gpt2_data.json"]),
+        (
+            ["scored", "alpaca_data.json"],
+            ["alpaca_data.json", "alpaca_data_gpt2_data.json", "alpaca_gpt4_data_gpt2_data.json"],
+        ),
         (["lima_test_set.jsonl", "lima_test_set.jsonl"], ["lima_test_set.jsonl"]),
     ],
 )
-def test_only_asks_for_groups_and_files(run_download: Download, server: Server, only: list[str], names: list[str]) -> None:
+def test_only_asks_for_groups_and_files(
+    run_download: Download, server: Server, only: list[str], names: list[str]
+) -> None:
     serve_stand_ins(server)
     run_download("--only", *only)
     assert [path for path, _, _ in server.sent] == [f"/{name}" for name in names]
@@ -464,7 +509,9 @@ def test_public_addresses_name_the_files_as_they_are_called_here() -> None:
 def test_without_the_server_nothing_more_is_tried(run_script: RunScript, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
-    done = run_script("download", f"--base_url=http://127.0.0.1:{port}", f"--output_dir={tmp_path}", env={"NO_PROXY": "127.0.0.1"})
+    done = run_script(
+        "download", f"--base_url=http://127.0.0.1:{port}", f"--output_dir={tmp_path}", env={"NO_PROXY": "127.0.0.1"}
+    )
     error = error_line(done)
     assert error.startswith(f"http://127.0.0.1:{port}/vicuna_test_set.jsonl: the server cannot be reached: ")
     assert error.endswith("(7 more not tried)")
@@ -474,7 +521,10 @@ def test_without_the_server_nothing_more_is_tried(run_script: RunScript, tmp_pat
 def test_two_at_once_are_refused(run_download: Download, server: Server, tmp_path: Path) -> None:
     fd = open_locked(str(tmp_path / ".download.lock"))
     error = error_line(run_download())
-    assert error == f"{tmp_path}/.download.lock: another process is writing it; wait for it, or give --output_dir another name"
+    assert (
+        error
+        == f"{tmp_path}/.download.lock: another process is writing it; wait for it, or give --output_dir another name"
+    )
     assert server.sent == []
     os.close(fd)  # as when the other one ends, however that is
     serve_stand_ins(server)
@@ -485,7 +535,14 @@ def test_two_at_once_are_refused(run_download: Download, server: Server, tmp_pat
 def test_ctrl_c_keeps_the_part_and_says_how_to_go_on(server: Server, tmp_path: Path) -> None:
     server.files = {"/alpaca_data.json": CONTENT}
     server.answers = [Answer(stop_after=500, stalls=True)]
-    command = [sys.executable, ROOT / "data" / "download.py", f"--base_url={server.url}", f"--output_dir={tmp_path}", "--only", "alpaca"]
+    command = [
+        sys.executable,
+        ROOT / "data" / "download.py",
+        f"--base_url={server.url}",
+        f"--output_dir={tmp_path}",
+        "--only",
+        "alpaca",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     partial = tmp_path / "data" / "alpaca_data.json.part"
     while not (partial.exists() and partial.stat().st_size == 500):
@@ -501,7 +558,10 @@ def test_ctrl_c_keeps_the_part_and_says_how_to_go_on(server: Server, tmp_path: P
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--base_url=ftp://127.0.0.1/", "argument --base_url: 'ftp://127.0.0.1/' is not an address like https://mirror.example/data"),
+        (
+            "--base_url=ftp://127.0.0.1/",
+            "argument --base_url: 'ftp://127.0.0.1/' is not an address like https://mirror.example/data",
+        ),
         ("--base_url=file:///etc", "argument --base_url: 'file:///etc' is not an address like"),
         ("--base_url=", "argument --base_url: '' is not an address like"),
         ("--base_url=http://a b/", "argument --base_url: 'http://a b/' is not an address like"),
@@ -520,7 +580,9 @@ def test_wrong_flags_are_one_line(run_script: RunScript, tmp_path: Path, flag: s
 def test_a_file_where_the_output_folder_should_be_is_one_line(run_script: RunScript, tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"a file")
     error = error_line(run_script("download", f"--output_dir={tmp_path / 'out'}", "--only", "alpaca"))
-    assert error == f"{tmp_path}/out/data/alpaca_data.json: cannot be read: Not a directory; choose another --output_dir"
+    assert (
+        error == f"{tmp_path}/out/data/alpaca_data.json: cannot be read: Not a directory; choose another --output_dir"
+    )
 
 
 def test_shell_script_passes_its_variables_and_flags(server: Server, tmp_path: Path) -> None:
@@ -533,7 +595,9 @@ def test_shell_script_passes_its_variables_and_flags(server: Server, tmp_path: P
     assert [path for path, _, _ in server.sent] == ["/vicuna_test_set.jsonl", "/alpaca_data.json"]
 
 
-def test_a_right_file_in_a_folder_that_cannot_be_written_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_right_file_in_a_folder_that_cannot_be_written_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_bytes(CONTENT)
     assert is_in_place(tmp_path / "file", BLOB_ID)
     monkeypatch.setattr(download, "only_run_in", None)  # not even the lock is asked for

@@ -6,20 +6,23 @@ import statistics
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from sequences import encode_window
+
+from models.sequences import encode_chunk
+from script_runs import ROOT
 
 SCORED_SAMPLE = ROOT / "data" / "data_with_ifd" / "sample_alpaca_smollm2_data.json"
 
 
 def perplexities(scorer, tokenizer, records: list[dict], tokens_per_batch: int) -> list[tuple[float, float]]:
     """Score records that all have a score; return (direct, conditioned) perplexities."""
-    from score_file import score_line
+    from scoring.score_file import score_line
 
     scorer.tokens_per_batch = tokens_per_batch
-    pairs = encode_window(tokenizer, records, "none", 1024)
+    pairs = encode_chunk(tokenizer, records, "none", 1024)
     losses = scorer.mean_nll([sequence for pair in pairs for sequence in (pair.direct, pair.conditioned)])
-    lines = [score_line(direct, conditioned, 1, 1) for direct, conditioned in zip(losses[::2], losses[1::2], strict=True)]
+    lines = [
+        score_line(direct, conditioned, 1, 1) for direct, conditioned in zip(losses[::2], losses[1::2], strict=True)
+    ]
     return [(line["ppl"][1], line["ppl"][3]) for line in lines]
 
 
@@ -52,9 +55,10 @@ def test_golden_records_have_the_published_scores(
 def test_bfloat16_keeps_its_error_bound_on_the_golden_records(
     smollm2_scorer, golden_records: list[dict], golden: list[list[float]]
 ) -> None:
-    from cpu_kernels import has_fast_bfloat16
     from tqdm import tqdm
-    from windows import submit_window
+
+    from models.cpu_kernels import has_fast_bfloat16
+    from scoring.chunks import submit_chunk
 
     # Where the processor has no bfloat16 products the whole sixty take many minutes.
     step = 1 if has_fast_bfloat16() else 12
@@ -62,7 +66,7 @@ def test_bfloat16_keeps_its_error_bound_on_the_golden_records(
     scorer, tokenizer = smollm2_scorer
     scorer.tokens_per_batch = 512
     with tqdm(disable=True) as bar:
-        lines = submit_window(scorer, tokenizer, golden_records, "none", 1024, "bfloat16", {}).lines(bar)
+        lines = submit_chunk(scorer, tokenizer, golden_records, "none", 1024, "bfloat16", {}).lines(bar)
     assert {line["dtype"] for line in lines} == {"float32", "bfloat16"}  # short responses are float32
     errors = [
         abs(math.log(line["ppl"][3] / line["ppl"][1]) - math.log(golden_conditioned / golden_direct))

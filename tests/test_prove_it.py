@@ -9,15 +9,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import fine_tuning
-import prove_it as prove_it_script
 import pytest
-from cli import run
-from conftest import ROOT
-from test_cli import error_line, files_in, flag_error, write_json
 from transformers import PreTrainedModel
 
-WORDS = "red yellow brown leaves station water clock mountain letter window garden river".split()
+import prove_it as prove_it_script
+from script_runs import ROOT, error_line, files_in, flag_error, write_json
+from shared.cli import run
+from training import fine_tuning
+
+WORDS = "red yellow brown leaves station water clock mountain letter chunk garden river".split()
 
 
 def write_scored(path: Path, num: int = 40) -> Path:
@@ -37,11 +37,18 @@ def write_scored(path: Path, num: int = 40) -> Path:
 class ProveIt:
     """Runs the script on scored.json in a folder, in this process: importing torch takes longer than all else."""
 
-    def __init__(self, folder: Path, model: Path, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]) -> None:
+    def __init__(
+        self, folder: Path, model: Path, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]
+    ) -> None:
         self.folder, self.patch, self.captured = folder, patch, captured
         write_scored(folder / "scored.json")
         patch.chdir(folder)
-        self.flags = ["--json_data_path=scored.json", "--save_path=out.json", f"--model_name_or_path={model}", "--max_length=64"]
+        self.flags = [
+            "--json_data_path=scored.json",
+            "--save_path=out.json",
+            f"--model_name_or_path={model}",
+            "--max_length=64",
+        ]
         self.flags += ["--num_steps=3", "--batch_size=2", "--sample_rate=0.1", "--device=cpu"]
 
     def run(self, *flags: object) -> subprocess.CompletedProcess:
@@ -55,11 +62,16 @@ class ProveIt:
 
     def runs(self) -> list[dict[str, Any]]:
         """The finished runs of the journal."""
-        return [json.loads(line) for line in (self.folder / "out.json.runs.jsonl").read_text(encoding="utf-8").splitlines()[1:]]
+        return [
+            json.loads(line)
+            for line in (self.folder / "out.json.runs.jsonl").read_text(encoding="utf-8").splitlines()[1:]
+        ]
 
 
 @pytest.fixture
-def prove_it(tmp_path: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> ProveIt:
+def prove_it(
+    tmp_path: Path, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> ProveIt:
     return ProveIt(tmp_path, tiny_gpt2, monkeypatch, capsys)
 
 
@@ -73,11 +85,16 @@ def test_runs_are_fair_balanced_and_repeatable(prove_it: ProveIt) -> None:
     runs, table = prove_it.runs(), done.stdout
     arms = ["selected", "random", "lowest", "all"]
     # Seed by seed, so that what a stop leaves is balanced.
-    assert [(entry["arm"], entry["seed"]) for entry in runs] == [("untrained", None), *((arm, seed) for seed in (0, 1) for arm in arms)]
+    assert [(entry["arm"], entry["seed"]) for entry in runs] == [
+        ("untrained", None),
+        *((arm, seed) for seed in (0, 1) for arm in arms),
+    ]
     # 36 of 40 records have a response, floor(3.6) are held out, 33 are the pool, floor(3.3) make an arm.
     assert [entry["num_records"] for entry in runs] == [0, 3, 3, 3, 33, 3, 3, 3, 33]
     assert [len(entry["training_losses"]) for entry in runs] == [0, *[3] * 8]
-    assert all(len(entry["losses"]) == len(entry["tokens"]) == 3 and entry["tokens"] == runs[0]["tokens"] for entry in runs)
+    assert all(
+        len(entry["losses"]) == len(entry["tokens"]) == 3 and entry["tokens"] == runs[0]["tokens"] for entry in runs
+    )
     by_arm = {entry["arm"]: entry["trained_response_tokens"] for entry in runs[1:5]}
     assert by_arm["lowest"] < by_arm["random"] < by_arm["selected"]
     assert "3 records held out" in table and "33 to train on\n-> out.json\n" in table
@@ -105,12 +122,19 @@ def test_runs_are_fair_balanced_and_repeatable(prove_it: ProveIt) -> None:
 def test_conversations_are_trained_on_by_the_turn(prove_it: ProveIt) -> None:
     records = json.loads((prove_it.folder / "scored.json").read_text(encoding="utf-8"))
     turns = [[{"from": "human", "value": r["instruction"]}, {"from": "gpt", "value": r["output"]}] for r in records]
-    write_json(prove_it.folder / "scored.json", [{"conversations": turn * 2, "ifd_ppl": r["ifd_ppl"]} for turn, r in zip(turns, records, strict=True)])
+    write_json(
+        prove_it.folder / "scored.json",
+        [{"conversations": turn * 2, "ifd_ppl": r["ifd_ppl"]} for turn, r in zip(turns, records, strict=True)],
+    )
     assert prove_it.run("--seeds", 0, "--arms", "random").returncode == 0
-    assert [len(entry["losses"]) for entry in prove_it.runs()] == [2 * 3] * 2  # two turns of each of three held-out records
+    assert [len(entry["losses"]) for entry in prove_it.runs()] == [
+        2 * 3
+    ] * 2  # two turns of each of three held-out records
 
 
-def test_training_that_diverges_is_one_line_and_keeps_what_is_done(prove_it: ProveIt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_that_diverges_is_one_line_and_keeps_what_is_done(
+    prove_it: ProveIt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def diverge(model: PreTrainedModel, *rest: object) -> list[float]:
         model.get_input_embeddings().weight.data.fill_(math.inf)
         return []
@@ -144,7 +168,10 @@ def test_changed_settings_are_refused_by_name(prove_it: ProveIt) -> None:
     ("flags", "message"),
     [
         (["--sample_rate=0.01"], "--sample_rate 0.01: of 33 records to train on that is none; give a higher rate"),
-        (["--filter_threash=0.01"], "only 0 records to train on have a score below 0.01, and an arm takes 3; lower --sample_rate"),
+        (
+            ["--filter_threash=0.01"],
+            "only 0 records to train on have a score below 0.01, and an arm takes 3; lower --sample_rate",
+        ),
         (["--held_out_rate=0.01"], "--held_out_rate 0.01: of 36 records with a response that is 0"),
         (["--key_name=ifd_loss"], "scored.json: no record has 'ifd_loss'; run step 2 on it first"),
         (["--save_path=scored.json"], "scored.json: the output would overwrite an input of this step"),
@@ -158,7 +185,9 @@ def test_mistake_is_found_before_any_training(prove_it: ProveIt, flags: list[str
     assert files_in(prove_it.folder) == before
 
 
-@pytest.mark.parametrize("flag", ["--learning_rate=0", "--learning_rate=nan", "--lora_rank=-1", "--seeds=-1", "--num_steps=0", "--arms=best"])
+@pytest.mark.parametrize(
+    "flag", ["--learning_rate=0", "--learning_rate=nan", "--lora_rank=-1", "--seeds=-1", "--num_steps=0", "--arms=best"]
+)
 def test_wrong_flags_are_refused(prove_it: ProveIt, flag: str) -> None:
     assert flag_error(prove_it.run(flag)).startswith(f"argument {flag.split('=')[0]}: ")
 

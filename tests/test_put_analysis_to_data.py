@@ -5,17 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RunScript
-from dataset import read_dataset
-from json_records import JsonChunk
+
 from put_analysis_to_data import Merger
-from records import sha256_of
-from score_file import Score, encode_lines, score_line, skipped_line
-from test_cli import error_line, files_in, write_json
-from test_score_file import make_meta
+from records.dataset import read_dataset
+from records.json_lines import JsonChunk
+from scored_data import make_meta
+from scoring.score_file import Score, encode_lines, score_line, skipped_line
+from script_runs import RunScript, error_line, files_in, write_json
+from shared.files import sha256_of
 
 NUM_RECORDS = 10
-RECORDS = [{"id": index, "instruction": f"Say {index}.", "input": "", "output": str(index), "big": 10**30} for index in range(NUM_RECORDS)]
+RECORDS = [
+    {"id": index, "instruction": f"Say {index}.", "input": "", "output": str(index), "big": 10**30}
+    for index in range(NUM_RECORDS)
+]
 # Record i has the losses 2 and 1 + i / 10; every fourth has none.
 LINES = [score_line(2.0, 1 + i / 10, 5, 5) if i % 4 else skipped_line("empty_response") for i in range(NUM_RECORDS)]
 SCORE_KEYS = ("ppl_A_direct", "ppl_A_condition", "ifd_ppl", "ifd_loss")
@@ -69,7 +72,10 @@ def test_every_record_gets_the_score_of_its_own_line(place: Workplace) -> None:
 
 def test_summary_counts_scores_and_reasons(place: Workplace) -> None:
     done = place.merge(place.shard("s.jsonl", 0, NUM_RECORDS))
-    assert done.stdout == f"{NUM_RECORDS} records, {NUM_RECORDS - 3} with a score; skipped: empty_response 3 -> scored.json\n"
+    assert (
+        done.stdout
+        == f"{NUM_RECORDS} records, {NUM_RECORDS - 3} with a score; skipped: empty_response 3 -> scored.json\n"
+    )
 
 
 @pytest.mark.parametrize("order", ["a b c", "c b a", "b c a"])
@@ -99,7 +105,13 @@ def test_merging_into_its_own_output_changes_nothing(place: Workplace) -> None:
 def test_stale_reason_and_scores_of_an_earlier_run_are_replaced() -> None:
     stale = {"ifd_ppl": 9.0, "instruction": "a", "ifd_skipped": "long_prompt"}
     (scored,) = Merger("mean").add(JsonChunk([stale]), [Score(4.0, 2.0, 1.5, 0.75)]).records()
-    assert scored == {"ifd_ppl": 2 / 4, "instruction": "a", "ppl_A_direct": 4.0, "ppl_A_condition": 2.0, "ifd_loss": 0.75 / 1.5}
+    assert scored == {
+        "ifd_ppl": 2 / 4,
+        "instruction": "a",
+        "ppl_A_direct": 4.0,
+        "ppl_A_condition": 2.0,
+        "ifd_loss": 0.75 / 1.5,
+    }
     (skipped,) = Merger("mean").add(JsonChunk([stale | scored]), ["empty_response"]).records()
     assert skipped == {"instruction": "a", **dict.fromkeys(SCORE_KEYS), "ifd_skipped": "empty_response"}
 
@@ -115,14 +127,18 @@ def test_stale_reason_and_scores_of_an_earlier_run_are_replaced() -> None:
         ([(0, 10), (2, 3)], "1: records 2 to 2 are in another score file too"),
     ],
 )
-def test_shards_that_do_not_tile_the_dataset_are_refused(place: Workplace, shards: list[tuple[int, int]], message: str) -> None:
+def test_shards_that_do_not_tile_the_dataset_are_refused(
+    place: Workplace, shards: list[tuple[int, int]], message: str
+) -> None:
     names = [place.shard(str(index), start, end) for index, (start, end) in enumerate(shards)]
     for order in (names, names[::-1]):
         assert place.refusal(*order).startswith(message)
 
 
 def test_the_same_file_twice_is_refused(place: Workplace) -> None:
-    assert place.refusal(place.shard("s", 0, NUM_RECORDS), "s").startswith("s: records 0 to 9 are in another score file too")
+    assert place.refusal(place.shard("s", 0, NUM_RECORDS), "s").startswith(
+        "s: records 0 to 9 are in another score file too"
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,7 +146,10 @@ def test_the_same_file_twice_is_refused(place: Workplace) -> None:
     [
         ({"model_fingerprint": "sha256:ff"}, 'model_fingerprint: "sha256:ab" in the first, "sha256:ff" in the second'),
         ({"dtype": "float16"}, 'dtype: "float32" in the first, "float16" in the second'),
-        ({"max_length": 65, "prompt": "wiz"}, 'max_length: 64 in the first, 65 in the second; prompt: "none" in the first, "wiz" in the second'),
+        (
+            {"max_length": 65, "prompt": "wiz"},
+            'max_length: 64 in the first, 65 in the second; prompt: "none" in the first, "wiz" in the second',
+        ),
     ],
 )
 def test_shards_that_were_not_scored_alike_are_refused(place: Workplace, changes: dict[str, Any], message: str) -> None:
@@ -161,7 +180,9 @@ def test_shard_without_meta_among_several_is_refused(place: Workplace) -> None:
 @pytest.mark.parametrize("num_lines", [0, NUM_RECORDS - 1, NUM_RECORDS + 1])
 def test_single_file_without_meta_must_have_as_many_lines_as_records(place: Workplace, num_lines: int) -> None:
     (place.folder / "s").write_text("{}\n" * num_lines, encoding="utf-8")
-    assert place.refusal("s").startswith(f"s: {num_lines} lines and no meta file, but data.json has {NUM_RECORDS} records")
+    assert place.refusal("s").startswith(
+        f"s: {num_lines} lines and no meta file, but data.json has {NUM_RECORDS} records"
+    )
 
 
 def test_lines_of_the_original_tool_are_read(place: Workplace) -> None:
@@ -170,7 +191,9 @@ def test_lines_of_the_original_tool_are_read(place: Workplace) -> None:
     lines = [{}, zeros, broken, *[good] * (NUM_RECORDS - 3)]
     (place.folder / "s").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     scored = place.merged("s")
-    assert [record.get("ifd_skipped") for record in scored] == ["not_scored", "not_scored", "non_finite"] + [None] * (NUM_RECORDS - 3)
+    assert [record.get("ifd_skipped") for record in scored] == ["not_scored", "not_scored", "non_finite"] + [None] * (
+        NUM_RECORDS - 3
+    )
     assert [record["ifd_ppl"] for record in scored] == [None] * 3 + [2 / 4] * (NUM_RECORDS - 3)
     assert [record["id"] for record in scored] == list(range(NUM_RECORDS))
 
@@ -206,7 +229,9 @@ def test_published_scores_merge_with_their_records(run_script: RunScript, real_d
     golden = real_data_dir / "golden"
     data, scores = golden / "alpaca_60.json", golden / "alpaca_60_smollm2_scores.jsonl"
     save = tmp_path / "scored.jsonl"
-    done = run_script("put_analysis_to_data", "--pt_data_path", scores, "--json_data_path", data, "--json_save_path", save)
+    done = run_script(
+        "put_analysis_to_data", "--pt_data_path", scores, "--json_data_path", data, "--json_save_path", save
+    )
     assert (done.returncode, done.stderr) == (0, "")
     lines = [json.loads(line) for line in scores.read_text(encoding="utf-8").splitlines()]
     records, scored = read_dataset(str(data)), read_dataset(str(save))

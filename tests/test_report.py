@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, RunScript
-from figure_style import figure_style
-from html_page import encode_data
-from length_check import check_length
-from report_axes import log_labels, log_ticks
-from report_data import ScoredData, stand_by_file, stand_by_rank
-from report_figures import FIGURES, draw, ifd_limit, make_figure
-from report_rows import MAX_TEXTS, bounded_texts, said
-from report_sample import GROUPS, NUM_OF_GROUP, NUM_SHOWN, take_sample
-from report_text import counts, group_names, lead, length_lines, notes, quantiles, warnings
-from test_cli import error_line, files_in, write_json
+
+from reporting.agreement import check_length
+from reporting.axes import log_labels, log_ticks
+from reporting.data import ScoredData, stand_by_file, stand_by_rank
+from reporting.figure_style import figure_style
+from reporting.figures import FIGURES, draw, ifd_limit, make_figure
+from reporting.html_page import encode_data
+from reporting.rows import MAX_TEXTS, bounded_texts, said
+from reporting.sample import GROUPS, NUM_OF_GROUP, NUM_SHOWN, take_sample
+from reporting.text import counts, group_names, lead, length_lines, notes, quantiles, warnings
+from script_runs import ROOT, RunScript, error_line, files_in, write_json
 
 NAN = math.nan
 SAMPLE = ROOT / "data" / "data_with_ifd" / "sample_alpaca_smollm2_data.json"
@@ -47,17 +47,22 @@ def test_cut_is_the_lowest_selected_score() -> None:
     data = scored([0.4, 0.9, NAN, 0.95, 1.0])
     assert stand_by_rank(data.scores, 1.0, 2).cut == 0.9
     assert stand_by_file(data.scores, 1.0, [1, 3]).cut == 0.9
-    assert "2 of 5 records are selected (x): the highest below 1, down to 0.900." == lead(data, stand_by_rank(data.scores, 1.0, 2), "(x)")
+    assert "2 of 5 records are selected (x): the highest below 1, down to 0.900." == lead(
+        data, stand_by_rank(data.scores, 1.0, 2), "(x)"
+    )
 
 
 @pytest.mark.parametrize(
     ("selected", "note", "warning"),
     [
-        ([0, 3], "not simply those with the highest scores", None), ([1, 3, 4], None, "1 record is selected at or over the threshold 1"),
+        ([0, 3], "not simply those with the highest scores", None),
+        ([1, 3, 4], None, "1 record is selected at or over the threshold 1"),
         ([2, 3], None, "1 record is selected without having a score"),
     ],
 )
-def test_selection_that_does_not_follow_the_score_has_no_cut_and_says_why(selected: list[int], note: str | None, warning: str | None) -> None:
+def test_selection_that_does_not_follow_the_score_has_no_cut_and_says_why(
+    selected: list[int], note: str | None, warning: str | None
+) -> None:
     data = scored([0.4, 0.9, NAN, 0.95, 1.0])
     standing = stand_by_file(data.scores, 1.0, selected)
     assert standing.cut is None
@@ -71,7 +76,9 @@ def test_cut_among_equal_scores_is_one() -> None:
 
 
 @pytest.mark.parametrize(("threshold", "note"), [(1.0, "the prompt does not help the response"), (0.5, "")])
-def test_records_at_or_over_the_threshold_are_named_by_it_and_said_to_be_no_more_than_that(threshold: float, note: str) -> None:
+def test_records_at_or_over_the_threshold_are_named_by_it_and_said_to_be_no_more_than_that(
+    threshold: float, note: str
+) -> None:
     data = scored([0.4, 0.9, 1.2])
     part = next(part for part in counts(data, stand_by_rank(data.scores, threshold, 1)) if part["kind"] == "over")
     assert (part["name"], part["note"]) == (f"at or over {threshold:g}", note)
@@ -85,7 +92,9 @@ def test_quantiles_leave_out_what_has_no_score() -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_scored", "said_of_it"), [(29, "1.00, of only 29 records."), (30, "1.00; longer responses tend to score higher.")], ids=["few", "enough"]
+    ("num_scored", "said_of_it"),
+    [(29, "1.00, of only 29 records."), (30, "1.00; longer responses tend to score higher.")],
+    ids=["few", "enough"],
 )
 def test_few_scores_say_nothing_of_length(num_scored: int, said_of_it: str) -> None:
     data = scored([step / 100 for step in range(1, num_scored + 1)] + [NAN] * 50)
@@ -96,12 +105,21 @@ def test_few_scores_say_nothing_of_length(num_scored: int, said_of_it: str) -> N
 @pytest.mark.parametrize(
     ("value", "threshold", "text"),
     [
-        (0.95123, 1.0, "0.951"), (0.9996, 1.0, "0.9996"), (0.9999999999, 1.0, "0.9999999999"), (1.00000004, 1.0, "1.00000004"),
-        (1.0, 1.0, "1.000"), (0.9996, None, "1.000"), (0.00005, 1.0, "5.0e-05"),
-        (1234.5, None, "1,234"), (1e6, None, "1.00e+06"), (NAN, 1.0, "\u2013"),
+        (0.95123, 1.0, "0.951"),
+        (0.9996, 1.0, "0.9996"),
+        (0.9999999999, 1.0, "0.9999999999"),
+        (1.00000004, 1.0, "1.00000004"),
+        (1.0, 1.0, "1.000"),
+        (0.9996, None, "1.000"),
+        (0.00005, 1.0, "5.0e-05"),
+        (1234.5, None, "1,234"),
+        (1e6, None, "1.00e+06"),
+        (NAN, 1.0, "\u2013"),
     ],
 )
-def test_numbers_are_said_in_few_digits_but_never_like_the_threshold(value: float, threshold: float | None, text: str) -> None:
+def test_numbers_are_said_in_few_digits_but_never_like_the_threshold(
+    value: float, threshold: float | None, text: str
+) -> None:
     assert said(value, threshold) == text
 
 
@@ -130,7 +148,9 @@ def test_rare_reason_is_among_the_skipped() -> None:
     assert 999 in take_sample(data, stand_by_rank(data.scores, 1.0, 1)).numbers
 
 
-@pytest.mark.parametrize("unit", ["word ", "\u6c49", "<&>", "\U0001f389\u2028\x00\"\\"], ids=["words", "chinese", "markup", "escapes"])
+@pytest.mark.parametrize(
+    "unit", ["word ", "\u6c49", "<&>", '\U0001f389\u2028\x00"\\'], ids=["words", "chinese", "markup", "escapes"]
+)
 def test_texts_take_no_more_room_than_they_may(unit: str) -> None:
     text = unit * 9000
     found, num_left_out = bounded_texts({"instruction": text, "input": "short", "output": text}, "ifd_ppl", {}, 6000)
@@ -155,13 +175,24 @@ def test_turns_have_their_own_scores() -> None:
         "messages": [{"role": role, "content": "x"} for role in ("user", "assistant", "assistant")],
         "ifd_turns": [{"ifd_ppl": 0.25, "ifd_skipped": None}, {"ifd_ppl": None, "ifd_skipped": "short_response"}],
     }
-    assert [text["score"] for text in bounded_texts(record, "ifd_ppl", {}, 999)[0]] == ["", "IFD 0.250", "short_response"]
+    assert [text["score"] for text in bounded_texts(record, "ifd_ppl", {}, 999)[0]] == [
+        "",
+        "IFD 0.250",
+        "short_response",
+    ]
     assert [text["score"] for text in bounded_texts(record | {"ifd_turns": [7]}, "ifd_ppl", {}, 999)[0]] == ["", "", ""]
 
 
 ODD = {
-    "everything skipped": [NAN] * 5, "one record": [0.5], "all equal": [0.5] * 9, "far out": [0.5, 0.7, 1e6], "only far out": [1e6],
-    "huge": [1e300, 0.5], "tiny": [1e-300, 0.5], "many": [step / 3000 for step in range(1, 4000)], "mixed": [0.5, NAN, 2.0],
+    "everything skipped": [NAN] * 5,
+    "one record": [0.5],
+    "all equal": [0.5] * 9,
+    "far out": [0.5, 0.7, 1e6],
+    "only far out": [1e6],
+    "huge": [1e300, 0.5],
+    "tiny": [1e-300, 0.5],
+    "many": [step / 3000 for step in range(1, 4000)],
+    "mixed": [0.5, NAN, 2.0],
 }
 
 
@@ -187,7 +218,10 @@ def label_boxes(name: str, data: ScoredData) -> list[tuple[float, float]]:
         figure.draw_without_rendering()
         low, high = figure.axes[0].get_xlim()
         labels = [tick.label1 for tick in figure.axes[0].xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
-        return [(box.x0 / figure.bbox.width, box.x1 / figure.bbox.width) for box in (label.get_window_extent() for label in labels)]
+        return [
+            (box.x0 / figure.bbox.width, box.x1 / figure.bbox.width)
+            for box in (label.get_window_extent() for label in labels)
+        ]
 
 
 def length_axes(scores: list[float]) -> Any:
@@ -216,8 +250,10 @@ def test_few_points_are_larger() -> None:
 @pytest.mark.parametrize(
     ("scores", "names"),
     [
-        ([0.4, 0.5], ["selected", "below the cut", "cut 0.500"]), ([0.4, 1.2], ["selected", "at or over 1", "threshold 1", "cut 0.400"]),
-        ([0.4] * 9 + [90.0], ["selected", "below the cut", "at or over 1", "threshold 1", "cut 0.400"]), ([0.4], ["selected", "cut 0.400"]),
+        ([0.4, 0.5], ["selected", "below the cut", "cut 0.500"]),
+        ([0.4, 1.2], ["selected", "at or over 1", "threshold 1", "cut 0.400"]),
+        ([0.4] * 9 + [90.0], ["selected", "below the cut", "at or over 1", "threshold 1", "cut 0.400"]),
+        ([0.4], ["selected", "cut 0.400"]),
     ],
     ids=["none over", "none below", "only a triangle over", "one"],
 )
@@ -227,14 +263,19 @@ def test_legend_names_what_is_there_and_nothing_else(scores: list[float], names:
 
 # Each power of ten, and ranges that begin and end between two of them.
 ENDS = [
-    *((1.0, 10.0**power) for power in range(1, 13)), *((3.3 * 10**power, 8.7 * 10**power) for power in range(12)),
-    (1.5, 4e5), (70, 9e11), (7.6e10, 1.5e11),
+    *((1.0, 10.0**power) for power in range(1, 13)),
+    *((3.3 * 10**power, 8.7 * 10**power) for power in range(12)),
+    (1.5, 4e5),
+    (70, 9e11),
+    (7.6e10, 1.5e11),
 ]
 
 
 @pytest.mark.parametrize("ends", ENDS, ids=lambda ends: f"{ends[0]:g} to {ends[1]:g}")
 @pytest.mark.parametrize("name", ["ppl_direct", "length"])
-def test_labels_of_a_log_axis_are_two_or_more_that_neither_overlap_nor_are_cut(name: str, ends: tuple[float, float]) -> None:
+def test_labels_of_a_log_axis_are_two_or_more_that_neither_overlap_nor_are_cut(
+    name: str, ends: tuple[float, float]
+) -> None:
     scores, values = np.array([0.4, 0.6]), np.array(ends)
     boxes = label_boxes(name, ScoredData(scores, values, values, values.astype(np.int64), {}))
     assert len(boxes) >= 2
@@ -251,9 +292,13 @@ def test_equal_lengths_have_two_whole_labels(length: int) -> None:
 @pytest.mark.parametrize(
     ("low", "high", "labels"),
     [
-        (3, 2e9, ["10\u00b2", "10\u2074", "10\u2076", "10\u2078"]), (2, 5000, ["10", "100", "1,000"]), (4, 90, ["5", "10", "20", "50"]),
-        (60, 99, ["60", "70", "80", "90"]), (1, 1e5, ["10\u2070", "10\u00b9", "10\u00b2", "10\u00b3", "10\u2074", "10\u2075"]),
-        (3e6, 4e6, ["3\u00d710\u2076", "3.5\u00d710\u2076", "4\u00d710\u2076"]), (0.02, 0.5, ["0.02", "0.05", "0.1", "0.2", "0.5"]),
+        (3, 2e9, ["10\u00b2", "10\u2074", "10\u2076", "10\u2078"]),
+        (2, 5000, ["10", "100", "1,000"]),
+        (4, 90, ["5", "10", "20", "50"]),
+        (60, 99, ["60", "70", "80", "90"]),
+        (1, 1e5, ["10\u2070", "10\u00b9", "10\u00b2", "10\u00b3", "10\u2074", "10\u2075"]),
+        (3e6, 4e6, ["3\u00d710\u2076", "3.5\u00d710\u2076", "4\u00d710\u2076"]),
+        (0.02, 0.5, ["0.02", "0.05", "0.1", "0.2", "0.5"]),
     ],
 )
 def test_labels_of_a_log_axis_are_decades_or_even_steps(low: float, high: float, labels: list[str]) -> None:
@@ -280,7 +325,13 @@ def test_report_writes_a_page_and_four_figures_the_same_each_time(run_script: Ru
 
 def records_of(scores: list[Any]) -> list[dict[str, Any]]:
     return [
-        {"instruction": f"ask {index}", "output": "b" * (index + 1), "ppl_A_direct": score, "ppl_A_condition": score, "ifd_ppl": score}
+        {
+            "instruction": f"ask {index}",
+            "output": "b" * (index + 1),
+            "ppl_A_direct": score,
+            "ppl_A_condition": score,
+            "ifd_ppl": score,
+        }
         for index, score in enumerate(scores)
     ]
 
@@ -288,20 +339,36 @@ def records_of(scores: list[Any]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--selected=other.json"], "other.json: record 1 is not in data.json; give the file that was selected from this dataset"),
-        (["--selected=data.json", "--save_path=data.json"], "argument --save_path: 'data.json' does not end in .html; see report.py --help"),
-        (["--selected=other.json", "--sample_num=3"], "argument --selected: not allowed with --sample_rate or --sample_num: the file says how many"),
+        (
+            ["--selected=other.json"],
+            "other.json: record 1 is not in data.json; give the file that was selected from this dataset",
+        ),
+        (
+            ["--selected=data.json", "--save_path=data.json"],
+            "argument --save_path: 'data.json' does not end in .html; see report.py --help",
+        ),
+        (
+            ["--selected=other.json", "--sample_num=3"],
+            "argument --selected: not allowed with --sample_rate or --sample_num: the file says how many",
+        ),
         (["--sample_rate=0.1"], "--sample_rate 0.1: of 3 records that is none; give a higher rate or --sample_num"),
-        (["--key_name=ifd_loss"], "data.json: no record has 'ifd_loss'; run step 2 on it first, or choose another --key_name"),
+        (
+            ["--key_name=ifd_loss"],
+            "data.json: no record has 'ifd_loss'; run step 2 on it first, or choose another --key_name",
+        ),
         (["--fields=output=answer"], "data.json: record 0: field 'answer' is missing"),
         (["--selected=none.json"], "none.json: cannot be read: No such file or directory"),
     ],
 )
-def test_mistake_takes_one_line_and_writes_nothing(flags: list[str], message: str, run_script: RunScript, tmp_path: Path) -> None:
+def test_mistake_takes_one_line_and_writes_nothing(
+    flags: list[str], message: str, run_script: RunScript, tmp_path: Path
+) -> None:
     write_json(tmp_path / "data.json", records_of([0.5, 0.9, None]))
     write_json(tmp_path / "other.json", [records_of([0.5])[0], {"instruction": "not there", "output": "x"}])
     before = files_in(tmp_path)
-    error = error_line(run_script("report", "--json_data_path=data.json", "--save_path=report.html", *flags, cwd=tmp_path))
+    error = error_line(
+        run_script("report", "--json_data_path=data.json", "--save_path=report.html", *flags, cwd=tmp_path)
+    )
     assert error.startswith(message)
     assert files_in(tmp_path) == before
 

@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import report
-from browser import OpenPage, chromium, open_page  # noqa: F401
-from conftest import ROOT
-from dataset import write_dataset
-from test_cli import write_json
 
-ATTACKS = ("<script>alert(1)</script>", "</script><img src=x onerror=alert(2)>", "<!--<script>", "{{data}} {{script}} ${1}", "\u2028\u2029 &lt;b&gt;")
+import report
+from browser import OpenPage
+from records.dataset import write_dataset
+from script_runs import ROOT, write_json
+
+ATTACKS = (
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(2)>",
+    "<!--<script>",
+    "{{data}} {{script}} ${1}",
+    "\u2028\u2029 &lt;b&gt;",
+)
 ATTACK = " ".join(ATTACKS)
 HEBREW = "\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd"
 # By score: 3, 1, 0, 5 below 1, of which 3 and 1 are selected; 4 and 6 at or over it; 2 has no score.
@@ -25,8 +31,14 @@ ORDER = [3, 1, 0, 5, 6, 4, 2]
 def make_records(scores: list[float | None], **more: Any) -> list[dict[str, Any]]:
     return [
         {
-            "instruction": f"ask {index}", "input": "", "output": "word " * (index + 1), "ppl_A_direct": score and 10 - score,
-            "ppl_A_condition": score and 20 + score, "ifd_ppl": score, **({} if score else {"ifd_skipped": "short_response"}), **more,
+            "instruction": f"ask {index}",
+            "input": "",
+            "output": "word " * (index + 1),
+            "ppl_A_direct": score and 10 - score,
+            "ppl_A_condition": score and 20 + score,
+            "ifd_ppl": score,
+            **({} if score else {"ifd_skipped": "short_response"}),
+            **more,
         }
         for index, score in enumerate(scores)
     ]
@@ -39,8 +51,12 @@ def make_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     def make(records: list[dict[str, Any]], *flags: str, name: str = "data.json") -> Path:
         path = tmp_path / name
         write_json(path, records)
-        monkeypatch.setattr(report, "draw", lambda *_: b"<svg xmlns='http://www.w3.org/2000/svg' width='500' height='350'/>")
-        monkeypatch.setattr(sys, "argv", ["report.py", f"--json_data_path={path}", f"--save_path={tmp_path}/report.html", *flags])
+        monkeypatch.setattr(
+            report, "draw", lambda *_: b"<svg xmlns='http://www.w3.org/2000/svg' width='500' height='350'/>"
+        )
+        monkeypatch.setattr(
+            sys, "argv", ["report.py", f"--json_data_path={path}", f"--save_path={tmp_path}/report.html", *flags]
+        )
         report.main()
         assert capsys.readouterr().out.startswith("report            ")
         return tmp_path / "report.html"
@@ -67,26 +83,43 @@ def numbered(numbers: list[int]) -> list[str]:
     return [f"ask {number}" for number in numbers]
 
 
-def test_page_of_the_sample_shows_all_of_it_and_asks_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_page: OpenPage) -> None:
+def test_page_of_the_sample_shows_all_of_it_and_asks_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_page: OpenPage
+) -> None:
     data = ROOT / "data" / "data_with_ifd" / "sample_alpaca_smollm2_data.json"
     monkeypatch.setattr(sys, "argv", ["report.py", f"--json_data_path={data}", f"--save_path={tmp_path}/report.html"])
     report.main()
     opened = open_page(tmp_path / "report.html")
     page = opened.page
     assert page.title() == "sample_alpaca_smollm2_data.json: IFD report"
-    assert page.locator("#lead").inner_text().startswith("25 of 253 records are selected (--sample_rate 0.1): the highest below 1, down to 0.877")
+    assert (
+        page.locator("#lead")
+        .inner_text()
+        .startswith("25 of 253 records are selected (--sample_rate 0.1): the highest below 1, down to 0.877")
+    )
     assert page.locator("#counts strong").all_inner_texts() == ["25", str(253 - 25 - 17 - 7), "17", "7"]
     assert "short_response 7" in page.locator("#counts").inner_text()
-    assert page.locator("figure img").evaluate_all("images => images.map(image => image.naturalWidth > 0)") == [True] * 4
+    assert (
+        page.locator("figure img").evaluate_all("images => images.map(image => image.naturalWidth > 0)") == [True] * 4
+    )
     assert page.locator("#sampled").inner_text().startswith("All 253 records.")
     assert counted(page) == "253 of 253 shown"
     assert (opened.requests, opened.complaints) == ([], [])
 
 
-def test_records_are_in_rank_order_then_at_or_over_the_threshold_then_skipped(make_page: MakePage, open_page: OpenPage) -> None:
+def test_records_are_in_rank_order_then_at_or_over_the_threshold_then_skipped(
+    make_page: MakePage, open_page: OpenPage
+) -> None:
     page = open_page(make_page(make_records(SCORES), "--sample_num=2")).page
     assert titles(page) == numbered(ORDER)
-    assert page.locator("#table tr.record").first.locator("td").all_inner_texts()[:6] == ["1", "0.950", "9.050", "20.950", "20", "selected"]
+    assert page.locator("#table tr.record").first.locator("td").all_inner_texts()[:6] == [
+        "1",
+        "0.950",
+        "9.050",
+        "20.950",
+        "20",
+        "selected",
+    ]
     assert page.locator("#table tr.record", has=page.locator(".badge.selected")).count() == 2
     assert page.locator("#table tr.record").last.inner_text().endswith("short_response")
 
@@ -95,8 +128,12 @@ def test_every_column_sorts_both_ways_and_says_so(make_page: MakePage, open_page
     page = open_page(make_page(make_records(SCORES), "--sample_num=2")).page
     heads = page.locator("#table thead th")
     orders = {
-        "Rank": [3, 1, 0, 5], "IFD": [5, 0, 1, 3, 4, 6], "Ppl alone": [6, 4, 3, 1, 0, 5], "Ppl after": [5, 0, 1, 3, 4, 6],
-        "Length": list(range(7)), "Instruction": list(range(7)),
+        "Rank": [3, 1, 0, 5],
+        "IFD": [5, 0, 1, 3, 4, 6],
+        "Ppl alone": [6, 4, 3, 1, 0, 5],
+        "Ppl after": [5, 0, 1, 3, 4, 6],
+        "Length": list(range(7)),
+        "Instruction": list(range(7)),
     }
     for name, order in orders.items():
         head = heads.filter(has_text=name)
@@ -107,11 +144,22 @@ def test_every_column_sorts_both_ways_and_says_so(make_page: MakePage, open_page
         head.locator("button").click()
         # What has no number stays last.
         assert (name, titles(page)[: len(order)]) == (name, numbered(order[::-1]))
-        assert heads.evaluate_all("heads => heads.filter(head => head.ariaSort).map(head => head.ariaSort)") == ["descending"]
+        assert heads.evaluate_all("heads => heads.filter(head => head.ariaSort).map(head => head.ariaSort)") == [
+            "descending"
+        ]
 
 
 @pytest.mark.parametrize(
-    ("kind", "num"), [("All", 7), ("Selected", 2), ("Highest", 4), ("Near the cut", 4), ("Lowest", 4), ("At or over 1", 2), ("Skipped", 1)],
+    ("kind", "num"),
+    [
+        ("All", 7),
+        ("Selected", 2),
+        ("Highest", 4),
+        ("Near the cut", 4),
+        ("Lowest", 4),
+        ("At or over 1", 2),
+        ("Skipped", 1),
+    ],
 )
 def test_chips_filter_by_group_and_count(kind: str, num: int, make_page: MakePage, open_page: OpenPage) -> None:
     page = open_page(make_page(make_records(SCORES), "--sample_num=2")).page
@@ -137,7 +185,9 @@ def test_selected_file_marks_its_records(make_page: MakePage, tmp_path: Path, op
     page.locator("#kinds label", has_text="Selected").click()
     assert titles(page) == numbered([0, 5])
     assert page.locator("#lead").inner_text() == "2 of 7 records are selected (chosen.jsonl)."
-    assert "not simply those with the highest scores, as after the diversity step" in page.locator("#notes").inner_text()
+    assert (
+        "not simply those with the highest scores, as after the diversity step" in page.locator("#notes").inner_text()
+    )
     assert page.locator("#warnings li").count() == 0
 
 
@@ -159,7 +209,10 @@ def test_keyboard_alone_searches_sorts_and_opens(make_page: MakePage, open_page:
         page.keyboard.press(key)
         assert button.get_attribute("aria-expanded") == is_open
         assert page.locator("tr.detail").count() == (is_open == "true")
-    assert button.evaluate("button => document.activeElement === button && getComputedStyle(button).outlineStyle") == "solid"
+    assert (
+        button.evaluate("button => document.activeElement === button && getComputedStyle(button).outlineStyle")
+        == "solid"
+    )
     assert page.locator("tr.detail").get_attribute("id") == button.get_attribute("aria-controls")
     assert panels(page) == ["Instruction\nask 1", "Response\nword word "]
 
@@ -182,14 +235,22 @@ def test_marked_text_elsewhere_does_not_keep_a_record_shut(make_page: MakePage, 
 def test_turns_of_a_conversation_are_shown_with_their_scores(make_page: MakePage, open_page: OpenPage) -> None:
     turns = [("human", "hi"), ("gpt", "ho"), ("function_call", "f(6, 7)"), ("observation", "42"), ("gpt", "good")]
     record = {
-        "system": "Be kind.", "conversations": [{"from": role, "value": text} for role, text in turns],
-        "ifd_ppl": 0.5, "ppl_A_direct": 4.0, "ppl_A_condition": 2.0, "ifd_turns": [{"ifd_ppl": 0.25}, {"ifd_ppl": 0.75}],
+        "system": "Be kind.",
+        "conversations": [{"from": role, "value": text} for role, text in turns],
+        "ifd_ppl": 0.5,
+        "ppl_A_direct": 4.0,
+        "ppl_A_condition": 2.0,
+        "ifd_turns": [{"ifd_ppl": 0.25}, {"ifd_ppl": 0.75}],
     }
     page = open_page(make_page([record], "--sample_num=1")).page
     assert titles(page) == ["hi"]
     page.locator(".open").click()
     assert panels(page) == [
-        "System\nBe kind.", "User\nhi", "Assistant\nIFD 0.250\nho", "Assistant\na call of a function: context, not scored\nf(6, 7)", "Tool\n42",
+        "System\nBe kind.",
+        "User\nhi",
+        "Assistant\nIFD 0.250\nho",
+        "Assistant\na call of a function: context, not scored\nf(6, 7)",
+        "Tool\n42",
         "Assistant\nIFD 0.750\ngood",
     ]
 
@@ -210,12 +271,19 @@ def test_what_looks_like_markup_stays_text_everywhere(make_page: MakePage, open_
 @pytest.mark.parametrize(
     ("scores", "more"),
     [
-        ([None] * 3, {}), ([0.5], {}), ([0.5, 1e6], {}), ([math.nan, 0.5], {}), ([0.5] * 2, {"output": "half \ud83c"}),
-        ([0.5], {"instruction": "", "output": ""}), ([0.5], {"instruction": "\x00\x1b[31m\u202eleft"}),
+        ([None] * 3, {}),
+        ([0.5], {}),
+        ([0.5, 1e6], {}),
+        ([math.nan, 0.5], {}),
+        ([0.5] * 2, {"output": "half \ud83c"}),
+        ([0.5], {"instruction": "", "output": ""}),
+        ([0.5], {"instruction": "\x00\x1b[31m\u202eleft"}),
     ],
     ids=["all skipped", "one record", "far out", "NaN", "half a pair", "empty", "controls"],
 )
-def test_odd_data_gives_a_page_without_a_complaint(scores: list[float | None], more: dict, make_page: MakePage, open_page: OpenPage) -> None:
+def test_odd_data_gives_a_page_without_a_complaint(
+    scores: list[float | None], more: dict, make_page: MakePage, open_page: OpenPage
+) -> None:
     opened = open_page(make_page(make_records(scores, **more), "--sample_num=1"))
     opened.page.locator(".open").first.click()
     assert counted(opened.page) == f"{len(scores)} of {len(scores)} shown"
@@ -224,12 +292,23 @@ def test_odd_data_gives_a_page_without_a_complaint(scores: list[float | None], m
 
 @pytest.mark.parametrize("width", [400, 1400])
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
-def test_page_fits_its_width_and_follows_light_and_dark(width: int, color_scheme: str, make_page: MakePage, open_page: OpenPage) -> None:
-    records = make_records([0.5, None, 1e299], instruction="x" * 3000, output=f"{HEBREW} {'y' * 900}", ifd_skipped="z" * 90)
-    page = open_page(make_page(records, "--sample_num=1", name="n" * 200 + ".json"), width=width, color_scheme=color_scheme).page
+def test_page_fits_its_width_and_follows_light_and_dark(
+    width: int, color_scheme: str, make_page: MakePage, open_page: OpenPage
+) -> None:
+    records = make_records(
+        [0.5, None, 1e299], instruction="x" * 3000, output=f"{HEBREW} {'y' * 900}", ifd_skipped="z" * 90
+    )
+    page = open_page(
+        make_page(records, "--sample_num=1", name="n" * 200 + ".json"), width=width, color_scheme=color_scheme
+    ).page
     page.locator(".open").first.click()
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    assert page.locator("tr.record td").evaluate_all("cells => cells.filter(cell => cell.getBoundingClientRect().right > innerWidth).length") == 0
+    assert (
+        page.locator("tr.record td").evaluate_all(
+            "cells => cells.filter(cell => cell.getBoundingClientRect().right > innerWidth).length"
+        )
+        == 0
+    )
     is_dark = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0] < 128")
     assert is_dark == (color_scheme == "dark")
 
@@ -239,20 +318,29 @@ def test_text_from_right_to_left_is_laid_out_so(make_page: MakePage, open_page: 
     assert page.locator(".title").evaluate("title => title.matches(':dir(rtl)')")
 
 
-def test_shortened_text_says_how_long_it_was(make_page: MakePage, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("report_rows.TEXT_BYTES", 1000)
+def test_shortened_text_says_how_long_it_was(
+    make_page: MakePage, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reporting.rows.TEXT_BYTES", 1000)
     page = open_page(make_page(make_records([0.5], output="\U0001f389" * 5000), "--sample_num=1")).page
     page.locator(".open").click()
     # 1000 bytes less those of `ask 0`, at 4 bytes a character.
-    assert page.locator(".panel").nth(1).locator(".said").inner_text() == f"Shortened: the first {(1000 - 5) // 4} of 5,000 characters"
+    assert (
+        page.locator(".panel").nth(1).locator(".said").inner_text()
+        == f"Shortened: the first {(1000 - 5) // 4} of 5,000 characters"
+    )
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("num_words", [40, 4000], ids=["usual", "huge"])
-def test_page_of_52002_records_is_bounded_says_it_is_a_sample_and_opens(num_words: int, make_page: MakePage, open_page: OpenPage) -> None:
+def test_page_of_52002_records_is_bounded_says_it_is_a_sample_and_opens(
+    num_words: int, make_page: MakePage, open_page: OpenPage
+) -> None:
     generator = random.Random(0)
     num_records = 52_002 if num_words == 40 else 2_000
-    records = make_records([max(generator.gauss(0.9, 0.3), 0.01) for _ in range(num_records)], output="\u6c49<> " * num_words)
+    records = make_records(
+        [max(generator.gauss(0.9, 0.3), 0.01) for _ in range(num_records)], output="\u6c49<> " * num_words
+    )
     for record in records[::20]:
         record |= {"ifd_ppl": None, "ifd_skipped": "long_prompt"}
     path = make_page(records)

@@ -3,11 +3,11 @@
 import json
 from collections import Counter
 
-from conftest import ROOT
-from dataset import read_dataset
-from ifd import select
-from records import sha256_of
-from shapes import check_records
+from records.conversations import check_records
+from records.dataset import read_dataset
+from script_runs import ROOT
+from selection.ifd import select
+from shared.files import sha256_of
 
 SAMPLE = ROOT / "data" / "sample_alpaca.json"
 SCORED = ROOT / "data" / "data_with_ifd" / "sample_alpaca_smollm2_data.json"
@@ -26,7 +26,9 @@ def test_sample_is_varied() -> None:
 
 def test_scored_sample_is_the_sample_with_scores_added() -> None:
     scores = {"ppl_A_direct", "ppl_A_condition", "ifd_ppl", "ifd_loss", "ifd_skipped"}
-    stripped = [{key: value for key, value in record.items() if key not in scores} for record in read_dataset(str(SCORED))]
+    stripped = [
+        {key: value for key, value in record.items() if key not in scores} for record in read_dataset(str(SCORED))
+    ]
     assert stripped == read_dataset(str(SAMPLE))
 
 

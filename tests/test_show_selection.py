@@ -1,15 +1,13 @@
 """The table of a scored dataset: its counts are right and it fits a terminal, whatever the data holds."""
 
-import time
 import unicodedata
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RunScript
-from show_selection import columns, one_line
+
+from script_runs import RunScript, error_line, files_in, write_json
 from show_selection import table as table_of
-from test_cli import error_line, files_in, write_json
 
 # 21 scores from 0.05 to 1.05: the quantile of p percent is 0.05 + p / 100.
 LADDER = [(step + 1) / 20 for step in range(21)]
@@ -20,7 +18,11 @@ def make_record(instruction: Any = "a", score: Any = 0.5, **more: Any) -> dict[s
 
 
 def table(
-    records: list[dict], num_selected: int, key_name: str = "ifd_ppl", threshold: float = 1.0, fields: dict[str, str] | None = None
+    records: list[dict],
+    num_selected: int,
+    key_name: str = "ifd_ppl",
+    threshold: float = 1.0,
+    fields: dict[str, str] | None = None,
 ) -> str:
     return table_of(records, num_selected, key_name, threshold, fields or {})
 
@@ -35,42 +37,19 @@ def widest(text: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("text", "num"), [("", 0), ("abc", 3), ("\u6c49\u5b57", 2 * 2), ("\uff21", 2), ("\U0001f389", 2), ("e\u0301", 1), ("caf\xe9", 4)]
-)
-def test_columns_counts_what_a_terminal_shows(text: str, num: int) -> None:
-    assert columns(text) == num
-
-
-@pytest.mark.parametrize(
-    ("instruction", "num_columns", "text"),
-    [
-        ("short", 5, "short"),
-        ("longer", 5, "lo..."),
-        ("\u6c49" * 100, 73, "\u6c49" * 35 + "..."),  # 35 * 2 + 3 = 73
-        ("\u6c49" * 100, 72, "\u6c49" * 34 + "..."),  # 34 * 2 + 3 = 71; half a character has no place
-        ("\U0001f389" * 5, 9, "\U0001f389" * 3 + "..."),
-        (" one\ttwo\r\n\n three\u2028four\xa0five ", 73, "one two three four five"),
-        ("red\x1b[31m\x07\x00\x9b2J end", 73, "red [31m 2J end"),  # an escape sequence without its escape is plain text
-        ("right\u202eleft\u200b", 73, "right left"),  # nothing turns the line around or hides
-        ("", 73, ""),
-    ],
-)
-def test_one_line_fit_on_one_line(instruction: str, num_columns: int, text: str) -> None:
-    assert one_line(instruction, num_columns) == text
-
-
-def test_one_line_of_a_long_instruction_take_no_time() -> None:
-    # Public test prompts reach 18,598 characters. Processor time, since the machine may be busy.
-    started = time.process_time()
-    one_line("word " * 2000, 73)
-    assert time.process_time() - started < 0.5
-
-
-@pytest.mark.parametrize(
     "instruction",
     [
-        "\u6c49\u5b57" * 200, "\U0001f468\u200d\U0001f469\u200d\U0001f467" * 60, "tab\t" * 99, "line\n" * 99, "\x1b[2J\x1b]0;title\x07" * 40,
-        "e\u0301" * 200, "x" * 500, None, 7, ["a" * 200], {},
+        "\u6c49\u5b57" * 200,
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467" * 60,
+        "tab\t" * 99,
+        "line\n" * 99,
+        "\x1b[2J\x1b]0;title\x07" * 40,
+        "e\u0301" * 200,
+        "x" * 500,
+        None,
+        7,
+        ["a" * 200],
+        {},
     ],
     ids=lambda value: ascii(value)[:12],
 )
@@ -85,7 +64,11 @@ def test_huge_scores_fit_too(score: float) -> None:
     assert widest(table([make_record("a", score)] * 3, 0, "ifd_ppl")) <= 80
 
 
-@pytest.mark.parametrize("reason", ["x" * 200, "\u6c49" * 60, "a\x1b[2Jb", "two\nlines", 7, ["list"], True], ids=lambda value: ascii(value)[:12])
+@pytest.mark.parametrize(
+    "reason",
+    ["x" * 200, "\u6c49" * 60, "a\x1b[2Jb", "two\nlines", 7, ["list"], True],
+    ids=lambda value: ascii(value)[:12],
+)
 def test_reason_that_is_not_ours_takes_one_line_that_fits(reason: Any) -> None:
     def lines_with(reason: Any) -> list[str]:
         records = [make_record(score=None, ifd_skipped=reason), make_record(score=None, ifd_skipped="long_prompt")]
@@ -104,11 +87,19 @@ def counts(text: str) -> dict[str, int]:
 
 
 def test_counts_are_right() -> None:
-    skipped = [make_record(score=None, ifd_skipped=reason) for reason in ("long_prompt", "empty_response", "long_prompt")]
+    skipped = [
+        make_record(score=None, ifd_skipped=reason) for reason in ("long_prompt", "empty_response", "long_prompt")
+    ]
     unscored = [make_record(score=0), {"instruction": "no key"}]  # as the original tool left them
     records = [make_record(score=score) for score in (0.2, 1.0, 0.9, 3.5)] + skipped + unscored
     assert counts(table(records, 2, "ifd_ppl")) == {
-        "records": 4 + 3 + 2, "with a score": 4, "long_prompt": 2, "empty_response": 1, "no score": 2, "IFD >= 1": 2, "selected": 2,
+        "records": 4 + 3 + 2,
+        "with a score": 4,
+        "long_prompt": 2,
+        "empty_response": 1,
+        "no score": 2,
+        "IFD >= 1": 2,
+        "selected": 2,
     }
 
 
@@ -133,9 +124,15 @@ def test_threshold_of_step_3_is_that_of_the_table() -> None:
 
 
 def test_other_keys_and_conversations_are_named_by_what_is_asked_first() -> None:
-    turns = [{"from": "system", "value": "be brief"}, {"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]
+    turns = [
+        {"from": "system", "value": "be brief"},
+        {"from": "human", "value": "hi"},
+        {"from": "gpt", "value": "hello"},
+    ]
     assert "0.500  hi" in table([{"conversations": turns, "ifd_ppl": 0.5}], 1).split("\n")
-    assert "0.500  why" in table([{"q": "why", "output": "so", "ifd_ppl": 0.5}], 1, fields={"instruction": "q"}).split("\n")
+    assert "0.500  why" in table([{"q": "why", "output": "so", "ifd_ppl": 0.5}], 1, fields={"instruction": "q"}).split(
+        "\n"
+    )
 
 
 def test_key_name_chooses_the_score() -> None:

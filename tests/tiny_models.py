@@ -3,9 +3,6 @@
 from pathlib import Path
 
 import torch
-from causal_lm import load_causal_lm
-from model_source import find_model
-from sequences import TokenSequence
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     BertConfig,
@@ -18,6 +15,10 @@ from transformers import (
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
 )
+
+from models.causal_lm import load_causal_lm
+from models.sequences import TokenSequence
+from models.source import find_model
 
 TEXT = [
     "Below is an instruction that describes a task. Write a response that completes the request.",
@@ -36,11 +37,15 @@ def build_tokenizer(adds_bos: bool) -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=["<s>"], initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=["<s>"], initial_alphabet=alphabet, show_progress=False
+    )
     tokenizer.train_from_iterator(TEXT, trainer)
     if adds_bos:
         tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", chat_template=CHAT_TEMPLATE if adds_bos else None)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", chat_template=CHAT_TEMPLATE if adds_bos else None
+    )
 
 
 def save_gpt2(folder: Path) -> Path:
@@ -49,8 +54,14 @@ def save_gpt2(folder: Path) -> Path:
     tokenizer = build_tokenizer(adds_bos=False)
     # A wide initialisation, or all predictions would be alike and no test could tell one token from the next.
     config = GPT2Config(
-        vocab_size=len(tokenizer), n_positions=64, n_embd=32, n_layer=2, n_head=2, initializer_range=0.3,
-        bos_token_id=0, eos_token_id=0,
+        vocab_size=len(tokenizer),
+        n_positions=64,
+        n_embd=32,
+        n_layer=2,
+        n_head=2,
+        initializer_range=0.3,
+        bos_token_id=0,
+        eos_token_id=0,
     )
     GPT2LMHeadModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -62,8 +73,16 @@ def save_llama(folder: Path) -> Path:
     torch.manual_seed(0)
     tokenizer = build_tokenizer(adds_bos=True)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, max_position_embeddings=256, initializer_range=0.3, bos_token_id=0, eos_token_id=0,
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=256,
+        initializer_range=0.3,
+        bos_token_id=0,
+        eos_token_id=0,
     )
     # bfloat16 on disk, as most checkpoints are: scores must be float32 all the same.
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
@@ -75,22 +94,36 @@ def save_bert(folder: Path) -> Path:
     """Save a BERT with 64 positions and a tokenizer that puts <s> on both sides of a text; return the folder."""
     torch.manual_seed(0)
     tokenizer = build_tokenizer(adds_bos=True)
-    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A <s>", special_tokens=[("<s>", 0)])
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A <s>", special_tokens=[("<s>", 0)]
+    )
     config = BertConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=64, initializer_range=0.3,
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=64,
+        initializer_range=0.3,
     )
     BertModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
 
-def load_tiny(folder: Path, max_length: int = 64, use_kernels: bool = True) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def load_tiny(
+    folder: Path, max_length: int = 64, use_kernels: bool = True
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Return a saved model in float32 on the CPU, and its tokenizer; without `use_kernels` all its layers are the library's."""
-    return load_causal_lm(find_model(str(folder)), torch.float32, torch.device("cpu"), max_length, use_kernels=use_kernels)
+    return load_causal_lm(
+        find_model(str(folder)), torch.float32, torch.device("cpu"), max_length, use_kernels=use_kernels
+    )
 
 
 def random_sequences(lengths: list[int]) -> list[TokenSequence]:
     """Return sequences of these lengths, at least 2, that are scored from their second third on."""
     generator = torch.Generator().manual_seed(1)
-    return [TokenSequence(torch.randint(1, 300, (length,), generator=generator).tolist(), 1 + length // 3) for length in lengths]
+    return [
+        TokenSequence(torch.randint(1, 300, (length,), generator=generator).tolist(), 1 + length // 3)
+        for length in lengths
+    ]

@@ -14,11 +14,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-import code_ifd_path  # noqa: F401
-from cli import UserError, new_parser, positive_int, rate, run, say
-from wrap_file import write_wrap_file
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
+
+from answering.wrap_file import write_wrap_file
+from shared.cli import UserError, new_parser, positive_int, rate, run, say
 
 TESTS = Path(__file__).parents[2] / "tests" / "evaluation"
 
@@ -26,7 +28,11 @@ TESTS = Path(__file__).parents[2] / "tests" / "evaluation"
 def write_pairs(path: Path, num_pairs: int) -> None:
     """Write a wrap file of made-up pairs with answers of about 120 words, as long as real ones."""
     rows = [
-        {"prompt": f"Question {index}?", "Answer1": f"{index}. " + "One word. " * 60, "Answer2": f"{index}. " + "A word. " * 60}
+        {
+            "prompt": f"Question {index}?",
+            "Answer1": f"{index}. " + "One word. " * 60,
+            "Answer2": f"{index}. " + "A word. " * 60,
+        }
         for index in range(num_pairs)
     ]
     write_wrap_file(str(path), {"dataset_name": "bench"}, rows)
@@ -53,25 +59,41 @@ def time_run(args: argparse.Namespace, seed: int) -> float:
     return float(line.partition("(")[2].partition("/s)")[0])
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__)
-    parser.add_argument("--num_pairs", type=positive_int, default=1000, help="pairs, each asked twice (default: %(default)s)")
+    parser.add_argument(
+        "--num_pairs", type=positive_int, default=1000, help="pairs, each asked twice (default: %(default)s)"
+    )
     parser.add_argument("--batch_size", type=positive_int, default=50, help="requests in flight (default: %(default)s)")
-    parser.add_argument("--latency_ms", type=positive_int, default=50, help="milliseconds until the server answers (default: %(default)s)")
-    parser.add_argument("--fault_rate", type=rate, default="0.05", help="share of requests that fail, above 0 (default: %(default)s)")
-    parser.add_argument("--num_runs", type=positive_int, default=5, help="runs, of which the median counts (default: %(default)s)")
-    parser.add_argument("--folder", help="where the journals lie while it runs: the disk matters (default: the system's temporary folder)")
-    return parser.parse_args()
+    parser.add_argument(
+        "--latency_ms",
+        type=positive_int,
+        default=50,
+        help="milliseconds until the server answers (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--fault_rate", type=rate, default="0.05", help="share of requests that fail, above 0 (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--num_runs", type=positive_int, default=5, help="runs, of which the median counts (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--folder",
+        help="where the journals lie while it runs: the disk matters (default: the system's temporary folder)",
+    )
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     if not TESTS.is_dir():
         raise UserError(f"{TESTS}: not there; the server of this measurement is part of the tests")
     rates = [time_run(args, seed) for seed in range(args.num_runs)]
     ideal = args.batch_size / (args.latency_ms / 1000) * (1 - float(args.fault_rate))
     median = statistics.median(rates)
-    say(f"median {median:.0f}/s of {len(rates)} runs ({min(rates):.0f} to {max(rates):.0f}), ideal {ideal:.0f}/s: {median / ideal:.0%}")
+    say(
+        f"median {median:.0f}/s of {len(rates)} runs ({min(rates):.0f} to {max(rates):.0f}), ideal {ideal:.0f}/s: {median / ideal:.0%}"
+    )
 
 
 if __name__ == "__main__":

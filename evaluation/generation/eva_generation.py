@@ -12,20 +12,25 @@ python evaluation/generation/eva_generation.py --dataset_name sample \\
 
 import argparse
 import importlib.metadata
+import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import code_ifd_path  # noqa: F401
-from cli import Interrupted, run, say
-from generation_file import Row, generation_path
-from generation_flags import parse_args
-from generation_journal import open_journal, rows_of, write_rows
-from line_journal import LineJournal
-from model_source import ModelSource, find_model
-from prompt_batches import cut_batches, encode_questions, end_of_turn
-from question_sets import Question, question_set_path, read_questions
-from records import make_folder, sha256_of
 from tqdm import tqdm
+
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
+
+from answering.flags import parse_args
+from answering.generation_file import Row, generation_path
+from answering.generation_journal import open_journal, rows_of, write_rows
+from answering.prompt_batches import cut_batches, encode_questions, end_of_turn
+from answering.question_sets import Question, question_set_path, read_questions
+from models.source import ModelSource, find_model
+from records.journal import LineJournal
+from shared.cli import Interrupted, run, say
+from shared.files import make_folder, sha256_of
 
 JOURNAL_FORMAT = 1
 
@@ -54,19 +59,22 @@ def describe_run(args: argparse.Namespace, source: ModelSource, num_questions: i
 
 def resolve_device(args: argparse.Namespace) -> None:
     """Put what `auto` stands for on this machine into the flags. Raises UserError for a device that is not there."""
-    from causal_lm import choose_device
+    from models.causal_lm import choose_device
 
     args.device = choose_device(args.device).type
     if args.dtype == "auto":
         args.dtype = "float32" if args.device == "cpu" else "bfloat16"
 
 
-def generate_missing(journal: LineJournal, questions: list[Question], source: ModelSource, args: argparse.Namespace) -> int:
+def generate_missing(
+    journal: LineJournal, questions: list[Question], source: ModelSource, args: argparse.Namespace
+) -> int:
     """Answer the questions that the journal does not have yet; return the number of new tokens. Raises Interrupted on Ctrl-C."""
     import torch
-    from causal_lm import DTYPES, load_causal_lm
-    from cpu_kernels import keep_freed_memory
-    from generation import AnswerGenerator, Decoding, stop_tokens
+
+    from answering.generation import AnswerGenerator, Decoding, stop_tokens
+    from models.causal_lm import DTYPES, load_causal_lm
+    from models.cpu_kernels import keep_freed_memory
 
     keep_freed_memory()
     device = torch.device(args.device)
@@ -87,7 +95,9 @@ def generate_missing(journal: LineJournal, questions: list[Question], source: Mo
             if batch[0] in done:
                 continue
             answers = generator.answer([prompts[place] for place in batch], f"batch {number}")
-            journal.append([{"answers": [answer_entry(*pair, stop_ids, tokenizer) for pair in zip(batch, answers, strict=True)]}])
+            journal.append(
+                [{"answers": [answer_entry(*pair, stop_ids, tokenizer) for pair in zip(batch, answers, strict=True)]}]
+            )
             num_tokens += sum(map(len, answers))
             bar.update(len(batch))
     return num_tokens
@@ -98,22 +108,38 @@ def answer_entry(place: int, ids: list[int], stop_ids: set[int], tokenizer: Any)
     has_ended = bool(ids) and ids[-1] in stop_ids
     # A stop token need not be a special one.
     response = tokenizer.decode(ids[:-1] if has_ended else ids, skip_special_tokens=True)
-    return {"place": place, "raw_output": tokenizer.decode(ids), "response": response.strip(), "tokens": len(ids), "has_ended": has_ended}
+    return {
+        "place": place,
+        "raw_output": tokenizer.decode(ids),
+        "response": response.strip(),
+        "tokens": len(ids),
+        "has_ended": has_ended,
+    }
 
 
-def report(journal: LineJournal, output: str, rows: dict[int, Row], num_new: int, num_tokens: int, seconds: float, max_length: int) -> None:
+def report(
+    journal: LineJournal,
+    output: str,
+    rows: dict[int, Row],
+    num_new: int,
+    num_tokens: int,
+    seconds: float,
+    max_length: int,
+) -> None:
     """Print what the generation file holds."""
     skipped = [row for row in rows.values() if row["response"] is None]
     num_cut = sum(not answer["has_ended"] for entry in journal.entries for answer in entry.get("answers", []))
-    speed = f"{num_new} in {seconds:.1f} s, {num_tokens / seconds:.1f} tokens/s" if num_new else "all of them done before"
+    speed = (
+        f"{num_new} in {seconds:.1f} s, {num_tokens / seconds:.1f} tokens/s" if num_new else "all of them done before"
+    )
     say(
         f"{len(rows)} questions ({speed}), {len(rows) - len(skipped)} answered, {num_cut} of them cut at --max_length {max_length}; "
         f"skipped: {f'long_prompt {len(skipped)}' if skipped else 'none'} -> {output}"
     )
 
 
-def main() -> None:
-    args = parse_args(__doc__)
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(__doc__, argv)
     questions = read_questions(args.dataset_name)[: args.num_questions]
     source = find_model(args.model_name_or_path, args.revision)
     make_folder(args.output_dir)
@@ -131,7 +157,9 @@ def main() -> None:
                 raise Interrupted(f"{done}; the same command goes on from there") from None
         rows = rows_of(journal, questions)
         write_rows(output, rows)
-        report(journal, output, rows, len(rows) - num_before, num_tokens, time.perf_counter() - started, args.max_length)
+        report(
+            journal, output, rows, len(rows) - num_before, num_tokens, time.perf_counter() - started, args.max_length
+        )
 
 
 if __name__ == "__main__":

@@ -12,24 +12,28 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-import code_ifd_path  # noqa: F401
-from answer_journal import AnswerJournal, Answers, journal_path, read_answers
-from cli import Interrupted, UserError, run, say
-from judge_client import JudgeClient, check_base, find_key, shown_base
-from judge_costs import Budget, Prices
-from judge_flags import parse_args
-from judge_report import describe_unanswered, say_plan, say_run, warn_of_models
-from judge_requests import Judge, JudgeRequest, PairRequests, pair_requests
-from judge_run import JudgeRun
-from retry_policy import RetryLimits
-from review_assembly import Refusals, assemble, missing_requests, used_answers
-from review_file import review_path
-from run_report import RunReport
-from wrap_file import read_wrap_file, write_wrap_file
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
+
+from answering.wrap_file import read_wrap_file, write_wrap_file
+from judging.answer_journal import AnswerJournal, Answers, journal_path, read_answers
+from judging.client import JudgeClient, check_base, find_key, shown_base
+from judging.costs import Budget, Prices
+from judging.flags import parse_args
+from judging.report import RunReport, describe_unanswered, say_plan, say_run, warn_of_models
+from judging.requests import Judge, JudgeRequest, PairRequests, pair_requests
+from judging.retry_policy import RetryLimits
+from judging.review_assembly import Refusals, assemble, missing_requests, used_answers
+from judging.run import JudgeRun
+from shared.cli import Interrupted, UserError, run, say
+from verdict.review_file import review_path
 
 
-def ask_missing(args: argparse.Namespace, pairs: list[PairRequests], prices: Prices | None, path: str) -> tuple[Answers, RunReport]:
+def ask_missing(
+    args: argparse.Namespace, pairs: list[PairRequests], prices: Prices | None, path: str
+) -> tuple[Answers, RunReport]:
     """Ask what the journal does not have. Returns all answers and what was done; raises Interrupted on Ctrl-C."""
     api_key = find_key(args.api_key or os.environ.get("OPENAI_API_KEY"), args.api_base)
     with AnswerJournal(path) as journal:
@@ -52,14 +56,21 @@ def ask_missing(args: argparse.Namespace, pairs: list[PairRequests], prices: Pri
 
 
 async def ask(
-    args: argparse.Namespace, api_key: str, missing: list[JudgeRequest], journal: AnswerJournal, budget: Budget, report: RunReport
+    args: argparse.Namespace,
+    api_key: str,
+    missing: list[JudgeRequest],
+    journal: AnswerJournal,
+    budget: Budget,
+    report: RunReport,
 ) -> None:
     """Ask the missing requests with a progress bar. Fills the report."""
     from tqdm import tqdm
 
     async with JudgeClient(args.api_base, api_key, args.timeout_seconds) as client:
         with tqdm(total=len(missing), unit="request", disable=None, smoothing=0.1) as bar:
-            judging = JudgeRun(client, journal, budget, RetryLimits(max_retries=args.max_retries), args.batch_size, bar.update, report)
+            judging = JudgeRun(
+                client, journal, budget, RetryLimits(max_retries=args.max_retries), args.batch_size, bar.update, report
+            )
             await judging.run(missing)
 
 
@@ -73,7 +84,11 @@ def _kept(journal: AnswerJournal, num_before: int) -> str:
 def refusals_to_skip(report: RunReport, refused_prompts: str) -> Refusals:
     """Return the refusals that the review file may have. Raises UserError for requests that it cannot do without."""
     # One that asks again is only spared its second chance.
-    lasting = [(request, failure) for request, failure in report.refused if refused_prompts == "stop" and not request.is_follow_up]
+    lasting = [
+        (request, failure)
+        for request, failure in report.refused
+        if refused_prompts == "stop" and not request.is_follow_up
+    ]
     if report.failed or lasting:
         remedy = "the same command asks them again; the other answers are kept"
         if lasting and not report.failed:
@@ -82,8 +97,8 @@ def refusals_to_skip(report: RunReport, refused_prompts: str) -> Refusals:
     return {request.key: str(failure) for request, failure in report.refused}
 
 
-def main() -> None:
-    args = parse_args(__doc__)
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(__doc__, argv)
     args.api_base = check_base(args.api_base)
     wrap = read_wrap_file(args.wraped_file)
     judge = Judge(args.api_model, args.max_tokens, args.temperature, args.judge_input == "on")
@@ -92,7 +107,13 @@ def main() -> None:
     save_path = review_path(args.wraped_file, args.api_model)
     answers = read_answers(journal_path(save_path))
     missing = missing_requests(pairs, answers)
-    say_plan(len(pairs), len(used_answers(pairs, answers)), missing, prices, f"{args.api_model} at {shown_base(args.api_base)}")
+    say_plan(
+        len(pairs),
+        len(used_answers(pairs, answers)),
+        missing,
+        prices,
+        f"{args.api_model} at {shown_base(args.api_base)}",
+    )
     if args.dry_run:
         return
     report = RunReport()

@@ -11,20 +11,28 @@ python evaluation/generation/eval_generation_wrap.py --dataset_name sample \\
 
 import argparse
 import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-import code_ifd_path  # noqa: F401
-from answer_pairs import pair_answers
-from cli import UserError, new_parser, positive_int, run, say
-from dataset_files import FORMATS
-from generation_file import Answer, Row, generation_path, read_answers
-from question_sets import question_keys
-from records import refuse_overwriting
-from wrap_file import write_wrap_file
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
+
+from answering.answer_pairs import pair_answers
+from answering.generation_file import Answer, Row, generation_path, read_answers
+from answering.question_sets import question_keys
+from answering.wrap_file import write_wrap_file
+from records.dataset_files import FORMATS
+from shared.cli import UserError, new_parser, positive_int, run, say
+from shared.files import refuse_overwriting
 
 
 def answers_path(fname: str, dataset_name: str, max_length: int) -> str:
     """Return the generation file that a flag means: the file itself, or the data set's file in the folder of that name."""
-    return fname if fname.endswith(FORMATS) and not os.path.isdir(fname) else generation_path(fname, dataset_name, max_length)
+    return (
+        fname
+        if fname.endswith(FORMATS) and not os.path.isdir(fname)
+        else generation_path(fname, dataset_name, max_length)
+    )
 
 
 def wrap_row(one: Answer, two: Answer, prompt_key: str) -> Row:
@@ -52,21 +60,27 @@ def report(path: str, num_pairs: int, left_out: list[Row]) -> None:
     say(f"{num_pairs} pairs, {len(left_out)} questions left out{': ' if names else ''}{names} -> {path}")
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__)
-    parser.add_argument("--dataset_name", required=True, help="test set: sample, vicuna, koala, wizardlm, sinstruct, lima, or your own")
-    parser.add_argument("--fname1", required=True, help="answers of the first model: a generation file, or the folder that has it")
+    parser.add_argument(
+        "--dataset_name", required=True, help="test set: sample, vicuna, koala, wizardlm, sinstruct, lima, or your own"
+    )
+    parser.add_argument(
+        "--fname1", required=True, help="answers of the first model: a generation file, or the folder that has it"
+    )
     parser.add_argument("--fname2", required=True, help="answers of the second model, in the same way")
     parser.add_argument("--save_name", required=True, help="folder for the wrap file")
     parser.add_argument(
-        "--max_length", type=positive_int, default=1024,
+        "--max_length",
+        type=positive_int,
+        default=1024,
         help="that of the generation, which is part of its files' names in a folder (default: %(default)s)",
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     paths = [answers_path(fname, args.dataset_name, args.max_length) for fname in (args.fname1, args.fname2)]
     save_path = os.path.join(args.save_name, f"{args.dataset_name}_wrap.json")
     refuse_overwriting(save_path, *paths)
@@ -75,7 +89,9 @@ def main() -> None:
     answered = [(one, two) for one, two in pairs if one.response is not None and two.response is not None]
     left_out = [left_out_entry(one, two) for one, two in pairs if one.response is None or two.response is None]
     if not answered:
-        raise UserError(f"{paths[0]} and {paths[1]}: there is no question that both models could be asked; raise --max_length of the generation")
+        raise UserError(
+            f"{paths[0]} and {paths[1]}: there is no question that both models could be asked; raise --max_length of the generation"
+        )
     prompt_key = question_keys(args.dataset_name).prompt
     meta = {"dataset_name": args.dataset_name, "fname1": args.fname1, "fname2": args.fname2, "left_out": left_out}
     write_wrap_file(save_path, meta, [wrap_row(*pair, prompt_key) for pair in answered])

@@ -22,14 +22,15 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-import code_ifd_path  # noqa: F401
-import smollm2
-from cli import UserError, new_parser, positive_int, run
-from model_source import ModelSource, find_model
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
+
+from models.pip_models import SMOLLM2, dequantized_folder
+from models.source import ModelSource, find_model
+from shared.cli import UserError, new_parser, positive_int, run
 
 SERVE = "from transformers.cli.transformers import main; main()"
 STOP_SECONDS = 10
@@ -38,7 +39,7 @@ POLL_SECONDS = 0.2
 
 def served_name(source: ModelSource) -> str:
     """Return the name by which the server knows a model: the last part of a folder's name, or the Hub id."""
-    return Path(source.location).resolve().name if source.is_local and source.name != smollm2.NAME else source.name
+    return Path(source.location).resolve().name if source.is_local and source.name != SMOLLM2.name else source.name
 
 
 def free_port() -> int:
@@ -62,14 +63,36 @@ def serving(source: ModelSource, device: str, start_seconds: int, log_path: str)
     with tempfile.TemporaryDirectory(prefix="local_judge_") as folder, open(log_path, "wb") as log:
         # The server knows a model by the path that it was given: from a folder of links, that is a name.
         if source.is_local:
-            target = smollm2.dequantized_folder(Path(source.location), source.fingerprint) if source.name == smollm2.NAME else source.location
+            target = (
+                dequantized_folder(Path(source.location), source.fingerprint)
+                if source.name == SMOLLM2.name
+                else source.location
+            )
             os.symlink(os.path.abspath(target), os.path.join(folder, served_name(source)))
-        command = [sys.executable, "-c", SERVE, "serve", served_name(source), "--device", device, "--host", "127.0.0.1", "--port", str(port)]
+        command = [
+            sys.executable,
+            "-c",
+            SERVE,
+            "serve",
+            served_name(source),
+            "--device",
+            device,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ]
         offline = {"HF_HUB_OFFLINE": "1"} if source.is_local or source.in_cache else {}
         # In a session of its own, or Ctrl-C would reach it while the command still waits for an answer.
         process = subprocess.Popen(
-            command, cwd=folder, env=os.environ | offline, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            start_new_session=True, preexec_fn=end_with_parent,
+            command,
+            cwd=folder,
+            env=os.environ | offline,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=end_with_parent,
         )
         try:
             wait_for_answer(process, f"http://127.0.0.1:{port}/health", start_seconds, log_path)
@@ -84,7 +107,9 @@ def wait_for_answer(process: subprocess.Popen, url: str, start_seconds: int, log
     while time.monotonic() < deadline:
         if process.poll() is not None:
             lines = Path(log_path).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            raise UserError(f"transformers serve ended with code {process.returncode}: {lines[-1] if lines else 'no words'}; see {log_path}")
+            raise UserError(
+                f"transformers serve ended with code {process.returncode}: {lines[-1] if lines else 'no words'}; see {log_path}"
+            )
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 if answer.status == 200:
@@ -129,26 +154,36 @@ def leave(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__)
     parser.add_argument(
-        "--model_name_or_path", default=smollm2.NAME,
+        "--model_name_or_path",
+        default=SMOLLM2.name,
         help="the judge: a Hub id, a local folder, or smollm2-135m, from PyPI (default: %(default)s)",
     )
-    parser.add_argument("--revision", default="main", help="branch, tag or commit of a Hub model (default: %(default)s)")
-    parser.add_argument("--device", default="auto", help="where the server runs the model: auto, cpu, cuda:0 (default: %(default)s)")
     parser.add_argument(
-        "--start_seconds", type=positive_int, default=180, help="how long the server may take to load the model (default: %(default)s)"
+        "--revision", default="main", help="branch, tag or commit of a Hub model (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--device", default="auto", help="where the server runs the model: auto, cpu, cuda:0 (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--start_seconds",
+        type=positive_int,
+        default=180,
+        help="how long the server may take to load the model (default: %(default)s)",
     )
     parser.add_argument("--log_path", default=os.devnull, help="file for the server's own words (default: none)")
     parser.add_argument("command", nargs="+", metavar="COMMAND", help="after --: what to run while the server is there")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     if not all(map(importlib.util.find_spec, ("fastapi", "uvicorn"))):
-        raise UserError("transformers serve needs fastapi and uvicorn: `source .venv/bin/activate` where quickstart_eval.sh was run, or `pip install -r evaluation/requirements.txt`")
+        raise UserError(
+            "transformers serve needs fastapi and uvicorn: `source .venv/bin/activate` where quickstart_eval.sh was run, or `pip install -r evaluation/requirements.txt`"
+        )
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
     source = find_model(args.model_name_or_path, args.revision)

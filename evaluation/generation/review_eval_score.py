@@ -10,24 +10,27 @@ python evaluation/generation/review_eval_score.py --task_list vicuna koala \\
 
 import argparse
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-import code_ifd_path  # noqa: F401
-from cli import new_parser, run, say
-from records import atomic_writer, encode_json
-from scoreboard import as_json, make_scoreboard
-from verdict_figure import draw
-from verdict_flags import add_verdict_flags, read_reviews
-from verdict_text import table_text, warnings
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
+
+from shared.cli import new_parser, run, say
+from shared.files import atomic_writer, encode_json
+from verdict.figure import draw
+from verdict.flags import add_verdict_flags, read_reviews
+from verdict.scoreboard import as_json, make_scoreboard
+from verdict.text import table_text, warnings
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__)
     add_verdict_flags(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     board = make_scoreboard(read_reviews(args, ".json", ".png", ".svg"), args)
     contents = {".json": encode_json(as_json(board)) + b"\n", ".png": draw(board, "png"), ".svg": draw(board, "svg")}
     for extension, content in contents.items():

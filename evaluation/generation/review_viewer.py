@@ -8,21 +8,24 @@ python evaluation/generation/review_viewer.py --task_list vicuna koala \\
 """
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import code_ifd_path  # noqa: F401
-from cli import new_parser, run, say
-from html_page import image_uri, make_page
-from records import atomic_writer
-from review_file import Review, ReviewFile
-from scoreboard import Scoreboard, Standing, make_scoreboard
-from verdict import RULES, is_conflicting, is_parsed, outcome
-from verdict_figure import draw
-from verdict_flags import add_verdict_flags, read_reviews
-from verdict_text import conclusion, health_lines, row_texts, rule_text, score_meaning, tie_lines, warnings
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
-PAGE = Path(__file__).with_name("review_page")
+from reporting.html_page import image_uri, make_page
+from shared.cli import new_parser, run, say
+from shared.files import atomic_writer
+from verdict.figure import draw
+from verdict.flags import add_verdict_flags, read_reviews
+from verdict.review_file import Review, ReviewFile
+from verdict.scoreboard import Scoreboard, Standing, make_scoreboard
+from verdict.text import conclusion, health_lines, row_texts, rule_text, score_meaning, tie_lines, warnings
+from verdict.verdict import RULES, is_conflicting, is_parsed, outcome
+
+PAGE = Path(__file__).parent / "verdict" / "page"
 
 
 def page(files: list[ReviewFile], board: Scoreboard) -> bytes:
@@ -41,7 +44,9 @@ def page_data(files: list[ReviewFile], board: Scoreboard) -> dict[str, Any]:
         "warnings": warnings(board),
         "rows": [_row(board, standing, board.rule) for standing in board.rows],
         "others": [
-            {"rule": rule_text(rule), "rows": [_row(board, standing, rule) for standing in board.rows]} for rule in RULES if rule != board.rule
+            {"rule": rule_text(rule), "rows": [_row(board, standing, rule) for standing in board.rows]}
+            for rule in RULES
+            if rule != board.rule
         ],
         "notes": [score_meaning(board), *tie_lines(board)],
         "health": health_lines(board),
@@ -53,8 +58,15 @@ def _row(board: Scoreboard, standing: Standing, rule: str) -> dict[str, Any]:
     shown = standing.verdict.rules[rule]
     score, interval, sign_test = row_texts(shown)
     return {
-        "name": standing.name, "is_total": standing is board.total, "pairs": standing.verdict.pairs, "win": shown.win, "tie": shown.tie,
-        "lose": shown.lose, "score": score, "interval": interval, "sign_test": sign_test,
+        "name": standing.name,
+        "is_total": standing is board.total,
+        "pairs": standing.verdict.pairs,
+        "win": shown.win,
+        "tie": shown.tie,
+        "lose": shown.lose,
+        "score": score,
+        "interval": interval,
+        "sign_test": sign_test,
     }
 
 
@@ -62,7 +74,11 @@ def _pair(review: Review, set_name: str, rule: str) -> dict[str, Any]:
     """Return a pair with its scores as [Answer 1, Answer 2] in both orders."""
     pair, parsed = review.pair, is_parsed(review)
     return {
-        "set": set_name, "id": pair.id, "category": pair.category, "prompt": pair.prompt, "input": pair.input,
+        "set": set_name,
+        "id": pair.id,
+        "category": pair.category,
+        "prompt": pair.prompt,
+        "input": pair.input,
         "answers": [pair.answer1, pair.answer2],
         "reviews": [review.text, review.text_reverse],
         "scores": [review.scores, review.scores_reverse and review.scores_reverse[::-1]],
@@ -71,14 +87,14 @@ def _pair(review: Review, set_name: str, rule: str) -> dict[str, Any]:
     }
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(__doc__)
     add_verdict_flags(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     files = read_reviews(args, ".html")
     board = make_scoreboard(files, args)
     with atomic_writer(f"{args.save_name}.html") as file:

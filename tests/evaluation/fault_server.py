@@ -68,11 +68,21 @@ def responses(fault: str, body: bytes, key: str, model: str) -> tuple[int, dict[
     """The response for a fault, or for none: status, headers, body. `cut`, `cut_mid` and `hang` are not responses."""
     name, _, value = fault.partition(":")
     if name == "max_tokens" and b'"max_tokens"' in body:
-        return 400, {}, error("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.")
+        return (
+            400,
+            {},
+            error(
+                "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+            ),
+        )
     date = email.utils.formatdate(time.time() + 2, usegmt=True)
     failures: dict[str, tuple[int, dict[str, str], bytes]] = {
         "400": (400, {}, error("Unknown parameter: 'frobnicate'.")),
-        "401": (401, {}, error(f"Incorrect API key provided: {key}. You can find your key on the page of keys.", "invalid_api_key")),
+        "401": (
+            401,
+            {},
+            error(f"Incorrect API key provided: {key}. You can find your key on the page of keys.", "invalid_api_key"),
+        ),
         "403": (403, {}, error("Your country is not supported.")),
         "404": (404, {}, error("The model `judge-0` does not exist.", "model_not_found")),
         "quota": (429, {}, error("You exceeded your current quota, please check your plan.", "insufficient_quota")),
@@ -92,7 +102,13 @@ def responses(fault: str, body: bytes, key: str, model: str) -> tuple[int, dict[
     }
     if name in failures:
         return failures[name]
-    texts = {"say": value, "prose": "Both are good.", "length": "7 8\nThe first one", "filter": "", "echo": f"5 6\n{key}"}
+    texts = {
+        "say": value,
+        "prose": "Both are good.",
+        "length": "7 8\nThe first one",
+        "filter": "",
+        "echo": f"5 6\n{key}",
+    }
     reason = {"length": "length", "filter": "content_filter"}.get(name, "stop")
     return 200, {}, completion(texts.get(name, verdict(body)), body, model, reason, usage=name != "no_usage")
 
@@ -104,14 +120,20 @@ class Server:
         self.plan = plan
         self.random = random.Random(plan.seed)
         self.num_requests = self.num_in_flight = 0
-        self.window, self.num_in_window = 0, 0
+        self.chunk, self.num_in_chunk = 0, 0
         self.ledger = os.open(plan.ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if plan.ledger else None
 
     def note(self, body: bytes, outcome: str, event: str) -> None:
         """Add a line to the ledger: a request that has arrived, or one that is being served."""
         if self.ledger is not None:
             digest = hashlib.sha256(body).hexdigest()
-            entry = {"body": digest, "outcome": outcome, "event": event, "time": time.time(), "in_flight": self.num_in_flight}
+            entry = {
+                "body": digest,
+                "outcome": outcome,
+                "event": event,
+                "time": time.time(),
+                "in_flight": self.num_in_flight,
+            }
             os.write(self.ledger, json.dumps(entry).encode() + b"\n")
 
     def outcome(self, body: bytes) -> str:
@@ -124,10 +146,10 @@ class Server:
         if number < len(plan.script):
             return plan.script[number]
         if plan.rate_limit:
-            window = int(time.time())
-            self.num_in_window = self.num_in_window + 1 if window == self.window else 1
-            self.window = window
-            if self.num_in_window > plan.rate_limit:
+            chunk = int(time.time())
+            self.num_in_chunk = self.num_in_chunk + 1 if chunk == self.chunk else 1
+            self.chunk = chunk
+            if self.num_in_chunk > plan.rate_limit:
                 return "429:1"
         if self.random.random() < plan.fault_rate:
             return self.random.choice(plan.faults)
@@ -162,7 +184,9 @@ class Connection(asyncio.Protocol):
         slow = plan.slow_text and plan.slow_text.encode() in body
         key = headers.get("authorization", "").removeprefix("Bearer ")
         if outcome != "hang":
-            asyncio.get_running_loop().call_later(plan.slow_seconds if slow else plan.latency_seconds, self.serve, body, outcome, key)
+            asyncio.get_running_loop().call_later(
+                plan.slow_seconds if slow else plan.latency_seconds, self.serve, body, outcome, key
+            )
 
     def serve(self, body: bytes, outcome: str, key: str) -> None:
         server = self.server

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli import run
-from retry_policy import RetryLimits
-from wrap_file import write_wrap_file
+
+from answering.wrap_file import write_wrap_file
+from judging.retry_policy import RetryLimits
+from shared.cli import run
 
 eval_script = importlib.import_module("eval")
 
@@ -41,14 +42,29 @@ def write_pairs(folder: Path, num_pairs: int, **row: Any) -> Path:
     """Write a wrap file called mine_wrap.json with pairs that are told apart by their numbers."""
     path = folder / "mine_wrap.json"
     rows = [
-        {"prompt": f"Question {i}?", "Answer1": f"One {i}.", "Answer2": f"Two {i}.", "id": i, "category": None, "input": ""} | row
+        {
+            "prompt": f"Question {i}?",
+            "Answer1": f"One {i}.",
+            "Answer2": f"Two {i}.",
+            "id": i,
+            "category": None,
+            "input": "",
+        }
+        | row
         for i in range(num_pairs)
     ]
     write_wrap_file(str(path), {"dataset_name": "mine"}, rows)
     return path
 
 
-def judge(monkeypatch: pytest.MonkeyPatch, wrap: Path, url: str | None, *flags: object, key: str | None = KEY, fast: bool = True) -> Done:
+def judge(
+    monkeypatch: pytest.MonkeyPatch,
+    wrap: Path,
+    url: str | None,
+    *flags: object,
+    key: str | None = KEY,
+    fast: bool = True,
+) -> Done:
     """Run eval.py on a wrap file against a server; `fast` shortens its pauses, not its numbers of attempts."""
     with monkeypatch.context() as patch:
         address = ["--api_base", url] if url else []

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from review_file import Review, review_path
-from wrap_file import Pair, write_wrap_file
+from answering.wrap_file import Pair, write_wrap_file
+from verdict.review_file import Review, review_path
 
 # Answer 1's and Answer 2's scores in order 1, then in order 2: who is named is said by the name.
 WIN, LOSE, TIE = ((8, 6), (8, 6)), ((6, 8), (6, 8)), ((7, 7), (7, 7))
@@ -18,7 +18,9 @@ Orders = tuple[Any, Any]
 def make_review(orders: Orders, answer1: str = "one", answer2: str = "two") -> Review:
     """A review whose scores are given as [Answer 1, Answer 2] in both orders."""
     first, second = orders
-    return Review(Pair("q", None, "Why?", "", answer1, answer2), "text", first, "text", second and (second[1], second[0]))
+    return Review(
+        Pair("q", None, "Why?", "", answer1, answer2), "text", first, "text", second and (second[1], second[0])
+    )
 
 
 def make_reviews(*orders: Orders) -> list[Review]:

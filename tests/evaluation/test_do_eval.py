@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from fault_server import FaultServer
 from judge_runs import KEY, write_pairs
-from test_scripts import bash
+
+from script_runs import bash
 
 
 @pytest.fixture
@@ -16,14 +17,27 @@ def variables(tmp_path: Path) -> dict[str, object]:
     folder.mkdir(parents=True)
     for name in ("first", "second"):
         write_pairs(folder, 2).rename(folder / f"{name}_wrap.json")
-    return {"DATASETS": "first second", "EVAL_DIR": tmp_path / "my eval", "NAME1": "a", "NAME2": "b", "OPENAI_API_KEY": KEY}
+    return {
+        "DATASETS": "first second",
+        "EVAL_DIR": tmp_path / "my eval",
+        "NAME1": "a",
+        "NAME2": "b",
+        "OPENAI_API_KEY": KEY,
+    }
 
 
 def test_every_data_set_is_judged_as_the_variables_say(variables: dict[str, object]) -> None:
     with FaultServer() as server:
         done = bash(
-            "evaluation/scripts/do_eval.sh", **variables, API_BASE=server.url, API_MODEL="judge-1", MAX_TOKENS=50, TEMPERATURE="default",
-            PRICE_IN="30", PRICE_OUT="60", MAX_COST="9",
+            "evaluation/scripts/do_eval.sh",
+            **variables,
+            API_BASE=server.url,
+            API_MODEL="judge-1",
+            MAX_TOKENS=50,
+            TEMPERATURE="default",
+            PRICE_IN="30",
+            PRICE_OUT="60",
+            MAX_COST="9",
         )
     assert (done.returncode, done.stderr) == (0, "")
     for name in ("first", "second"):
@@ -37,4 +51,7 @@ def test_flags_may_follow_and_the_first_error_ends_it(variables: dict[str, objec
     assert done.stdout.count("4 to send to gpt-4 at https://api.openai.com/v1") == 2
     missing = bash("evaluation/scripts/do_eval.sh", "--dry_run", **variables | {"DATASETS": "none first"})
     assert (missing.returncode, missing.stdout) == (2, "")
-    assert "a-VS-b/none_wrap.json: not there; eval_generation_wrap.py (do_eval_generation_wrap.sh) makes wrap files" in missing.stderr
+    assert (
+        "a-VS-b/none_wrap.json: not there; eval_generation_wrap.py (do_eval_generation_wrap.sh) makes wrap files"
+        in missing.stderr
+    )

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from reviews import CONFLICT, WIN, write_review_file
-from test_scripts import bash
+
+from script_runs import bash
 
 
 def test_files_of_the_chain_are_read_and_written_by_the_defaults(tmp_path: Path) -> None:
@@ -12,15 +13,29 @@ def test_files_of_the_chain_are_read_and_written_by_the_defaults(tmp_path: Path)
     done = bash("evaluation/scripts/do_review_eval_score.sh", EVAL_DIR=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (0, 1)  # one warning, given once
     assert sorted(path.name for path in folder.iterdir()) == [
-        "sample_wrap_reviews_gpt4.json", "verdict_gpt4.html", "verdict_gpt4.json", "verdict_gpt4.png", "verdict_gpt4.svg",
+        "sample_wrap_reviews_gpt4.json",
+        "verdict_gpt4.html",
+        "verdict_gpt4.json",
+        "verdict_gpt4.png",
+        "verdict_gpt4.svg",
     ]
 
 
 def test_variables_and_flags_reach_both_scripts(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_review_file(tmp_path / "a b-VS-c", name, WIN, api_model="my/judge")
-    done = bash("evaluation/scripts/do_review_eval_score.sh", "--rule", "strict", "--save_name", str(tmp_path / "out" / "v"),
-                EVAL_DIR=tmp_path, NAME1="a b", NAME2="c", DATASETS="one two", API_MODEL="my/judge")
+    done = bash(
+        "evaluation/scripts/do_review_eval_score.sh",
+        "--rule",
+        "strict",
+        "--save_name",
+        str(tmp_path / "out" / "v"),
+        EVAL_DIR=tmp_path,
+        NAME1="a b",
+        NAME2="c",
+        DATASETS="one two",
+        API_MODEL="my/judge",
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".html", ".json", ".png", ".svg"]
     assert "orders. Strict rule" in " ".join(done.stdout.split())
@@ -35,4 +50,7 @@ def test_missing_reviews_stop_it_in_one_line(tmp_path: Path) -> None:
 
 def test_no_data_set_is_a_mistake(tmp_path: Path) -> None:
     done = bash("evaluation/scripts/do_review_eval_score.sh", EVAL_DIR=tmp_path, DATASETS=" ")
-    assert (done.returncode, done.stderr) == (2, "error: argument --task_list: expected at least one argument; see review_eval_score.py --help\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: argument --task_list: expected at least one argument; see review_eval_score.py --help\n",
+    )

@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cli
-import eva_generation
 import pytest
 import torch
-from conftest import ROOT
-from generation import AnswerGenerator, Decoding, stop_tokens
-from prompt_batches import encode_questions
-from question_sets import read_questions
-from test_cli import error_line, files_in, write_json
+
+import eva_generation
+from answering.generation import AnswerGenerator, Decoding, stop_tokens
+from answering.prompt_batches import encode_questions
+from answering.question_sets import read_questions
+from script_runs import ROOT, error_line, files_in, write_json
+from shared import cli
 from tiny_models import CHAT_TEMPLATE, build_tokenizer, load_tiny
 
 WORDS = ["Name", "three", "colours", "of", "autumn", "leaves", "red", "yellow", "and", "brown"]
@@ -52,8 +52,21 @@ def write_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def flags(model: Path, folder: Path, *more: object) -> list[object]:
     """The flags of a run with a short template; what follows may repeat and so replace one."""
     return [
-        "--dataset_name", "mine", "--model_name_or_path", model, "--output_dir", folder, "--prompt", "wiz",
-        "--max_length", 64, "--batch_size", 4, "--device", "cpu", *more,
+        "--dataset_name",
+        "mine",
+        "--model_name_or_path",
+        model,
+        "--output_dir",
+        folder,
+        "--prompt",
+        "wiz",
+        "--max_length",
+        64,
+        "--batch_size",
+        4,
+        "--device",
+        "cpu",
+        *more,
     ]
 
 
@@ -88,7 +101,9 @@ def answers_in(folder: Path, name: str = "mine_64.json") -> list[dict]:
     return json.loads((folder / name).read_text(encoding="utf-8"))
 
 
-def test_rows_are_the_test_sets_in_order_with_the_answer_added(generate: Generate, write_set: Any, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_rows_are_the_test_sets_in_order_with_the_answer_added(
+    generate: Generate, write_set: Any, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     rows = make_rows(10)
     write_set(rows)
     done = generate(tiny_gpt2, tmp_path / "out")
@@ -97,7 +112,9 @@ def test_rows_are_the_test_sets_in_order_with_the_answer_added(generate: Generat
     assert [list(answer) for answer in answers] == [["id", "prompt", "level", "raw_output", "response"]] * 10
     assert [{key: answer[key] for key in ("id", "prompt", "level")} for answer in answers] == rows
     assert done.stdout.startswith("10 questions (10 in ")
-    assert ", 10 answered, " in done.stdout and done.stdout.endswith(f"; skipped: none -> {tmp_path}/out/mine_64.json\n")
+    assert ", 10 answered, " in done.stdout and done.stdout.endswith(
+        f"; skipped: none -> {tmp_path}/out/mine_64.json\n"
+    )
 
 
 @pytest.mark.parametrize(("fixture", "template"), [("tiny_gpt2", "wiz"), ("tiny_llama", "wiz"), ("tiny_llama", "chat")])
@@ -117,7 +134,9 @@ def test_response_is_the_raw_output_without_special_tokens_and_space(
     write_set(make_rows(12))
     done = generate(tiny_llama, tmp_path / "out", "--max_length", 250)
     answers = answers_in(tmp_path / "out", "mine_250.json")
-    assert [answer["raw_output"].replace("<s>", "").strip() for answer in answers] == [answer["response"] for answer in answers]
+    assert [answer["raw_output"].replace("<s>", "").strip() for answer in answers] == [
+        answer["response"] for answer in answers
+    ]
     # <s> is what ends an answer of this model: the others are as long as they may be.
     num_ended = sum(answer["raw_output"].endswith("<s>") for answer in answers)
     assert 0 < num_ended
@@ -134,7 +153,9 @@ def test_prompt_never_gets_into_the_answer(generate: Generate, write_set: Any, t
         assert "Response:" not in answer["raw_output"]
 
 
-def test_prompt_without_room_is_reported_and_not_answered(generate: Generate, write_set: Any, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_prompt_without_room_is_reported_and_not_answered(
+    generate: Generate, write_set: Any, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     rows = make_rows(6)
     rows[1]["prompt"] = rows[4]["prompt"] = "autumn leaves " * 3000
     write_set(rows)
@@ -147,14 +168,21 @@ def test_prompt_without_room_is_reported_and_not_answered(generate: Generate, wr
     ]
 
 
-def test_prompts_that_all_leave_no_room_are_done_too(generate: Generate, write_set: Any, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_prompts_that_all_leave_no_room_are_done_too(
+    generate: Generate, write_set: Any, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     write_set(make_rows(3))
     assert "3 questions (3 in " in generate(tiny_gpt2, tmp_path / "out", "--max_length", 2).stdout
     again = generate(tiny_gpt2, tmp_path / "out", "--max_length", 2)
-    assert "3 questions (all of them done before), 0 answered, 0 of them cut at --max_length 2; skipped: long_prompt 3" in again.stdout
+    assert (
+        "3 questions (all of them done before), 0 answered, 0 of them cut at --max_length 2; skipped: long_prompt 3"
+        in again.stdout
+    )
 
 
-def test_room_is_counted_in_tokens_of_the_whole_prompt(generate: Generate, write_set: Any, tiny_llama: Path, tmp_path: Path) -> None:
+def test_room_is_counted_in_tokens_of_the_whole_prompt(
+    generate: Generate, write_set: Any, tiny_llama: Path, tmp_path: Path
+) -> None:
     write_set([{"prompt": "Name three"}])
     num_tokens = len(build_tokenizer(adds_bos=True)("Name three\n\n### Response:")["input_ids"])
     for max_length, skipped in ((num_tokens, "long_prompt"), (num_tokens + 1, None)):
@@ -168,7 +196,9 @@ def test_first_questions_alone(generate: Generate, write_set: Any, tiny_gpt2: Pa
     assert [answer["id"] for answer in answers_in(tmp_path / "out")] == ["q0", "q1", "q2"]
 
 
-def test_second_run_generates_nothing_and_says_so(generate: Generate, write_set: Any, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_second_run_generates_nothing_and_says_so(
+    generate: Generate, write_set: Any, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     write_set(make_rows(6))
     generate(tiny_gpt2, tmp_path / "out")
     before = files_in(tmp_path / "out")
@@ -204,7 +234,9 @@ def test_other_settings_are_refused_with_the_difference(
     assert files_in(tmp_path / "out") == before
 
 
-def test_other_test_set_or_model_is_refused(generate: Generate, write_set: Any, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_other_test_set_or_model_is_refused(
+    generate: Generate, write_set: Any, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     write_set(make_rows(6))
     model = shutil.copytree(tiny_gpt2, tmp_path / "model")
     generate(model, tmp_path / "out")
@@ -219,7 +251,10 @@ def test_other_test_set_or_model_is_refused(generate: Generate, write_set: Any, 
     ("name", "message"),
     [
         ("mine_64.json", "was changed after it was made; remove it and run again"),
-        ("mine_64.json.journal.jsonl", "exists, but {folder}/mine_64.json.journal.jsonl does not, so nothing says how it was made"),
+        (
+            "mine_64.json.journal.jsonl",
+            "exists, but {folder}/mine_64.json.journal.jsonl does not, so nothing says how it was made",
+        ),
     ],
 )
 def test_file_that_is_not_as_it_was_made_is_refused(
@@ -249,7 +284,10 @@ def test_damaged_journal_is_an_error(generate: Generate, write_set: Any, tiny_gp
     ("more", "message"),
     [
         (["--max_length", 65], "--max_length 65: {model} reads at most 64 tokens; give 64 or less"),
-        (["--prompt", "chat"], "--prompt chat: this model's tokenizer has no chat template; choose another one, such as alpaca"),
+        (
+            ["--prompt", "chat"],
+            "--prompt chat: this model's tokenizer has no chat template; choose another one, such as alpaca",
+        ),
         (["--prompt", "none"], "argument --prompt: invalid choice: 'none'"),
         (["--temperature", "-1"], "argument --temperature: '-1' is neither 0 nor from 0.01 to 100"),
         (["--temperature", "1e400"], "argument --temperature: '1e400' is neither 0 nor from 0.01 to 100"),
@@ -270,7 +308,9 @@ def test_mistake_leaves_nothing_behind(
 def test_draws_are_the_same_in_every_run(generate: Generate, write_set: Any, tiny_llama: Path, tmp_path: Path) -> None:
     write_set(make_rows(6))
     for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
-        assert generate(tiny_llama, tmp_path / folder, "--temperature", 1, "--top_p", 0.9, "--seed", seed).returncode == 0
+        assert (
+            generate(tiny_llama, tmp_path / folder, "--temperature", 1, "--top_p", 0.9, "--seed", seed).returncode == 0
+        )
     assert answers_in(tmp_path / "a") == answers_in(tmp_path / "b") != answers_in(tmp_path / "c")
 
 
@@ -286,11 +326,18 @@ def test_chat_answer_ends_at_the_token_that_the_template_sets_after_it(
         return AnswerGenerator(model, Decoding(200), stop_tokens(model, tokenizer)).answer(prompts, "batch 0")
 
     known = "<user></user><assistant>" + " ".join(WORDS)
-    counts = Counter(token for ids in answer() for token in set(tokenizer.convert_ids_to_tokens(ids)) if token.isascii() and token.isalnum())
+    counts = Counter(
+        token
+        for ids in answer()
+        for token in set(tokenizer.convert_ids_to_tokens(ids))
+        if token.isascii() and token.isalnum()
+    )
     stop = max(counts.keys() - {token for token in counts if token in known}, key=lambda token: (counts[token], token))
     folder = shutil.copytree(tiny_llama, tmp_path / "model")
     tokenizer.add_tokens([stop], special_tokens=True)
-    tokenizer.chat_template = CHAT_TEMPLATE.replace("</user>", "{% if message['role'] == 'user' %}</user>{% else %}" + stop + "{% endif %}")
+    tokenizer.chat_template = CHAT_TEMPLATE.replace(
+        "</user>", "{% if message['role'] == 'user' %}</user>{% else %}" + stop + "{% endif %}"
+    )
     tokenizer.save_pretrained(folder)
     assert generate(folder, tmp_path / "after", "--prompt", "chat", "--max_length", 200).returncode == 0
     before, stop_id = answer(), tokenizer.convert_tokens_to_ids(stop)
@@ -298,7 +345,9 @@ def test_chat_answer_ends_at_the_token_that_the_template_sets_after_it(
     answers = answers_in(tmp_path / "after", "mine_200.json")
     assert cut != before
     assert [answer["raw_output"] for answer in answers] == [tokenizer.decode(ids) for ids in cut]
-    assert [answer["response"] for answer in answers] == [tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in cut]
+    assert [answer["response"] for answer in answers] == [
+        tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in cut
+    ]
 
 
 def test_full_disk_keeps_what_is_done_and_goes_on_to_the_same_bytes(
@@ -316,14 +365,22 @@ def test_full_disk_keeps_what_is_done_and_goes_on_to_the_same_bytes(
     assert done.returncode == 2
     assert "mine_64.json.journal.jsonl: writing failed: File too large; what was finished before is kept" in done.stderr
     assert generate(tiny_gpt2, tmp_path / "out").returncode == 0
-    assert {path.name: data for path, data in files_in(tmp_path / "out").items()} == {path.name: data for path, data in whole.items()}
+    assert {path.name: data for path, data in files_in(tmp_path / "out").items()} == {
+        path.name: data for path, data in whole.items()
+    }
 
 
 def start(model: Path, folder: Path, *more: object, **options: Any) -> subprocess.Popen:
-    command = [sys.executable, str(ROOT / "evaluation" / "generation" / "eva_generation.py"), *map(str, flags(model, folder, *more))]
+    command = [
+        sys.executable,
+        str(ROOT / "evaluation" / "generation" / "eva_generation.py"),
+        *map(str, flags(model, folder, *more)),
+    ]
     # Tiny models are slower on two threads than on one.
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options
+    )
 
 
 def wait_until_longer(process: subprocess.Popen, journal: Path, num_bytes: int) -> None:
@@ -355,7 +412,9 @@ def test_kills_and_a_ctrl_c_end_in_the_bytes_of_an_unbroken_run(
     assert {path.name: data for path, data in files_in(tmp_path / "out").items()} == whole
 
 
-def test_second_process_is_refused_while_the_first_runs(generate: Generate, write_set: Any, tiny_gpt2: Path, tmp_path: Path) -> None:
+def test_second_process_is_refused_while_the_first_runs(
+    generate: Generate, write_set: Any, tiny_gpt2: Path, tmp_path: Path
+) -> None:
     write_set(make_rows(2000))
     first = start(tiny_gpt2, tmp_path / "out")
     wait_until_longer(first, tmp_path / "out" / "mine_64.json.journal.jsonl", 0)

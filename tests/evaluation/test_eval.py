@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from fault_server import FaultServer
-from judge_requests import Judge, pair_requests
 from judge_runs import KEY, Done, environment, judge, write_pairs
-from judge_scores import parse_scores
-from wrap_file import read_wrap_file
+
+from answering.wrap_file import read_wrap_file
+from judging.requests import Judge, pair_requests
+from script_runs import ROOT
+from verdict.scores import parse_scores
 
 
 def review_of(wrap: Path, name: str = "gpt4") -> Path:
@@ -36,7 +37,13 @@ def test_review_file_has_the_published_keys_in_their_order(tmp_path: Path, monke
     with FaultServer() as server:
         assert judge(monkeypatch, wrap, server.url).returncode == 0
     content = json.loads(review_of(wrap).read_text(encoding="utf-8"))
-    assert list(content["data"][0]) == [*read_wrap_file(str(wrap)).rows[0], "review", "scores", "review_reverse", "scores_reverse"]
+    assert list(content["data"][0]) == [
+        *read_wrap_file(str(wrap)).rows[0],
+        "review",
+        "scores",
+        "review_reverse",
+        "scores_reverse",
+    ]
     scores = [parse_scores(row["review"]) for row in content["data"]]
     assert [row["scores"] for row in content["data"]] == [str([a, b]) for a, b in scores]
     assert content["Meta_Info"] == {
@@ -47,7 +54,9 @@ def test_review_file_has_the_published_keys_in_their_order(tmp_path: Path, monke
     }
 
 
-def test_a_second_run_asks_nothing_needs_no_key_and_writes_the_same(tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_asks_nothing_needs_no_key_and_writes_the_same(
+    tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrap = write_pairs(tmp_path, 3)
     with FaultServer(ledger) as server:
         judge(monkeypatch, wrap, server.url)
@@ -69,9 +78,14 @@ def test_equal_prompts_are_asked_once(tmp_path: Path, ledger: Path, monkeypatch:
 
 def test_dry_run_needs_no_key_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrap = write_pairs(tmp_path, 5)
-    done = judge(monkeypatch, wrap, None, "--dry_run", "--price_in", "30", "--price_out", "60", "--max_tokens", "1000", key=None)
+    done = judge(
+        monkeypatch, wrap, None, "--dry_run", "--price_in", "30", "--price_out", "60", "--max_tokens", "1000", key=None
+    )
     assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (0, "", [wrap])
-    assert "5 pairs in both orders: 0 requests answered before, 10 to send to gpt-4 at https://api.openai.com/v1" in done.stdout
+    assert (
+        "5 pairs in both orders: 0 requests answered before, 10 to send to gpt-4 at https://api.openai.com/v1"
+        in done.stdout
+    )
     assert "at most 10,000 of answers; at most about 0.68 USD" in done.stdout  # (2,610 * 30 + 10,000 * 60) / 1,000,000
 
 
@@ -93,7 +107,9 @@ def test_a_body_holds_what_it_must_and_half_a_surrogate_pair(tmp_path: Path, mon
     assert read_rows(wrap)[0]["Answer1"] == "\ud83d"
 
 
-def test_unreadable_scores_are_asked_for_once_more(tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_scores_are_asked_for_once_more(
+    tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrap = write_pairs(tmp_path, 1)
     # The follow-up holds the judge's first words.
     with FaultServer(ledger, by_text={"could not be read": "say:6 7", "Question 0?": "prose"}) as server:
@@ -106,7 +122,9 @@ def test_unreadable_scores_are_asked_for_once_more(tmp_path: Path, ledger: Path,
     assert "2 asked again for scores" in done.stdout and "0 of 2 reviews without scores" in done.stdout
 
 
-def test_what_stays_unreadable_is_kept_counted_and_null(tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_stays_unreadable_is_kept_counted_and_null(
+    tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrap = write_pairs(tmp_path, 2)
     with FaultServer(ledger, by_text={"Question 1?": "prose"}) as server:
         done = judge(monkeypatch, wrap, server.url)
@@ -117,14 +135,18 @@ def test_what_stays_unreadable_is_kept_counted_and_null(tmp_path: Path, ledger: 
 
 
 @pytest.mark.parametrize(("fault", "text"), [("length", "7 8\nThe first one"), ("filter", "")])
-def test_an_answer_that_was_cut_is_kept_as_it_is(fault: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_was_cut_is_kept_as_it_is(
+    fault: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrap = write_pairs(tmp_path, 1)
     with FaultServer(otherwise=fault) as server:
         assert judge(monkeypatch, wrap, server.url).returncode == 0
     assert read_rows(wrap)[0]["review"].startswith(text)
 
 
-def test_a_server_that_wants_max_completion_tokens_gets_them(tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_wants_max_completion_tokens_gets_them(
+    tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrap = write_pairs(tmp_path, 3)
     with FaultServer(ledger, otherwise="max_tokens") as server:
         assert judge(monkeypatch, wrap, server.url, "--batch_size", "1").returncode == 0
@@ -138,7 +160,9 @@ def test_two_model_names_are_warned_of(tmp_path: Path, monkeypatch: pytest.Monke
     assert 'warning: the server reports more than one model: "judge-1" for 3, "judge-2" for 3 answers' in done.stderr
 
 
-def test_tokens_that_the_server_does_not_report_are_said_to_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_that_the_server_does_not_report_are_said_to_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrap = write_pairs(tmp_path, 2)
     with FaultServer(script=["no_usage"]) as server:
         done = judge(monkeypatch, wrap, server.url, "--price_in", "30", "--price_out", "60")
@@ -146,12 +170,22 @@ def test_tokens_that_the_server_does_not_report_are_said_to_be_missing(tmp_path:
 
 
 def script(wrap: Path, url: str, *flags: str, key: str | None = KEY) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(ROOT / "evaluation/generation/eval.py"), "--wraped_file", str(wrap), "--api_base", url, *flags]
+    command = [
+        sys.executable,
+        str(ROOT / "evaluation/generation/eval.py"),
+        "--wraped_file",
+        str(wrap),
+        "--api_base",
+        url,
+        *flags,
+    ]
     return subprocess.run(command, capture_output=True, text=True, env=environment(key), timeout=120)
 
 
-def test_a_second_process_on_the_same_journal_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from answer_journal import AnswerJournal, journal_path
+def test_a_second_process_on_the_same_journal_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from judging.answer_journal import AnswerJournal, journal_path
 
     wrap = write_pairs(tmp_path, 1)
     with AnswerJournal(journal_path(str(review_of(wrap)))):
@@ -214,13 +248,16 @@ def test_requests_are_those_of_the_package_itself(monkeypatch: pytest.MonkeyPatc
     import asyncio
 
     import openai
-    from openai_client import ChatConnection
+
+    from judging.openai_client import ChatConnection
 
     seen: list[tuple] = []
 
     class Recorder(openai.DefaultAioHttpClient):
         async def send(self, request, **options):
-            seen.append((request.method, str(request.url), sorted(request.headers.items()), request.content, request.extensions))
+            seen.append(
+                (request.method, str(request.url), sorted(request.headers.items()), request.content, request.extensions)
+            )
             return await super().send(request, **options)
 
     monkeypatch.setattr(openai, "DefaultAioHttpClient", Recorder)
@@ -246,5 +283,7 @@ def test_the_journal_is_keyed_by_the_request(tmp_path: Path, monkeypatch: pytest
         judge(monkeypatch, wrap, server.url)
     pairs = pair_requests(read_wrap_file(str(wrap)).pairs, Judge("gpt-4", 1024, 0.0, True))
     lines = (tmp_path / "mine_wrap_reviews_gpt4.json.journal.jsonl").read_text(encoding="utf-8").splitlines()[1:]
-    assert {json.loads(line)["key"] for line in lines} == {r.key for pair in pairs for r in (pair.forward, pair.reverse)}
+    assert {json.loads(line)["key"] for line in lines} == {
+        r.key for pair in pairs for r in (pair.forward, pair.reverse)
+    }
     assert set(json.loads(lines[0])) == {"key", "text", "model", "finish_reason", "prompt_tokens", "completion_tokens"}

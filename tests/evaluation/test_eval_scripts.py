@@ -6,10 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from test_cli import files_in
-from test_scripts import bash
-from wrap_file import read_wrap_file
+
+from answering.wrap_file import read_wrap_file
+from script_runs import ROOT, bash, files_in
 
 FOLDER = ROOT / "evaluation" / "scripts"
 SHARED = {"DATASETS", "EVAL_DIR", "NAME1", "NAME2", "MAX_LENGTH"}
@@ -37,12 +36,23 @@ def test_scripts_share_their_variables_and_defaults() -> None:
 
 
 @pytest.mark.long
-def test_answers_of_two_models_and_two_sets_become_wrap_files(tiny_gpt2: Path, tiny_llama: Path, tmp_path: Path) -> None:
+def test_answers_of_two_models_and_two_sets_become_wrap_files(
+    tiny_gpt2: Path, tiny_llama: Path, tmp_path: Path
+) -> None:
     for name in ("one", "two"):
         write_set(tmp_path / "test sets", name)
     variables = {
-        "TEST_DATA_DIR": tmp_path / "test sets", "DATASETS": "one two", "EVAL_DIR": tmp_path / "my answers", "NAME1": "a b", "NAME2": "c",
-        "MODEL1": tiny_gpt2, "PROMPT1": "wiz", "MODEL2": tiny_llama, "PROMPT2": "chat", "MAX_LENGTH": 64, "OMP_NUM_THREADS": 1,
+        "TEST_DATA_DIR": tmp_path / "test sets",
+        "DATASETS": "one two",
+        "EVAL_DIR": tmp_path / "my answers",
+        "NAME1": "a b",
+        "NAME2": "c",
+        "MODEL1": tiny_gpt2,
+        "PROMPT1": "wiz",
+        "MODEL2": tiny_llama,
+        "PROMPT2": "chat",
+        "MAX_LENGTH": 64,
+        "OMP_NUM_THREADS": 1,
     }
     generation = bash("evaluation/scripts/do_eval_generation.sh", "--num_questions", "2", **variables)
     assert (generation.returncode, generation.stderr) == (0, "")
@@ -55,13 +65,23 @@ def test_answers_of_two_models_and_two_sets_become_wrap_files(tiny_gpt2: Path, t
 
 def test_second_model_is_left_out_when_there_is_none(tiny_gpt2: Path, tmp_path: Path) -> None:
     write_set(tmp_path, "one")
-    variables = {"TEST_DATA_DIR": tmp_path, "DATASETS": "one", "EVAL_DIR": tmp_path / "out", "MODEL1": tiny_gpt2, "PROMPT1": "wiz", "MODEL2": "", "MAX_LENGTH": 64}
+    variables = {
+        "TEST_DATA_DIR": tmp_path,
+        "DATASETS": "one",
+        "EVAL_DIR": tmp_path / "out",
+        "MODEL1": tiny_gpt2,
+        "PROMPT1": "wiz",
+        "MODEL2": "",
+        "MAX_LENGTH": 64,
+    }
     assert bash("evaluation/scripts/do_eval_generation.sh", **variables).returncode == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model1"]
 
 
 def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
-    done = bash("evaluation/scripts/do_eval_generation.sh", MODEL2="gpt2", NAME1="same", NAME2="same", EVAL_DIR=tmp_path / "out")
+    done = bash(
+        "evaluation/scripts/do_eval_generation.sh", MODEL2="gpt2", NAME1="same", NAME2="same", EVAL_DIR=tmp_path / "out"
+    )
     assert (done.returncode, done.stderr) == (2, "error: NAME1 and NAME2 are both same: two models need two folders\n")
 
 
@@ -70,12 +90,21 @@ def test_first_failure_stops_the_rest(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     done = bash("evaluation/scripts/do_eval_generation_wrap.sh", DATASETS="one two", EVAL_DIR=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == f"error: {tmp_path}/model1/one_1024.json: not there; eva_generation.py (do_eval_generation.sh) makes it\n"
+    assert (
+        done.stderr
+        == f"error: {tmp_path}/model1/one_1024.json: not there; eva_generation.py (do_eval_generation.sh) makes it\n"
+    )
 
 
 def test_mistake_about_the_second_model_shows_before_the_first_answers(tiny_gpt2: Path, tmp_path: Path) -> None:
     write_set(tmp_path, "one")
-    variables = {"TEST_DATA_DIR": tmp_path, "EVAL_DIR": tmp_path / "out", "MODEL1": tiny_gpt2, "PROMPT1": "wiz", "MAX_LENGTH": 64}
+    variables = {
+        "TEST_DATA_DIR": tmp_path,
+        "EVAL_DIR": tmp_path / "out",
+        "MODEL1": tiny_gpt2,
+        "PROMPT1": "wiz",
+        "MAX_LENGTH": 64,
+    }
     done = bash("evaluation/scripts/do_eval_generation.sh", **variables, DATASETS="one", MODEL2=tmp_path / "typo")
     assert (done.returncode, done.stdout) == (2, "")
     assert f"--model_name_or_path {tmp_path}/typo: no such folder" in done.stderr
@@ -96,9 +125,13 @@ def test_quickstart_judges_with_a_real_server_and_then_repeats_nothing(tmp_path:
     assert first.returncode == 0, first.stderr
     assert "a judge of 135M parameters is a poor judge" in first.stdout
     folder = tmp_path / "out" / "chat-VS-alpaca"
-    names = {f"verdict_smollm2-135m.{ending}" for ending in ("json", "png", "svg", "html")} | {"sample_wrap_reviews_smollm2-135m.json"}
+    names = {f"verdict_smollm2-135m.{ending}" for ending in ("json", "png", "svg", "html")} | {
+        "sample_wrap_reviews_smollm2-135m.json"
+    }
     assert names <= {path.name for path in folder.iterdir()}
-    before = {path: data for path, data in files_in(tmp_path / "out").items() if path.suffix not in {".html", ".png", ".svg"}}
+    before = {
+        path: data for path, data in files_in(tmp_path / "out").items() if path.suffix not in {".html", ".png", ".svg"}
+    }
     again = bash("evaluation/scripts/quickstart_eval.sh", **variables)
     assert again.returncode == 0
     # No server: its log is as it was.

@@ -10,9 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from fault_server import MIXED_FAULTS, FaultServer
 from judge_runs import KEY, environment, judge, write_pairs
+
+from script_runs import ROOT
 
 
 @pytest.fixture
@@ -50,7 +51,9 @@ def test_fatal_faults_end_the_run_at_once_with_the_servers_words(
     with FaultServer(ledger, otherwise=fault) as server:
         done = judge(monkeypatch, wrap, server.url, "--batch_size", "4")
         assert len(server.ledger("arrived")) <= 4
-    message = rf"the judge's server does not answer pair [01], order [12]: {re.escape(FATAL[fault])}; 0 answers of this run"
+    message = (
+        rf"the judge's server does not answer pair [01], order [12]: {re.escape(FATAL[fault])}; 0 answers of this run"
+    )
     assert re.match(message, done.error)
     assert not review_of(wrap).exists()
 
@@ -68,18 +71,32 @@ def test_a_fatal_fault_keeps_what_was_answered_and_the_same_command_goes_on(
 
 
 RETRIED = {
-    "429": "rate limit (429)", "429:0": "rate limit (429)", "500": "server error (500)", "503": "server error (503)",
-    "hang": "timeout", "cut": "connection cut", "cut_mid": "connection cut", "html": "not a completion (HTML)",
-    "broken": "not a completion (broken JSON)", "empty": "not a completion (an empty body)", "null_choices": "not a completion (no choices)",
-    "no_choices": "not a completion (no choices)", "null_content": "not a completion (null content)", "error200": "not a completion (an error)",
+    "429": "rate limit (429)",
+    "429:0": "rate limit (429)",
+    "500": "server error (500)",
+    "503": "server error (503)",
+    "hang": "timeout",
+    "cut": "connection cut",
+    "cut_mid": "connection cut",
+    "html": "not a completion (HTML)",
+    "broken": "not a completion (broken JSON)",
+    "empty": "not a completion (an empty body)",
+    "null_choices": "not a completion (no choices)",
+    "no_choices": "not a completion (no choices)",
+    "null_content": "not a completion (null content)",
+    "error200": "not a completion (an error)",
 }
 
 
 @pytest.mark.parametrize("fault", RETRIED)
-def test_passing_faults_are_retried_and_counted_by_cause(fault: str, tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passing_faults_are_retried_and_counted_by_cause(
+    fault: str, tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrap = write_pairs(tmp_path, 3)
     with FaultServer(ledger, script=[fault] * 2) as server:
-        done = judge(monkeypatch, wrap, server.url, "--batch_size", "2", "--timeout_seconds", "1" if fault == "hang" else "9")
+        done = judge(
+            monkeypatch, wrap, server.url, "--batch_size", "2", "--timeout_seconds", "1" if fault == "hang" else "9"
+        )
         assert len(server.ledger("arrived")) == 2 + 6
     assert done.returncode == 0
     assert f"; 2 retries: {RETRIED[fault]} 2\n" in done.stdout
@@ -92,18 +109,25 @@ def test_lasting_faults_of_one_request_end_within_the_bound_and_are_named(
     wrap = write_pairs(tmp_path, 1)
     with FaultServer(ledger, otherwise=fault) as server:
         # What hangs is waited for; a busy machine may be slow to answer the others.
-        done = judge(monkeypatch, wrap, server.url, "--max_retries", "3", "--timeout_seconds", "0.3" if fault == "hang" else "9")
+        done = judge(
+            monkeypatch, wrap, server.url, "--max_retries", "3", "--timeout_seconds", "0.3" if fault == "hang" else "9"
+        )
         assert len(server.ledger("arrived")) == 2 * (1 + 3)
     assert done.error.startswith("2 requests have no answer: pair 0, order ")
     assert all(f"pair 0, order {order}: {RETRIED[fault]}" in done.error for order in (1, 2))
     assert "no review file was written; the same command asks them again" in done.error
 
 
-def test_failed_requests_are_sent_again_and_answered_ones_are_not(tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_requests_are_sent_again_and_answered_ones_are_not(
+    tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrap = write_pairs(tmp_path, 6)
     with FaultServer(ledger, by_text={"Question 2?": "500"}) as server:
         done = judge(monkeypatch, wrap, server.url, "--max_retries", "0")
-        assert "2 requests have no answer: pair 2, order " in done.stderr and ": server error (500): The server had an" in done.stderr
+        assert (
+            "2 requests have no answer: pair 2, order " in done.stderr
+            and ": server error (500): The server had an" in done.stderr
+        )
     with FaultServer(ledger) as server:
         assert judge(monkeypatch, wrap, server.url).returncode == 0
         served = [line["body"] for line in server.ledger() if line["outcome"] == "ok"]
@@ -112,7 +136,10 @@ def test_failed_requests_are_sent_again_and_answered_ones_are_not(tmp_path: Path
 
 def test_mixed_faults_give_the_same_file_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = []
-    for name, plan in (("calm", {}), ("rough", {"fault_rate": 0.3, "faults": MIXED_FAULTS, "by_text": {"Question 9?": "prose"}})):
+    for name, plan in (
+        ("calm", {}),
+        ("rough", {"fault_rate": 0.3, "faults": MIXED_FAULTS, "by_text": {"Question 9?": "prose"}}),
+    ):
         (tmp_path / name).mkdir()
         wrap = write_pairs(tmp_path / name, 30)
         with FaultServer(**({"by_text": {"Question 9?": "prose"}} | plan)) as server:
@@ -129,7 +156,10 @@ def test_a_prompt_that_is_too_long_is_named_and_the_others_are_answered(
         done = judge(monkeypatch, wrap, server.url)
         assert len(server.ledger("arrived")) == 12
     words = "prompt refused (400): This model's maximum context length is 8192 tokens."
-    assert done.error.startswith("2 requests have no answer: pair 1, order ") and f"pair 1, order 1: {words}; " in done.error
+    assert (
+        done.error.startswith("2 requests have no answer: pair 1, order ")
+        and f"pair 1, order 1: {words}; " in done.error
+    )
     assert "--refused_prompts skip writes the review file without them" in done.error
     assert num_kept(wrap) == 10 and not review_of(wrap).exists()
 
@@ -144,12 +174,17 @@ def test_refused_prompts_can_be_left_without_scores(tmp_path: Path, monkeypatch:
     assert "2 of 12 reviews without scores" in done.stdout and "warning: pair 1, order 1: prompt refused" in done.stderr
 
 
-def test_prompts_refused_one_after_the_other_end_the_run(tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prompts_refused_one_after_the_other_end_the_run(
+    tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrap = write_pairs(tmp_path, 50)
     with FaultServer(ledger, otherwise="context") as server:
         done = judge(monkeypatch, wrap, server.url, "--batch_size", "2")
         assert len(server.ledger("arrived")) <= 5 + 2
-    assert re.search(r"refuses one prompt after the other, last pair [1-3], order [12]: prompt refused \(400\): This model", done.error)
+    assert re.search(
+        r"refuses one prompt after the other, last pair [1-3], order [12]: prompt refused \(400\): This model",
+        done.error,
+    )
 
 
 @pytest.mark.parametrize("fault", ["500", "cut", "429", "html"])
@@ -161,7 +196,9 @@ def test_the_breaker_bounds_what_is_sent_to_a_server_that_is_down(
         done = judge(monkeypatch, wrap, server.url, "--batch_size", "5")
         # Ten failures in a row open it, up to five are in flight then, and two probes follow.
         assert len(server.ledger("arrived")) <= 10 + 4 + 2
-    assert re.search(rf"the judge's server has failed 1[2-6] times in a row, last with {re.escape(RETRIED[fault])}", done.error)
+    assert re.search(
+        rf"the judge's server has failed 1[2-6] times in a row, last with {re.escape(RETRIED[fault])}", done.error
+    )
     assert "the same command goes on from there" in done.error
 
 
@@ -193,7 +230,9 @@ def test_one_slow_request_holds_up_nobody(tmp_path: Path, ledger: Path, monkeypa
 
 
 @pytest.mark.parametrize("fault", ["429:1", "429date"])
-def test_retry_after_pauses_all_requests(fault: str, tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retry_after_pauses_all_requests(
+    fault: str, tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrap = write_pairs(tmp_path, 15)
     with FaultServer(ledger, script=["ok"] * 6 + [fault], latency_seconds=0.02) as server:
         assert judge(monkeypatch, wrap, server.url, "--batch_size", "3").returncode == 0
@@ -212,12 +251,16 @@ def test_a_rate_limit_is_lived_with(tmp_path: Path, ledger: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("batch_size", [1, 10])
-def test_max_cost_is_never_exceeded(batch_size: int, tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_max_cost_is_never_exceeded(
+    batch_size: int, tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrap = write_pairs(tmp_path, 20)
     flags = ["--price_in", "30", "--price_out", "60", "--max_tokens", "100", "--batch_size", batch_size, "--max_cost"]
     with FaultServer(ledger, latency_seconds=0.01) as server:
         done = judge(monkeypatch, wrap, server.url, *flags, "0.12")
-        assert "error: --max_cost 0.12: up to 0." in done.stderr and "the next request could pass the limit" in done.stderr
+        assert (
+            "error: --max_cost 0.12: up to 0." in done.stderr and "the next request could pass the limit" in done.stderr
+        )
         kept = num_kept(wrap)
         assert 0 < kept < 40
         lines = Path(f"{review_of(wrap)}.journal.jsonl").read_text(encoding="utf-8").splitlines()[1:]
@@ -230,7 +273,9 @@ def test_max_cost_is_never_exceeded(batch_size: int, tmp_path: Path, ledger: Pat
         assert len(server.ledger()) == 40
 
 
-def test_a_full_disk_ends_with_one_line_and_keeps_what_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_ends_with_one_line_and_keeps_what_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrap = write_pairs(tmp_path, 20)
     pwrite = os.pwrite
     with FaultServer() as server:
@@ -252,15 +297,26 @@ def test_a_full_disk_ends_with_one_line_and_keeps_what_is_answered(tmp_path: Pat
 def test_ctrl_c_keeps_what_is_answered(tmp_path: Path, ledger: Path) -> None:
     wrap = write_pairs(tmp_path, 50)
     with FaultServer(ledger, latency_seconds=0.05) as server:
-        command = [sys.executable, str(ROOT / "evaluation/generation/eval.py"), "--wraped_file", str(wrap), "--api_base", server.url]
-        process = subprocess.Popen([*command, "--batch_size", "2"], env=environment(), stderr=subprocess.PIPE, text=True)
+        command = [
+            sys.executable,
+            str(ROOT / "evaluation/generation/eval.py"),
+            "--wraped_file",
+            str(wrap),
+            "--api_base",
+            server.url,
+        ]
+        process = subprocess.Popen(
+            [*command, "--batch_size", "2"], env=environment(), stderr=subprocess.PIPE, text=True
+        )
         while len(server.ledger()) < 10:
             time.sleep(0.02)
         process.send_signal(2)
         _, stderr = process.communicate(timeout=20)
         num_served = len(server.ledger())
     assert (process.returncode, stderr.count("\n")) == (130, 2)
-    assert stderr.startswith(f"\nstopped: {num_kept(wrap)} answers of this run and 0 from before are kept in {review_of(wrap)}.journal")
+    assert stderr.startswith(
+        f"\nstopped: {num_kept(wrap)} answers of this run and 0 from before are kept in {review_of(wrap)}.journal"
+    )
     assert num_served - 2 <= num_kept(wrap) <= num_served
 
 
@@ -273,8 +329,18 @@ def test_a_wrong_key_ends_within_three_seconds(tmp_path: Path) -> None:
     )
     with FaultServer(otherwise="401") as server:
         path = str(ROOT / "evaluation/generation/eval.py")
-        command = [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1].rpartition('/')[0]); " + code, path]
-        done = subprocess.run([*command, "--wraped_file", str(wrap), "--api_base", server.url], env=environment(), capture_output=True, text=True)
+        command = [
+            sys.executable,
+            "-c",
+            "import sys; sys.path.insert(0, sys.argv[1].rpartition('/')[0]); " + code,
+            path,
+        ]
+        done = subprocess.run(
+            [*command, "--wraped_file", str(wrap), "--api_base", server.url],
+            env=environment(),
+            capture_output=True,
+            text=True,
+        )
     assert done.returncode == 2
     assert float(done.stderr.splitlines()[-1]) < 3
 

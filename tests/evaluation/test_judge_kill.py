@@ -8,16 +8,26 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from fault_server import MIXED_FAULTS, FaultServer
 from judge_runs import environment, write_pairs
+
+from script_runs import ROOT
 
 BATCH_SIZE = 8
 
 
 def start(wrap: Path, url: str) -> subprocess.Popen:
-    command = [sys.executable, str(ROOT / "evaluation/generation/eval.py"), "--wraped_file", str(wrap), "--api_base", url]
-    return subprocess.Popen([*command, "--batch_size", str(BATCH_SIZE)], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    command = [
+        sys.executable,
+        str(ROOT / "evaluation/generation/eval.py"),
+        "--wraped_file",
+        str(wrap),
+        "--api_base",
+        url,
+    ]
+    return subprocess.Popen(
+        [*command, "--batch_size", str(BATCH_SIZE)], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 def review_bytes(wrap: Path) -> bytes:

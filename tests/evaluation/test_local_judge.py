@@ -12,10 +12,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from cli import UserError
-from conftest import ROOT
+
 from local_judge import free_port, run_command, served_name, stop, wait_for_answer
-from model_source import ModelSource, find_model
+from models.source import ModelSource, find_model
+from script_runs import ROOT
+from shared.cli import UserError
 
 # Asks the server one question and prints where it is, what it is called and how it has answered.
 ASK = """
@@ -32,7 +33,11 @@ def start(model: Path, log: Path, *command: str) -> subprocess.Popen:
     flags = ["--model_name_or_path", str(model), "--device", "cpu", "--log_path", str(log), "--", *command]
     script = str(ROOT / "evaluation" / "generation" / "local_judge.py")
     return subprocess.Popen(
-        [sys.executable, script, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        [sys.executable, script, *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
 
 
@@ -62,7 +67,13 @@ def test_server_ends_when_its_script_is_stopped(number: signal.Signals, tiny_lla
     if number == signal.SIGKILL and not sys.platform.startswith("linux"):
         pytest.skip("only Linux ends a process whose parent was killed")
     address = tmp_path / "address"
-    process = start(tiny_llama, tmp_path / "log", "bash", "-c", f'echo "$API_BASE" > "{address}.new"; mv "{address}.new" "{address}"; sleep 600')
+    process = start(
+        tiny_llama,
+        tmp_path / "log",
+        "bash",
+        "-c",
+        f'echo "$API_BASE" > "{address}.new"; mv "{address}.new" "{address}"; sleep 600',
+    )
     while process.poll() is None and not address.exists():
         time.sleep(0.05)
     api_base = address.read_text(encoding="utf-8").strip()

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, RunScript
 from reviews import CONFLICT, LOSE, ONE_SIDED, TIE, UNPARSED, WIN, write_review_file
-from test_cli import error_line, files_in, flag_error
+
+from script_runs import ROOT, RunScript, error_line, files_in, flag_error
 
 FLAGS = ("--key1", "ours", "--key2", "theirs")
 
@@ -23,12 +23,24 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_every_number_is_written(run_script: RunScript, home: Path) -> None:
-    done = run_script("review_eval_score", "--review_home_path", home, "--task_list", "one", "two", *FLAGS, "--save_name", home / "out/verdict")
+    done = run_script(
+        "review_eval_score",
+        "--review_home_path",
+        home,
+        "--task_list",
+        "one",
+        "two",
+        *FLAGS,
+        "--save_name",
+        home / "out/verdict",
+    )
     assert done.returncode == 0
     content = json.loads((home / "out" / "verdict.json").read_text(encoding="utf-8"))
     assert [content[key] for key in ("key1", "key2", "rule")] == ["ours", "theirs", "published"]
     assert [one["name"] for one in content["sets"]] == ["one", "two"]
-    triples = {rule: (one["win"], one["tie"], one["lose"]) for rule, one in content["total"]["verdict"]["rules"].items()}
+    triples = {
+        rule: (one["win"], one["tie"], one["lose"]) for rule, one in content["total"]["verdict"]["rules"].items()
+    }
     assert triples == {"published": (4, 2, 1), "strict": (3, 3, 1), "mean": (4, 2, 1)}
     assert content["total"]["verdict"]["unparsed"] == content["sets"][1]["verdict"]["unparsed"] == 1
     assert content["total"]["health"]["conflicts"] == 1
@@ -76,24 +88,44 @@ def test_nothing_decided_is_null_and_no_crash(orders: list, run_script: RunScrip
 
 
 @pytest.mark.parametrize(
-    ("judge", "warned"), [("gpt-4", []), ("gpt-3.5-turbo", ["(vicuna 58 of 80 (72%), koala 107 of 180 (59%), total 165 of 260 (63%))"])],
+    ("judge", "warned"),
+    [("gpt-4", []), ("gpt-3.5-turbo", ["(vicuna 58 of 80 (72%), koala 107 of 180 (59%), total 165 of 260 (63%))"])],
 )
-def test_real_reviews_warn_where_they_should(judge: str, warned: list[str], run_script: RunScript, real_data_dir: Path, tmp_path: Path) -> None:
-    done = run_script("review_eval_score", "--review_home_path", real_data_dir / "reviews", "--task_list", "vicuna", "koala", *FLAGS,
-                      "--api_model", judge, "--save_name", tmp_path / "verdict")
+def test_real_reviews_warn_where_they_should(
+    judge: str, warned: list[str], run_script: RunScript, real_data_dir: Path, tmp_path: Path
+) -> None:
+    done = run_script(
+        "review_eval_score",
+        "--review_home_path",
+        real_data_dir / "reviews",
+        "--task_list",
+        "vicuna",
+        "koala",
+        *FLAGS,
+        "--api_model",
+        judge,
+        "--save_name",
+        tmp_path / "verdict",
+    )
     assert done.returncode == 0
     assert re.findall(r"of the pairs (\(.*\)):", done.stderr) == warned
 
 
 def test_missing_file_says_what_is_there(run_script: RunScript, home: Path) -> None:
     before = files_in(home)
-    error = error_line(run_script("review_eval_score", "--review_home_path", home, "--task_list", "one", "three", *FLAGS))
-    assert error.startswith(f"{home}/three_wrap_reviews_gpt4.json: not there; the folder has one_wrap_reviews_gpt4.json, two_wrap_reviews_gpt4.json")
+    error = error_line(
+        run_script("review_eval_score", "--review_home_path", home, "--task_list", "one", "three", *FLAGS)
+    )
+    assert error.startswith(
+        f"{home}/three_wrap_reviews_gpt4.json: not there; the folder has one_wrap_reviews_gpt4.json, two_wrap_reviews_gpt4.json"
+    )
     assert files_in(home) == before
 
 
 def test_missing_folder_is_named(run_script: RunScript, tmp_path: Path) -> None:
-    assert f"there is no folder {tmp_path}/no" in error_line(run_script("review_eval_score", "--review_home_path", tmp_path / "no", "--task_list", "a"))
+    assert f"there is no folder {tmp_path}/no" in error_line(
+        run_script("review_eval_score", "--review_home_path", tmp_path / "no", "--task_list", "a")
+    )
 
 
 def test_reviews_of_another_test_set_are_refused(run_script: RunScript, home: Path) -> None:
@@ -119,12 +151,23 @@ def test_flags_that_make_no_sense(flags: list[str], message: str, run_script: Ru
 
 def test_output_never_overwrites_reviews(run_script: RunScript, home: Path) -> None:
     before = files_in(home)
-    done = run_script("review_eval_score", "--review_home_path", home, "--task_list", "one", "--save_name", home / "one_wrap_reviews_gpt4", *FLAGS)
+    done = run_script(
+        "review_eval_score",
+        "--review_home_path",
+        home,
+        "--task_list",
+        "one",
+        "--save_name",
+        home / "one_wrap_reviews_gpt4",
+        *FLAGS,
+    )
     assert "the output would overwrite an input" in error_line(done)
     assert files_in(home) == before
 
 
-@pytest.mark.parametrize("module", ["review_file", "scoreboard", "verdict_flags", "verdict_figure", "review_eval_score", "review_viewer"])
+@pytest.mark.parametrize(
+    "module", ["review_file", "scoreboard", "verdict_flags", "verdict_figure", "review_eval_score", "review_viewer"]
+)
 def test_reading_reviews_imports_no_heavy_package(module: str) -> None:
     folders = [str(ROOT / "evaluation" / "generation"), str(ROOT / "code_ifd")]
     code = f"import sys; sys.path[:0] = {folders}; import {module}; print({{'numpy', 'matplotlib', 'torch', 'openai'}} & set(sys.modules))"
@@ -133,7 +176,14 @@ def test_reading_reviews_imports_no_heavy_package(module: str) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file that is always full")
 def test_a_full_disk_under_stdout_leaves_the_files(home: Path) -> None:
-    command = [sys.executable, str(ROOT / "evaluation/generation/review_eval_score.py"), "--review_home_path", str(home), "--task_list", "one"]
+    command = [
+        sys.executable,
+        str(ROOT / "evaluation/generation/review_eval_score.py"),
+        "--review_home_path",
+        str(home),
+        "--task_list",
+        "one",
+    ]
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
@@ -142,5 +192,7 @@ def test_a_full_disk_under_stdout_leaves_the_files(home: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_one_line(run_script: RunScript, home: Path) -> None:
     (home / "file").write_text("", encoding="utf-8")
-    done = run_script("review_eval_score", "--review_home_path", home, "--task_list", "one", "--save_name", home / "file" / "verdict")
+    done = run_script(
+        "review_eval_score", "--review_home_path", home, "--task_list", "one", "--save_name", home / "file" / "verdict"
+    )
     assert "cannot be written, nothing was changed" in error_line(done)

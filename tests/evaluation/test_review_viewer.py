@@ -6,22 +6,34 @@ import re
 from pathlib import Path
 
 import pytest
-from browser import OpenPage, chromium, open_page  # noqa: F401
-from conftest import RunScript
-from html_page import encode_data
-from review_viewer import page as page_of
 from reviews import CONFLICT, LOSE, ONE_SIDED, TIE, UNPARSED, WIN, write_review_file
-from scoreboard import make_scoreboard
-from test_cli import error_line
-from verdict_flags import read_reviews
 
-ATTACKS = ("<script>alert(1)</script>", "</script><img src=x onerror=alert(2)>", "<!--<script>", "{{data}} {{script}} ${1}", "\u2028\u2029 &lt;b&gt;")
+from browser import OpenPage
+from reporting.html_page import encode_data
+from review_viewer import page as page_of
+from script_runs import RunScript, error_line
+from verdict.flags import read_reviews
+from verdict.scoreboard import make_scoreboard
+
+ATTACKS = (
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(2)>",
+    "<!--<script>",
+    "{{data}} {{script}} ${1}",
+    "\u2028\u2029 &lt;b&gt;",
+)
 ATTACK = " ".join(ATTACKS)
 
 
 def make_page(home: Path, *tasks: str, key1: str = "ours", key2: str = "theirs") -> Path:
     args = argparse.Namespace(
-        review_home_path=str(home), task_list=tasks, key1=key1, key2=key2, save_name=str(home / "verdict"), api_model="gpt-4", rule="published",
+        review_home_path=str(home),
+        task_list=tasks,
+        key1=key1,
+        key2=key2,
+        save_name=str(home / "verdict"),
+        api_model="gpt-4",
+        rule="published",
     )
     files = read_reviews(args, ".html")
     path = home / "verdict.html"
@@ -48,7 +60,9 @@ def test_page_shows_verdict_figure_health_and_pairs(made: Path, open_page: OpenP
     assert page.title() == "ours against theirs"
     rows = page.locator("#table tbody tr").all_inner_texts()
     assert [re.split(r"\s+", row)[:6] for row in rows] == [
-        ["one", "5", "2", "2", "1", "1.20"], ["two", "1", "1", "0", "0", "2.00"], ["total", "6", "3", "2", "1", "1.33"],
+        ["one", "5", "2", "2", "1", "1.20"],
+        ["two", "1", "1", "0", "0", "2.00"],
+        ["total", "6", "3", "2", "1", "1.33"],
     ]
     assert page.locator("figure img").evaluate("image => image.naturalWidth") > 0
     assert "17%" in page.locator("#health").inner_text()  # 1 of 6
@@ -58,7 +72,9 @@ def test_page_shows_verdict_figure_health_and_pairs(made: Path, open_page: OpenP
 
 
 def test_what_looks_like_markup_stays_text_everywhere(tmp_path: Path, open_page: OpenPage) -> None:
-    fields = dict.fromkeys(["prompt", "Answer1", "Answer2", "review", "review_reverse", "id", "category", "input"], ATTACK)
+    fields = dict.fromkeys(
+        ["prompt", "Answer1", "Answer2", "review", "review_reverse", "id", "category", "input"], ATTACK
+    )
     write_review_file(tmp_path, "one", WIN, **fields)
     opened = open_page(make_page(tmp_path, "one", key1=ATTACKS[0], key2=ATTACKS[1]))
     page = opened.page
@@ -87,11 +103,15 @@ def test_other_rules_are_a_click_away(made: Path, open_page: OpenPage) -> None:
     page = open_page(made).page
     page.locator("#others summary").click()
     totals = page.locator("#others tr.total").all_inner_texts()
-    assert [re.split(r"\s+", total)[:5] for total in totals] == [["total", "6", "2", "3", "1"], ["total", "6", "3", "2", "1"]]  # strict, mean
+    assert [re.split(r"\s+", total)[:5] for total in totals] == [
+        ["total", "6", "2", "3", "1"],
+        ["total", "6", "3", "2", "1"],
+    ]  # strict, mean
 
 
 @pytest.mark.parametrize(
-    ("kind", "num"), [("All", 7), ("Win", 3), ("Tie", 2), ("Lose", 1), ("Conflict", 1), ("Unparsed", 1)],
+    ("kind", "num"),
+    [("All", 7), ("Win", 3), ("Tie", 2), ("Lose", 1), ("Conflict", 1), ("Unparsed", 1)],
 )
 def test_filter_by_outcome(kind: str, num: int, made: Path, open_page: OpenPage) -> None:
     page = open_page(made).page
@@ -113,7 +133,14 @@ def test_filter_by_test_set_goes_with_the_outcome(made: Path, open_page: OpenPag
 
 def test_search_finds_every_word_in_any_text(made: Path, open_page: OpenPage) -> None:
     page = open_page(made).page
-    for words, num in [("QUESTION 3", 1), ("of two?", 2), ("because two", 7 - 1 + 1), ("one-4", 1), ("nowhere", 0), ("", 7)]:
+    for words, num in [
+        ("QUESTION 3", 1),
+        ("of two?", 2),
+        ("because two", 7 - 1 + 1),
+        ("one-4", 1),
+        ("nowhere", 0),
+        ("", 7),
+    ]:
         page.fill("#search", words)
         assert (words, counted(page)) == (words, f"{num} of 7 pairs")
 
@@ -123,7 +150,11 @@ def test_pair_opens_with_both_answers_and_scores_as_given_to_each(made: Path, op
     page.locator("#list summary").nth(4).click()  # CONFLICT: 6 and 8, then 8 and 6 for Answer 1 and 2
     panels = page.locator("#list > li").nth(4).locator(".panel").all_inner_texts()
     assert [panel.split("\n")[0] for panel in panels] == [
-        "Question", "Answer 1: ours", "Answer 2: theirs", "Review in order 1: ours shown first", "Review in order 2: theirs shown first",
+        "Question",
+        "Answer 1: ours",
+        "Answer 2: theirs",
+        "Review in order 1: ours shown first",
+        "Review in order 2: theirs shown first",
     ]
     assert "One 4." in panels[1] and "Two 4." in panels[2]
     assert "ours: 6 \u00b7 theirs: 8" in panels[3] and "ours: 8 \u00b7 theirs: 6" in panels[4]
@@ -160,10 +191,15 @@ def test_keyboard_alone_searches_moves_and_opens(made: Path, open_page: OpenPage
 @pytest.mark.parametrize("width", [400, 1400])
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 def test_page_fits_its_width_and_follows_light_and_dark(
-    width: int, color_scheme: str, tmp_path: Path, open_page: OpenPage,
+    width: int,
+    color_scheme: str,
+    tmp_path: Path,
+    open_page: OpenPage,
 ) -> None:
     write_review_file(tmp_path, "one", *[CONFLICT] * 3, Answer1="x" * 3000, prompt="y" * 500, category="z" * 300)
-    page = open_page(make_page(tmp_path, "one", key1="k" * 200, key2="$m_1$"), width=width, color_scheme=color_scheme).page
+    page = open_page(
+        make_page(tmp_path, "one", key1="k" * 200, key2="$m_1$"), width=width, color_scheme=color_scheme
+    ).page
     page.locator("#list summary").first.click()
     assert page.evaluate("document.documentElement.scrollWidth") == width
     ground, ink = (page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color"))
@@ -172,7 +208,9 @@ def test_page_fits_its_width_and_follows_light_and_dark(
 
 
 def test_a_thousand_pairs_are_made_as_they_are_scrolled_to(tmp_path: Path, open_page: OpenPage) -> None:
-    write_review_file(tmp_path, "one", *[WIN, LOSE, TIE, CONFLICT, UNPARSED] * 206, Answer1="word " * 400, Answer2="word " * 300)
+    write_review_file(
+        tmp_path, "one", *[WIN, LOSE, TIE, CONFLICT, UNPARSED] * 206, Answer1="word " * 400, Answer2="word " * 300
+    )
     page = open_page(make_page(tmp_path, "one")).page
     # Measured: 300 to 2000 ms on a busy machine.
     assert page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd") < 10_000
@@ -190,8 +228,18 @@ def test_nothing_parsed_gives_a_page(tmp_path: Path, open_page: OpenPage) -> Non
     assert opened.complaints == []
 
 
-def test_page_of_the_real_reviews_has_no_complaint(run_script: RunScript, real_data_dir: Path, tmp_path: Path, open_page: OpenPage) -> None:
-    done = run_script("review_viewer", "--review_home_path", real_data_dir / "reviews", "--task_list", "vicuna,koala", "--save_name", tmp_path / "v")
+def test_page_of_the_real_reviews_has_no_complaint(
+    run_script: RunScript, real_data_dir: Path, tmp_path: Path, open_page: OpenPage
+) -> None:
+    done = run_script(
+        "review_viewer",
+        "--review_home_path",
+        real_data_dir / "reviews",
+        "--task_list",
+        "vicuna,koala",
+        "--save_name",
+        tmp_path / "v",
+    )
     assert done.stdout == f"260 pairs -> {tmp_path}/v.html, for any browser\n"
     opened = open_page(tmp_path / "v.html")
     assert counted(opened.page) == "260 of 260 pairs"
@@ -199,7 +247,9 @@ def test_page_of_the_real_reviews_has_no_complaint(run_script: RunScript, real_d
 
 
 def test_missing_reviews_are_one_line(run_script: RunScript, tmp_path: Path) -> None:
-    assert "not there; no *_wrap_reviews_*.json is in" in error_line(run_script("review_viewer", "--review_home_path", tmp_path, "--task_list", "one"))
+    assert "not there; no *_wrap_reviews_*.json is in" in error_line(
+        run_script("review_viewer", "--review_home_path", tmp_path, "--task_list", "one")
+    )
 
 
 def test_half_of_a_surrogate_pair_gives_a_page(tmp_path: Path, open_page: OpenPage) -> None:

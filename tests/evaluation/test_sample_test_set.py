@@ -7,10 +7,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from dataset import read_dataset
-from question_sets import BUNDLED_FOLDER, PUBLIC_SETS, question_keys, read_questions
-from records import sha256_of
+
+from answering.question_sets import BUNDLED_FOLDER, PUBLIC_SETS, question_keys, read_questions
+from records.dataset import read_dataset
+from script_runs import ROOT
+from shared.files import sha256_of
 
 SAMPLE = BUNDLED_FOLDER / "sample_test_set.jsonl"
 README = (BUNDLED_FOLDER / "README.md").read_text(encoding="utf-8")
@@ -75,7 +76,9 @@ def test_readme_tells_the_truth_about_a_public_set(name: str, real_data_dir: Pat
 
 def test_readme_tells_the_truth_about_oddities(real_data_dir: Path) -> None:
     folder = real_data_dir / "test_sets"
-    koala, wizardlm, sinstruct = (read_dataset(str(folder / f"{name}_test_set.jsonl")) for name in ("koala", "wizardlm", "sinstruct"))
+    koala, wizardlm, sinstruct = (
+        read_dataset(str(folder / f"{name}_test_set.jsonl")) for name in ("koala", "wizardlm", "sinstruct")
+    )
     assert max(len(row["prompt"]) for row in koala) == 18_598
     assert b"\r\n" in (folder / "wizardlm_test_set.jsonl").read_bytes()
     prompts = Counter(row["Instruction"] for row in wizardlm)

@@ -1,0 +1,1 @@
+"""Measurements, run as PYTHONPATH=code_ifd python -m benchmarks.NAME."""

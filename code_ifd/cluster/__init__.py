@@ -1,0 +1,1 @@
+"""Step 1 on many workers: the driver, and Ray."""

@@ -1,0 +1,1 @@
+"""Choosing records that differ: embeddings, near duplicates, facility location."""

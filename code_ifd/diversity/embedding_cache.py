@@ -1,0 +1,154 @@
+"""Embeddings that an earlier run has computed, in a file beside the dataset: a text's vector, found by the text's SHA-256.
+
+The file's name holds a fingerprint of the model and of all else that decides a vector. What cannot be read, or is not what
+it says it is, counts for nothing. A file appears whole; of two runs at once, the later one leaves its own.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from models.pip_models import MINILM
+from models.source import find_model, installed_versions
+from shared.cli import Interrupted, UserError, new_bar
+from shared.files import atomic_writer
+
+if TYPE_CHECKING:
+    from diversity.sentence_embeddings import Embedder
+
+FORMAT = 1
+# What a kill can cost.
+TEXTS_PER_SAVE = 2048
+
+
+def cache_path(data_path: str, save_path: str, meta: dict[str, Any]) -> str:
+    """Return the cache's path: beside the dataset, or beside the output where the dataset's folder cannot be written."""
+    dataset = Path(os.path.abspath(data_path))
+    name = f"{dataset.name.replace('*', '_')}.embeddings-{fingerprint(meta)[:12]}.safetensors"
+    folder = dataset.parent
+    return str((folder if folder.is_dir() and os.access(folder, os.W_OK) else Path(save_path).parent) / name)
+
+
+def fingerprint(meta: dict[str, Any]) -> str:
+    """Return the SHA-256, in hex, of all that decides a vector, but for its text."""
+    return hashlib.sha256(json.dumps({"format": FORMAT, **meta}, sort_keys=True).encode()).hexdigest()
+
+
+class EmbeddingCache:
+    """Vectors and token counts of texts. `meta` is all that decides a vector, but for its text."""
+
+    def __init__(self, path: str, meta: dict[str, Any]) -> None:
+        self.path = path
+        self._fingerprint = fingerprint(meta)
+        self._places: dict[bytes, int] = {}
+        self._vectors: list[np.ndarray] = []  # (dimension,) of float32 each
+        self._num_tokens: list[int] = []
+        self._is_told = False
+        if os.path.exists(path):
+            self._read()
+
+    def __contains__(self, text: str) -> bool:
+        return _key(text) in self._places
+
+    def add(self, text: str, vector: np.ndarray, num_tokens: int) -> None:
+        """Keep the vector of a text."""
+        self._places[_key(text)] = len(self._vectors)
+        self._vectors.append(vector)
+        self._num_tokens.append(num_tokens)
+
+    def get(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the vectors of texts, (texts, dimension), and their numbers of tokens, (texts,)."""
+        places = [self._places[_key(text)] for text in texts]
+        return np.stack([self._vectors[place] for place in places]), np.array(
+            [self._num_tokens[place] for place in places]
+        )
+
+    def save(self) -> None:
+        """Write the file; what cannot be written is no reason to stop, and is told once."""
+        if not self._vectors:
+            return
+        tensors = {
+            "keys": np.frombuffer(b"".join(self._places), dtype=np.uint8).reshape(-1, 32),
+            "vectors": np.stack(self._vectors),
+            "num_tokens": np.array(self._num_tokens, dtype=np.int32),
+        }
+        content = save(tensors, {"fingerprint": self._fingerprint, "sha256": _checksum(tensors)})
+        try:
+            with atomic_writer(self.path) as file:
+                file.write(content)
+        except UserError as error:
+            self._tell(f"the embeddings are not kept for the next run: {error}")
+
+    def _read(self) -> None:
+        try:
+            content = Path(self.path).read_bytes()
+            size = int.from_bytes(content[:8], "little")
+            tensors, header = load(content), json.loads(content[8 : 8 + size])["__metadata__"]
+            if header["fingerprint"] != self._fingerprint or header["sha256"] != _checksum(tensors):
+                raise ValueError("its checksum is wrong")
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+            self._tell(f"{self.path}: not the embeddings that it should hold ({error}); they are computed again")
+            return
+        self._places = {key.tobytes(): place for place, key in enumerate(tensors["keys"])}
+        self._vectors, self._num_tokens = list(tensors["vectors"]), tensors["num_tokens"].tolist()
+
+    def _tell(self, note: str) -> None:
+        if not self._is_told:
+            print(f"note: {note}", file=sys.stderr)
+        self._is_told = True
+
+
+def embeddings_of(texts: list[str], args: argparse.Namespace) -> tuple[np.ndarray, int]:
+    """Return the embeddings of texts, (texts, dimension), and how many of the texts were cut.
+
+    Those that an earlier run has kept are not computed again. Raises UserError, and Interrupted on Ctrl-C, when what is
+    done is kept.
+    """
+    source = find_model(args.emb_model, args.revision, MINILM)
+    meta = {
+        "emb_model": source.fingerprint,
+        "max_length": args.max_length,
+        "dtype": "float32",
+        "versions": installed_versions(),
+    }
+    cache = EmbeddingCache(cache_path(args.json_data_path, args.json_save_path, meta), meta)
+    missing = [text for text in dict.fromkeys(texts) if text not in cache]
+    if missing:
+        from diversity.sentence_embeddings import load_embedder  # torch takes seconds to import
+
+        embedder = load_embedder(source, args.device, args.max_length, args.batch_size, args.trust_remote_code)
+        _embed(missing, embedder, cache)
+    vectors, num_tokens = cache.get(texts)
+    return vectors, int((num_tokens > args.max_length).sum())
+
+
+def _embed(texts: list[str], embedder: "Embedder", cache: EmbeddingCache) -> None:
+    try:
+        with new_bar(len(texts), 0) as bar:
+            for start in range(0, len(texts), TEXTS_PER_SAVE):
+                part = texts[start : start + TEXTS_PER_SAVE]
+                for found in embedder.embed(part):
+                    for place, vector, num_tokens in zip(found.places, found.vectors, found.num_tokens, strict=True):
+                        cache.add(part[place], vector, num_tokens)
+                    bar.update(len(found.places))
+                cache.save()
+    except KeyboardInterrupt:
+        cache.save()
+        raise Interrupted(f"what is embedded lies in {cache.path}; the same command goes on from there") from None
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _checksum(tensors: dict[str, np.ndarray]) -> str:
+    return hashlib.sha256(b"".join(tensors[name].tobytes() for name in ("keys", "vectors", "num_tokens"))).hexdigest()

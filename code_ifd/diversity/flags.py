@@ -1,0 +1,154 @@
+"""The flags of the selection for diversity."""
+
+import argparse
+from collections.abc import Sequence
+from decimal import Decimal
+
+from diversity.candidates import EMB_TYPES, is_range
+from models.pip_models import MINILM
+from records.conversations import add_fields_flag
+from records.dataset_files import DATASET_HELP
+from records.prompts import TEMPLATES
+from selection.flags import add_key_name_flag
+from shared.cli import UserError, decimal_number, new_parser, non_negative_int, positive_int, rate
+
+
+def parse_args(docstring: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags. Raises UserError for two that do not go together."""
+    parser = new_parser(docstring)
+    parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
+    parser.add_argument(
+        "--json_save_path",
+        required=True,
+        help="where to write the chosen records: .json, .jsonl, .jsonl.gz, .jsonl.zst, .parquet",
+    )
+    add_candidate_flags(parser.add_argument_group("first, by IFD"))
+    add_choice_flags(parser.add_argument_group("then, by facility location"))
+    add_embedding_flags(parser.add_argument_group("the embeddings"))
+    parser.add_argument(
+        "--keep_order", action="store_true", help="write in dataset order instead of the order of choice"
+    )
+    args = parser.parse_args(argv)
+    if is_range(args) and (args.ifd_num or args.ifd_rate or args.filter_threash is not None):
+        raise UserError(
+            "--ifd_lower and --ifd_upper take all records between them; leave out --ifd_num, --ifd_rate and --filter_threash"
+        )
+    if args.ifd_num and args.ifd_rate:
+        raise UserError("--ifd_num and --ifd_rate both say how many candidates; give one of them")
+    if is_range(args):
+        args.ifd_lower = Decimal(0) if args.ifd_lower is None else args.ifd_lower
+        args.ifd_upper = Decimal(1) if args.ifd_upper is None else args.ifd_upper
+        if args.ifd_lower >= args.ifd_upper:
+            raise UserError(
+                f"--ifd_lower {args.ifd_lower} is not below --ifd_upper {args.ifd_upper}; no score lies between them"
+            )
+    return args
+
+
+def add_candidate_flags(parser: argparse._ArgumentGroup) -> None:
+    """Add the flags that say which records are candidates, and how many of them are chosen."""
+    parser.add_argument("--ifd_num", type=positive_int, help="number of candidates: the best by IFD, as in step 3")
+    parser.add_argument("--ifd_rate", type=rate, help="the same as a share of ALL records (default: 0.2)")
+    parser.add_argument(
+        "--filter_threash",
+        "--filter_threshold",
+        type=decimal_number,
+        help="candidates have scores strictly below this (default: 1)",
+    )
+    parser.add_argument(
+        "--ifd_lower", type=decimal_number, help="instead: all records with a score of at least this (default: 0)"
+    )
+    parser.add_argument("--ifd_upper", "--ifd_lupper", type=decimal_number, help="and strictly below this (default: 1)")
+    add_key_name_flag(parser)
+
+
+def add_choice_flags(parser: argparse._ArgumentGroup) -> None:
+    """Add the flags of facility location."""
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument("--fla_num", type=positive_int, help="number of candidates to choose, instead of a share")
+    amount.add_argument(
+        "--fla_rate",
+        type=rate,
+        default=Decimal("0.02"),
+        help="the same as a share of ALL records (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--dedup",
+        type=cosine,
+        metavar="COSINE",
+        help="first remove candidates with the text of a better one, or whose embedding has at least this cosine with that of a "
+        "better one; 0.95 is usual (default: off)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=non_negative_int,
+        default=0,
+        help="draws the random subset to compare with (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--memory_gb",
+        type=positive_number,
+        default=1.0,
+        help="GB for lists of near pairs, beside some 500 MB for all else; less is slower, and chooses the same (default: %(default)s)",
+    )
+
+
+def add_embedding_flags(parser: argparse._ArgumentGroup) -> None:
+    """Add the flags of the sentence model and its text."""
+    parser.add_argument(
+        "--emb_model",
+        default="sentence-transformers/all-MiniLM-L6-v2",
+        help=f"sentence model: a Hub id, a local folder, or {MINILM.name}, from PyPI (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--revision", default="main", help="branch, tag or commit of a Hub model (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--trust_remote_code", action="store_true", help="run Python code that comes with the model (default: off)"
+    )
+    parser.add_argument(
+        "--emb_type",
+        choices=EMB_TYPES,
+        default="whole",
+        help="the text: prompt and output, the prompt, or the output (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--prompt",
+        choices=[name for name in TEMPLATES if name != "chat"],
+        default="none",
+        help="prompt template of the text: none (instruction and input) as in step 1 (default: %(default)s)",
+    )
+    add_fields_flag(parser)
+    parser.add_argument(
+        "--max_length",
+        type=positive_int,
+        default=256,
+        help="tokens of a text that are read, as sentence-transformers does with all-MiniLM-L6-v2; the rest is cut off (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--batch_size",
+        type=positive_int,
+        help="texts of --max_length tokens in a batch; of shorter ones it takes more (default: 8 on a CPU, 64 on a GPU)",
+    )
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        help="where the sentence model runs; auto takes cuda, else mps, else cpu (default: %(default)s)",
+    )
+
+
+def cosine(text: str) -> float:
+    """Parse a cosine in (0, 1]; argparse reports the rest."""
+    value = decimal_number(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most 1 (0.95 is usual)")
+    return float(value)
+
+
+def positive_number(text: str) -> float:
+    """Parse a number above 0; argparse reports the rest."""
+    value = float(decimal_number(text))
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return value

@@ -1,0 +1,137 @@
+"""From texts to points: the mean of a model's last hidden states over a text's tokens, scaled to length 1.
+
+That is what all-MiniLM-L6-v2 was trained with, and how sentence-transformers runs it (text cut to 256 tokens, special
+tokens included in the mean).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import logging as transformers_logging
+
+from models.batch_models import take_padded
+from models.causal_lm import check_context, choose_device
+from models.cpu_kernels import keep_freed_memory
+from models.out_of_memory import unless_out_of_memory
+from models.sequences import check_vocabulary, encode
+from models.source import ModelSource
+from shared.cli import UserError
+from shared.texts import first_line
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The embeddings of some texts."""
+
+    places: list[int]  # of the texts, among those that were given
+    vectors: np.ndarray  # (texts, dimension) of float32, each of length 1
+    num_tokens: list[int]  # of the whole texts: more than max_length when they were cut
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A sentence model, and how much it reads at once."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    max_length: int
+    tokens_per_batch: int
+
+    def embed(self, texts: list[str]) -> Iterator[Embedded]:
+        """Yield the embeddings of texts, batch by batch, the longest texts first: what memory does not hold shows at once.
+
+        Raises UserError when memory does not hold a single text.
+        """
+        ids, num_tokens = self.encode(texts)
+        check_vocabulary(max(map(max, ids)), self.model.get_input_embeddings().weight.shape[0])
+        waiting = sorted(range(len(ids)), key=lambda place: -len(ids[place]))
+        while waiting:
+            size = take_padded([len(ids[place]) for place in waiting], self.tokens_per_batch)
+            places, waiting = waiting[:size], waiting[size:]
+            yield Embedded(places, self._run([ids[place] for place in places]), [num_tokens[place] for place in places])
+
+    def encode(self, texts: list[str]) -> tuple[list[list[int]], list[int]]:
+        """Return the token ids of each text, cut to `max_length` between its special tokens, and how many it had before."""
+        ids = encode(self.tokenizer, texts)
+        num_tokens = [len(of_text) for of_text in ids]
+        long = [place for place, num in enumerate(num_tokens) if num > self.max_length]
+        if long:
+            cut = self.tokenizer([texts[place] for place in long], truncation=True, max_length=self.max_length)[
+                "input_ids"
+            ]
+            for place, of_text in zip(long, cut, strict=True):
+                ids[place] = of_text
+        if not all(ids):
+            raise UserError(
+                f"--emb_model {self.model.name_or_path}: its tokenizer makes no token of a text; choose another model"
+            )
+        return ids, num_tokens
+
+    def _run(self, batch: list[list[int]]) -> np.ndarray:
+        """Return the embeddings of a batch, in two halves when memory does not hold the whole."""
+        with torch.inference_mode():
+            found = unless_out_of_memory(lambda: self._mean_pooled(batch))
+        if found is not None:
+            return found.cpu().numpy()
+        if len(batch) == 1:
+            raise UserError(
+                f"out of memory on a single text of {len(batch[0])} tokens; lower --max_length or use a smaller --emb_model"
+            )
+        half = len(batch) // 2
+        return np.concatenate([self._run(batch[:half]), self._run(batch[half:])])
+
+    def _mean_pooled(self, batch: list[list[int]]) -> torch.Tensor:
+        length = max(map(len, batch))
+        padding = self.tokenizer.pad_token_id or 0
+        device = self.model.device
+        input_ids = torch.tensor(
+            [ids + [padding] * (length - len(ids)) for ids in batch], device=device
+        )  # (texts, length)
+        lengths = torch.tensor([len(ids) for ids in batch], device=device)
+        mask = torch.arange(length, device=device) < lengths[:, None]  # (texts, length)
+        hidden = self.model(
+            input_ids=input_ids, attention_mask=mask.long()
+        ).last_hidden_state.float()  # (texts, length, dimension)
+        means = (hidden * mask[:, :, None]).sum(dim=1) / lengths[:, None]
+        if not means.isfinite().all():
+            raise UserError(f"{self.model.name_or_path}: gave no finite numbers for a text; choose another --emb_model")
+        return torch.nn.functional.normalize(means, dim=1)
+
+
+def load_embedder(
+    source: ModelSource, device_name: str, max_length: int, batch_size: int | None, trust_remote_code: bool
+) -> Embedder:
+    """Return the model in float32 on a device, ready to run. Raises UserError when it cannot be loaded or reads too little."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    device = choose_device(device_name)
+    options = {
+        "revision": source.revision or "main",
+        "local_files_only": source.in_cache or source.is_local,
+        "trust_remote_code": trust_remote_code,
+    }
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source.location, **options)
+        model, info = AutoModel.from_pretrained(
+            source.location, dtype=torch.float32, output_loading_info=True, **options
+        )
+    except (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError) as error:
+        raise UserError(f"--emb_model {source.name}: cannot be loaded: {first_line(error)}") from None
+    missing = sorted(key for key in info["missing_keys"] if "pooler" not in key)
+    if missing:
+        raise UserError(
+            f"--emb_model {source.name}: the checkpoint lacks {len(missing)} weights that the model needs ({', '.join(missing[:3])})"
+        )
+    if model.config.is_encoder_decoder:
+        raise UserError(
+            f"--emb_model {source.name}: is an encoder with a decoder; wanted a sentence model such as all-minilm-l6-v2"
+        )
+    check_context(model.config, source.name, max_length)
+    if device.type == "cpu":
+        keep_freed_memory()
+    batch_size = batch_size or (8 if device.type == "cpu" else 64)
+    return Embedder(model.eval().to(device), tokenizer, max_length, batch_size * max_length)

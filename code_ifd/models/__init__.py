@@ -1,0 +1,1 @@
+"""Which model a name means, loading it, and running it on batches of token sequences."""

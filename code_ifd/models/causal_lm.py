@@ -1,0 +1,133 @@
+"""Load a causal language model and its tokenizer, ready to be scored with: evaluation mode, one dtype, one device."""
+
+import sys
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers import logging as transformers_logging
+
+from models.batch_models import BatchModel, PackedModel, PaddedModel
+from models.cpu_kernels import has_fast_bfloat16, keep_freed_memory, use_fast_kernels
+from models.output_head import OutputHead
+from models.packed_decoder import pack
+from models.pip_models import SMOLLM2, dequantized_folder
+from models.source import ModelSource
+from shared.cli import UserError
+from shared.texts import first_line
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device called `name`; `auto` takes CUDA, then MPS, then the CPU. Raises UserError for an absent one."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(device for device, is_there in available.items() if is_there)
+    if not available[name]:
+        raise UserError(f"--device {name}: torch {torch.__version__} finds none on this machine; use --device cpu")
+    return torch.device(name)
+
+
+def load_causal_lm(
+    source: ModelSource,
+    dtype: torch.dtype,
+    device: torch.device,
+    max_length: int,
+    trust_remote_code: bool = False,
+    use_kernels: bool = True,
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return the model, in evaluation mode on `device`, and its tokenizer; without `use_kernels` all its layers are the library's.
+
+    Raises UserError when it cannot be loaded, when `max_length` tokens are more than its positions reach, or when the
+    checkpoint lacks weights, which transformers would make up.
+    """
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    location = source.location
+    if source.name == SMOLLM2.name:
+        location = str(dequantized_folder(Path(location), source.fingerprint))
+    options = {
+        "revision": source.revision or "main",
+        "local_files_only": source.in_cache or source.is_local,
+        "trust_remote_code": trust_remote_code,
+    }
+    try:
+        config = AutoConfig.from_pretrained(location, **options)
+        check_context(config, source.name, max_length)
+        tokenizer = AutoTokenizer.from_pretrained(location, **options)
+        # The dtype is said outright: left alone, transformers takes the checkpoint's own.
+        model, info = AutoModelForCausalLM.from_pretrained(
+            location, config=config, dtype=dtype, output_loading_info=True, **options
+        )
+    except (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError) as error:
+        remedy = "; if you trust it, add --trust_remote_code" if "custom code" in str(error) else ""
+        raise UserError(f"--model_name_or_path {source.name}: cannot be loaded: {first_line(error)}{remedy}") from None
+    if info["missing_keys"]:
+        missing = ", ".join(sorted(info["missing_keys"])[:3])
+        raise UserError(
+            f"--model_name_or_path {source.name}: the checkpoint lacks {len(info['missing_keys'])} weights that the model "
+            f"needs ({missing}); it was not saved as a causal language model"
+        )
+    model.eval().to(device)
+    if device.type == "cpu" and use_kernels:
+        use_fast_kernels(model)
+    return model, tokenizer
+
+
+def load_batch_models(
+    source: ModelSource, dtype: str, device: torch.device, max_length: int, trust_remote_code: bool = False
+) -> tuple[dict[str, BatchModel], PreTrainedTokenizerBase]:
+    """Return the model in each dtype that a run in `dtype` needs, by name, and its tokenizer. Raises UserError.
+
+    `mixed` needs bfloat16 and float32. On a CPU, bfloat16 comes with float32 for models that can be packed: it shares
+    their weights.
+    """
+    names = ("bfloat16", "float32") if dtype == "mixed" else (dtype,)
+    if device.type == "cpu":
+        keep_freed_memory()
+        if "bfloat16" in names and not has_fast_bfloat16():
+            print(
+                f"warning: this processor has no bfloat16 products: --dtype {dtype} is slower than float32 here",
+                file=sys.stderr,
+            )
+        if dtype != "float16":
+            model, tokenizer = load_causal_lm(source, torch.float32, device, max_length, trust_remote_code)
+            padded = PaddedModel(model)
+            packed = pack_model(padded, {"float32", *names}, max_length)
+            if packed or names == ("float32",):
+                return packed or {"float32": padded}, tokenizer
+            del model, padded
+    models: dict[str, BatchModel] = {}
+    for name in names:
+        model, tokenizer = load_causal_lm(source, DTYPES[name], device, max_length, trust_remote_code)
+        models[name] = PaddedModel(model)
+    return models, tokenizer
+
+
+def pack_model(padded: PaddedModel, names: set[str], max_length: int) -> dict[str, BatchModel]:
+    """Return a float32 model on the CPU as packed models by dtype, or nothing when it is not one that can be packed."""
+    if padded.head is None:
+        return {}
+    head = padded.model.get_output_embeddings()
+    decoders = pack(padded.model, max_length, [DTYPES[name] for name in names])
+    return {
+        name: PackedModel(decoders[DTYPES[name]], OutputHead(head.weight, head.bias, DTYPES[name]))
+        for name in names
+        if decoders
+    }
+
+
+def check_context(config: PretrainedConfig, name: str, max_length: int) -> None:
+    """Raise UserError when `max_length` tokens are more than the model's positions reach."""
+    context = getattr(config.get_text_config(), "max_position_embeddings", None)
+    if context is not None and max_length > context:
+        raise UserError(f"--max_length {max_length}: {name} reads at most {context} tokens; give {context} or less")

@@ -1,0 +1,122 @@
+"""From text to the two token sequences whose perplexities make an IFD score. No torch here."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from records.conversations import Message
+from records.prompts import build_prompt
+from records.record import Record
+from shared.cli import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class TokenSequence:
+    """Token ids, and the index of the first one whose negative log-likelihood counts (at least 1)."""
+
+    input_ids: list[int]
+    first_scored: int
+
+    @property
+    def num_scored(self) -> int:
+        """Number of tokens whose negative log-likelihood counts."""
+        return len(self.input_ids) - self.first_scored
+
+
+@dataclass(frozen=True)
+class SequencePair:
+    """A record's response alone (direct), and after its prompt (conditioned)."""
+
+    direct: TokenSequence
+    conditioned: TokenSequence
+
+
+def encode_chunk(
+    tokenizer: "PreTrainedTokenizerBase", records: list[Record], template: str, max_length: int
+) -> list[SequencePair | str]:
+    """Return one entry a record or exchange, in order: its two sequences, or the reason why it has no score.
+
+    Reasons: `empty_response`, `long_prompt` (no room left for the response), `short_response` (no token to predict).
+    """
+    if not records:
+        return []
+    responses = [record["output"] for record in records]
+    if template == "chat":
+        prompts = [
+            apply_chat_template(tokenizer, record.get("messages") or build_prompt(record, "chat")) for record in records
+        ]
+    else:
+        prompts = [build_prompt(record, template) for record in records]
+    wholes = [prompt + response for prompt, response in zip(prompts, responses, strict=True)]
+    if template == "chat":
+        # The template's text already holds the special tokens; adding them again would double the BOS.
+        prompt_ids, whole_ids = _split(encode(tokenizer, prompts + wholes, special_tokens=False), len(records))
+        response_ids = encode(tokenizer, responses)
+    else:
+        prompt_ids, whole_ids, response_ids = _split(encode(tokenizer, prompts + wholes + responses), len(records))
+    return [
+        _pair_or_reason(response, of_prompt, of_whole, of_response, max_length)
+        for response, of_prompt, of_whole, of_response in zip(
+            responses, prompt_ids, whole_ids, response_ids, strict=True
+        )
+    ]
+
+
+def apply_chat_template(tokenizer: "PreTrainedTokenizerBase", turns: str | list[Message]) -> str:
+    """Return a question, or all turns so far, in the tokenizer's chat format, up to where the answer begins.
+
+    Raises UserError when the tokenizer has no chat template, or its template refuses these turns.
+    """
+    if not tokenizer.chat_template:
+        raise UserError(
+            "--prompt chat: this model's tokenizer has no chat template; choose another one, such as alpaca"
+        )
+    from jinja2 import TemplateError  # here: most runs need none
+
+    messages = [{"role": "user", "content": turns}] if isinstance(turns, str) else turns
+    try:
+        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    except TemplateError as error:
+        roles = ", ".join(message["role"] for message in messages[:8])
+        raise UserError(
+            f"--prompt chat: this model's template refuses turns of {roles}: {error}; choose another one"
+        ) from None
+
+
+def check_vocabulary(highest: int, vocabulary: int) -> None:
+    """Raise UserError when the highest token id is not one of the `vocabulary` ids that the model has embeddings for."""
+    if highest >= vocabulary:
+        raise UserError(
+            f"the tokenizer gave token id {highest}, but the model has {vocabulary} embeddings: they do not belong together"
+        )
+
+
+def _pair_or_reason(
+    response: str, prompt_ids: list[int], whole_ids: list[int], response_ids: list[int], max_length: int
+) -> SequencePair | str:
+    if not response.strip():
+        return "empty_response"
+    if len(prompt_ids) >= max_length:
+        return "long_prompt"
+    # Published convention: the direct pass may be one token longer than the room after the prompt, since it cannot
+    # predict its first token, which therefore does not count.
+    direct = TokenSequence(response_ids[: max_length - len(prompt_ids) + 1], first_scored=1)
+    # Published convention: the response begins after as many tokens as the prompt has alone, even where the tokenizer
+    # merges across the boundary. The count is of the untruncated prompt.
+    conditioned = TokenSequence(whole_ids[:max_length], first_scored=max(len(prompt_ids), 1))
+    if direct.num_scored < 1 or conditioned.num_scored < 1:
+        return "short_response"
+    return SequencePair(direct, conditioned)
+
+
+def encode(tokenizer: "PreTrainedTokenizerBase", texts: list[str], special_tokens: bool = True) -> list[list[int]]:
+    """Return the token ids of each text, untruncated, with or without what the tokenizer adds by default."""
+    # verbose=False: no warning about texts longer than the model's context, which we cut ourselves.
+    encoded = tokenizer(texts, add_special_tokens=special_tokens, return_attention_mask=False, verbose=False)
+    return encoded["input_ids"]
+
+
+def _split(ids: list[list[int]], size: int) -> list[list[list[int]]]:
+    return [ids[start : start + size] for start in range(0, len(ids), size)]

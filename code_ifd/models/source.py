@@ -1,0 +1,127 @@
+"""Which model a name means: where it lies, and a fingerprint of its content. Found without loading it, and without torch."""
+
+import hashlib
+import importlib.metadata
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.pip_models import SMOLLM2, PipModel
+from shared.cli import UserError
+from shared.files import sha256_of
+
+# The Hub client's own retries go on for most of a minute, and a dead name server holds a look-up for longer.
+HUB_TIMEOUT_SECONDS = 8.0
+# What decides a local model's output: weights, configuration, tokenizer, chat template, code of its own.
+MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.txt", "*.model", "*.jinja", "*.py")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model to load. `fingerprint` is `sha256:<hex>` of the content, or `commit:<hex>` of a Hub repository."""
+
+    name: str
+    location: str  # a folder, a GGUF file (smollm2-135m), or a Hub id
+    fingerprint: str
+    revision: str | None = None  # Hub ids: the exact commit
+    in_cache: bool = False  # Hub ids: the Hub was not reached, so only the cache is read
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it never was on the Hub: a folder, or the GGUF file."""
+        return self.revision is None
+
+
+def find_model(name: str, revision: str = "main", packaged: PipModel = SMOLLM2) -> ModelSource:
+    """Return where the model called `name` lies: the `packaged` one, a local folder, or a Hub id at `revision`.
+
+    Messages name the flag of `packaged`. Raises UserError within 10 seconds when it cannot be had.
+    """
+    flag = packaged.flag
+    if name == packaged.name:
+        path = packaged.find()
+        if path.suffix == ".gguf":
+            return ModelSource(name, str(path), f"sha256:{sha256_of(path)}")
+        return ModelSource(name, str(path.parent), f"sha256:{_hash_folder(path.parent, flag)}")
+    if os.path.isdir(name):
+        return ModelSource(name, name, f"sha256:{_hash_folder(Path(name), flag)}")
+    if os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") > 1 or os.path.exists(name):
+        raise UserError(f"{flag} {name}: no such folder, and not a Hub id such as gpt2 or Qwen/Qwen3-0.6B")
+    return _find_on_hub(name, revision, packaged)
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of the packages that decide the numbers."""
+    return {name: importlib.metadata.version(name) for name in ("torch", "transformers", "tokenizers")}
+
+
+def _hash_folder(folder: Path, flag: str) -> str:
+    files = sorted({path for pattern in MODEL_FILES for path in folder.glob(pattern) if path.is_file()})
+    if (folder / "config.json") not in files:
+        raise UserError(f"{flag} {folder}: no config.json in this folder; it must hold a transformers model")
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.name} {sha256_of(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _find_on_hub(name: str, revision: str, packaged: PipModel) -> ModelSource:
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    commit, reason = None, "HF_HUB_OFFLINE is set"
+    if not constants.HF_HUB_OFFLINE:
+        commit, reason = _ask_hub(name, revision, packaged.flag)
+    if commit:
+        return ModelSource(name, name, f"commit:{commit}", commit)
+    cached = try_to_load_from_cache(name, "config.json", revision=revision)
+    if not isinstance(cached, str):
+        raise UserError(
+            f"{packaged.flag} {name}: not in the local cache, and the Hub cannot be asked ({reason}); "
+            f"connect once to download it, give a local folder, or {packaged.remedy}"
+        )
+    commit = Path(cached).parent.name
+    return ModelSource(name, name, f"commit:{commit}", commit, in_cache=True)
+
+
+def _ask_hub(name: str, revision: str, flag: str) -> tuple[str | None, str]:
+    """Return the commit that the Hub has for a revision, or None and why it could not be asked.
+
+    Raises UserError when the Hub answers that there is no such model, or that it may not be read.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        HTTPError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    answer: list[str | Exception] = []
+
+    def ask() -> None:
+        """Put the commit, or the error, into `answer`."""
+        try:
+            answer.append(HfApi().model_info(name, revision=revision, timeout=HUB_TIMEOUT_SECONDS / 2).sha)
+        except (HTTPError, HFValidationError, OSError) as error:
+            answer.append(error)
+
+    # A thread that may be left behind: a name look-up cannot be given a time limit.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(HUB_TIMEOUT_SECONDS)
+    if not answer:
+        return None, f"no answer in {HUB_TIMEOUT_SECONDS:.0f} s"
+    result = answer[0]
+    if isinstance(result, GatedRepoError):
+        raise UserError(f"{flag} {name}: gated on the Hub; accept its terms there and run `hf auth login`")
+    if isinstance(result, RepositoryNotFoundError):
+        raise UserError(f"{flag} {name}: the Hub has no such model, or it is private (then run `hf auth login`)")
+    if isinstance(result, RevisionNotFoundError):
+        raise UserError(f"--revision {revision}: {name} has no such branch, tag or commit on the Hub")
+    if isinstance(result, HFValidationError):
+        raise UserError(f"{flag} {name}: no such folder, and not a valid Hub id")
+    if isinstance(result, Exception):
+        return None, str(result).splitlines()[0] if str(result) else type(result).__name__
+    return result, ""

@@ -1,0 +1,209 @@
+"""A dataset as the steps see it: one file, or several that are one, streamed block by block, whatever their format.
+
+`dataset_files` says which files a path means, `json_records` and `arrow_records` read and write them.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Protocol
+
+from records import json_lines as json_records
+from records.dataset_files import LINES, TABLES, WANTED, ends_in, find_files
+from records.json_lines import JsonChunk, JsonWriter
+from records.record import Block, Record
+from shared.cli import UserError, missing_package
+from shared.files import atomic_writer, sha256_of
+
+RECORDS_PER_CHUNK = 256
+
+
+class Writer(Protocol):
+    """An open dataset file."""
+
+    def write(self, block: Block) -> None:
+        """Add records."""
+
+    def close(self) -> None:
+        """Write the end; the underlying file stays open."""
+
+    def abandon(self) -> None:
+        """Write nothing more: the file will be thrown away."""
+
+
+class Dataset:
+    """The records under a path. `files` are those that hold them, in order. Raises UserError when there are none."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.files = find_files(path)
+        self._signatures = {file: _signature(file) for file in self.files}
+        self._noted = False
+
+    @property
+    def is_table(self) -> bool:
+        """Whether its records are rows of a table, with column types."""
+        return ends_in(self.files[0], TABLES)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield all records in order, in blocks. Raises UserError for what is wrong, naming file and record or line."""
+        num_records = 0
+        decoder = json_records.Decoder()
+        for file in self.files:
+            try:
+                for block in _read(file, decoder):
+                    num_records += len(block)
+                    self._check_unchanged(file)
+                    yield block
+            except UserError:
+                self._check_unchanged(file)  # the better reason
+                raise
+        if not num_records:
+            raise UserError(f"{self.path}: no records in it")
+        if decoder.num_non_finite and not self._noted:
+            print(
+                f"note: {self.path}: {decoder.num_non_finite} NaN or Infinity, which JSON does not have, read as null",
+                file=sys.stderr,
+            )
+            self._noted = True
+
+    def records(self) -> Iterator[Record]:
+        """Yield all records in order. Raises UserError as `blocks` does."""
+        return (record for block in self.blocks() for record in block.records())
+
+    def whole(self) -> Block:
+        """Return all records as one block. Raises UserError as `blocks` does."""
+        blocks = list(self.blocks())
+        return (
+            _arrow().join(blocks) if self.is_table else JsonChunk([row for block in blocks for row in block.records()])
+        )
+
+    def sha256(self) -> str:
+        """Return the SHA-256, in hex, of the file's bytes; of several files, of their names and hashes."""
+        if len(self.files) == 1:
+            return sha256_of(self.files[0])
+        digest = hashlib.sha256()
+        for file in self.files:
+            digest.update(f"{Path(file).name} {sha256_of(file)}\n".encode())
+        return digest.hexdigest()
+
+    def _check_unchanged(self, file: str) -> None:
+        # Two passes must see the same records, and scores must be of what was hashed.
+        if _signature(file) != self._signatures[file]:
+            raise UserError(f"{file}: has changed while it was read; run this again when nothing writes it")
+
+
+@dataclass(frozen=True)
+class RecordRange:
+    """The records of a dataset from `start` up to, but not including, `end`, as often as they are iterated."""
+
+    dataset: Dataset
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def __iter__(self) -> Iterator[Record]:
+        return islice(self.dataset.records(), self.start, self.end)
+
+
+class Fetcher:
+    """Fetches records by their numbers from a stream; rising numbers cost one pass over it."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._records = records
+        self._restart()
+
+    def fetch(self, numbers: list[int]) -> list[Record]:
+        """Return the records with these rising numbers."""
+        if numbers and numbers[0] < self._position:
+            self._restart()
+        found = []
+        for number in numbers:
+            found.append(next(islice(self._rest, number - self._position, None)))
+            self._position = number + 1
+        return found
+
+    def _restart(self) -> None:
+        self._rest, self._position = iter(self._records), 0
+
+
+def check_name(path: str, source: Dataset | None) -> None:
+    """Raise UserError when records of `source` cannot be written under a name."""
+    if not ends_in(path, (*json_records.ARRAY, *LINES, ".parquet")):
+        raise UserError(f"{path}: the file name must end in {WANTED}")
+    if ends_in(path, TABLES) and not (source and source.is_table):
+        raise UserError(
+            f"{path}: Parquet keeps the column types of Parquet, and {source and source.path} is JSON, which has none; write .jsonl"
+        )
+
+
+@contextmanager
+def dataset_writer(path: str, source: Dataset | None = None) -> Iterator[Writer]:
+    """Yield a writer whose file appears when all went well, and not at all otherwise.
+
+    `source` is the dataset that the blocks come from. Raises UserError when they cannot be written under that name.
+    """
+    check_name(path, source)
+    with atomic_writer(path) as file, json_records.compressed(file, path) as packed:
+        writer = new_writer(packed, path, ends_in(path, TABLES), is_array=ends_in(path, json_records.ARRAY))
+        try:
+            yield writer
+        except BaseException:
+            writer.abandon()
+            raise
+        writer.close()
+
+
+def new_writer(file: IO[bytes], path: str, to_table: bool, is_array: bool = False) -> Writer:
+    """Return a writer into an open file: of Parquet, of a JSON array, or of JSON lines. `path` is for messages."""
+    return _arrow().TableWriter(file, path) if to_table else JsonWriter(file, path, is_array)
+
+
+def read_dataset(path: str) -> list[Record]:
+    """Return all records of a dataset at once. Raises UserError for what is wrong, naming file and record or line."""
+    return list(Dataset(path).records())
+
+
+def write_dataset(path: str, records: list[Record]) -> None:
+    """Write records as `path`'s extension asks, one record a line. Raises UserError if it cannot."""
+    with dataset_writer(path) as writer:
+        writer.write(JsonChunk(records))
+
+
+def _read(file: str, decoder: json_records.Decoder) -> Iterator[Block]:
+    if ends_in(file, TABLES):
+        yield from _arrow().read_table(file)
+        return
+    if not ends_in(file, (*json_records.ARRAY, *LINES)):
+        raise UserError(f"{file}: the file name must end in {WANTED}")
+    records = (
+        json_records.read_array(file, decoder)
+        if ends_in(file, json_records.ARRAY)
+        else json_records.read_lines(file, decoder)
+    )
+    while rows := list(islice(records, RECORDS_PER_CHUNK)):
+        yield JsonChunk(rows)
+
+
+def _arrow() -> ModuleType:
+    try:
+        from records import parquet as arrow_records
+    except ImportError:
+        raise missing_package("pyarrow", "a Parquet or Arrow file") from None
+    return arrow_records
+
+
+def _signature(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns

@@ -1,0 +1,205 @@
+"""Records in JSON: an array (.json), read whole, or one object a line (.jsonl), read and written line by line.
+
+Everything written is strict JSON in UTF-8, one record a line in either format. Lines may be compressed (.gz, .zst).
+"""
+
+import contextlib
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+
+from records.record import Block, Column, Record
+from shared.cli import UserError, missing_package
+from shared.files import decode, encode_json, read_bytes
+from shared.texts import json_type, shorten
+
+ARRAY = (".json",)
+LINES = (".jsonl", ".ndjson")
+
+
+class Decoder(json.JSONDecoder):
+    """Reads NaN and Infinity, which some tools write though JSON has none, as null, and counts them."""
+
+    def __init__(self) -> None:
+        super().__init__(parse_constant=self._count)
+        self.num_non_finite = 0
+
+    def _count(self, name: str) -> None:
+        self.num_non_finite += 1
+
+
+def read_array(path: str, decoder: Decoder) -> Iterator[Record]:
+    """Yield the records of a JSON array. The file is read and parsed as a whole. Raises UserError for anything else."""
+    values = _parse(decode(read_bytes(path), path), path, decoder)
+    if not isinstance(values, list):
+        raise UserError(
+            f"{path}: this is {json_type(values)}, not an array of records; a .json dataset is [{{...}}, {{...}}]"
+        )
+    for index, value in enumerate(values):
+        yield _checked(value, index, path)
+
+
+def read_lines(path: str, decoder: Decoder) -> Iterator[Record]:
+    """Yield the records of a file with one object a line; blank lines are passed over. Raises UserError for anything else."""
+    index = offset = 0
+    with contextlib.closing(open_lines(path)) as file:
+        # Only "\n" ends a line: str.splitlines would also cut at U+2028, which JSON strings may hold.
+        for number, data in enumerate(_read_errors(file, path), start=1):
+            text = decode(data, path, offset)
+            offset += len(data)
+            if text.strip():
+                yield _checked(_parse(text, path, decoder, number), index, path)
+                index += 1
+
+
+def open_lines(path: str) -> IO[bytes]:
+    """Return a file of lines opened for reading, decompressed as its name says. Raises UserError if it cannot be read."""
+    try:
+        if path.lower().endswith(".gz"):
+            return gzip.open(path, "rb")
+        if path.lower().endswith(".zst"):
+            return io.BufferedReader(_pyarrow().input_stream(path, compression="zstd"))
+        return open(path, "rb")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def compressed(file: IO[bytes], path: str) -> Iterator[IO[bytes]]:
+    """Yield a writer into `file` that compresses as the name of `path` says; the same bytes for the same data."""
+    if path.lower().endswith(".gz"):
+        # Neither name nor time goes into the file.
+        with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+            yield packed
+    elif path.lower().endswith(".zst"):
+        with _pyarrow().CompressedOutputStream(_pyarrow().PythonFile(_KeptOpen(file), "w"), "zstd") as packed:
+            yield packed
+    else:
+        yield file
+
+
+@dataclass(frozen=True)
+class JsonChunk:
+    """Some records of a dataset. What TableChunk is to Parquet."""
+
+    rows: list[Record]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def records(self) -> list[Record]:
+        """Return the records."""
+        return self.rows
+
+    def values(self, key: str) -> list[Any] | None:
+        """Return the values under a key, None for a record without it; None when no record has it."""
+        return [row.get(key) for row in self.rows] if any(key in row for row in self.rows) else None
+
+    def with_columns(self, columns: list[Column]) -> "JsonChunk":
+        """Return the records with values added; numbers are null where there is none, anything else is left out."""
+        left_out = {column.name for column in columns if column.kind != "number"}
+        rows = []
+        for index, row in enumerate(self.rows):
+            kept = {key: value for key, value in row.items() if key not in left_out}
+            found = {column.name: column.values[index] for column in columns}
+            rows.append(
+                kept | {name: value for name, value in found.items() if value is not None or name not in left_out}
+            )
+        return JsonChunk(rows)
+
+    def take(self, indices: list[int]) -> "JsonChunk":
+        """Return the records at these places, in this order."""
+        return JsonChunk([self.rows[index] for index in indices])
+
+
+class JsonWriter:
+    """Writes records into an open binary file, one a line: an array, or lines. `path` is for messages."""
+
+    def __init__(self, file: IO[bytes], path: str, is_array: bool) -> None:
+        self._file, self._path, self._is_array = file, path, is_array
+        self._num_written = 0
+
+    def write(self, block: Block) -> None:
+        """Add records. Raises UserError for one that is no strict JSON, naming it."""
+        separator = b",\n" if self._is_array else b"\n"
+        for record in block.records():
+            opening = b"[\n" if self._is_array else b""
+            self._file.write(separator if self._num_written else opening)
+            try:
+                self._file.write(encode_json(record))
+            except (TypeError, ValueError, RecursionError) as error:
+                text = next((shorten(value) for value in record.values() if isinstance(value, str)), "without a text")
+                raise UserError(
+                    f"{self._path}: the record {text} cannot be written as JSON: {error}; mend it in the input"
+                ) from None
+            self._num_written += 1
+
+    def close(self) -> None:
+        """Write the end; the underlying file stays open."""
+        if self._is_array:
+            self._file.write(b"\n]\n" if self._num_written else b"[]\n")
+        elif self._num_written:
+            self._file.write(b"\n")
+
+    def abandon(self) -> None:
+        """Write nothing more: the file will be thrown away."""
+
+
+def _read_errors(file: IO[bytes], path: str) -> Iterator[bytes]:
+    # What a damaged or half-written compressed file raises depends on where it breaks.
+    lines = iter(file)
+    while True:
+        try:
+            line = next(lines, b"")
+        except (EOFError, OSError, zlib.error) as error:
+            raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        if not line:
+            return
+        yield line
+
+
+class _KeptOpen:
+    """A file for pyarrow to write into and to close, without closing it."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.write, self.flush = file.write, file.flush
+
+    def close(self) -> None:
+        """Do nothing: who opened the file closes it."""
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+    except ImportError:
+        raise missing_package("pyarrow", "a .zst file") from None
+    return pyarrow
+
+
+def _checked(value: Any, index: int, path: str) -> Record:
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: record {index} is {json_type(value)}, not an object with instruction and output")
+    return value
+
+
+def _parse(text: str, path: str, decoder: Decoder, line: int | None = None) -> Any:
+    try:
+        return decoder.decode(text)
+    except json.JSONDecodeError as error:
+        hint = ""
+        if line == 1 and text.lstrip().startswith("["):
+            hint = "; if the file is one array, its name must end in .json"
+        if line is None and error.msg == "Extra data":
+            hint = "; if it holds one record a line, its name must end in .jsonl"
+        where = f"line {line or error.lineno} column {error.colno}"
+        raise UserError(f"{path}: {where}: broken JSON: {error.msg}{hint}") from None
+    except (ValueError, RecursionError) as error:
+        # A number of more than 4,300 digits, or arrays nested a thousand deep.
+        where = f"line {line}: " if line else ""
+        raise UserError(f"{path}: {where}JSON that cannot be read: {error}") from None

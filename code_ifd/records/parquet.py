@@ -1,0 +1,136 @@
+"""Records in Arrow's formats: Parquet files, and the .arrow files of a Hugging Face dataset.
+
+Tables are read batch by batch and written with the column types that they came with. Needs pyarrow.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from records.record import Column, Record
+from shared.cli import UserError
+
+PARQUET = (".parquet",)
+ARROW = (".arrow",)
+NUMBERS = ("ppl_A_direct", "ppl_A_condition", "ifd_ppl", "ifd_loss")
+TYPES = {
+    "number": pa.float64(),
+    "text": pa.string(),
+    "turns": pa.list_(pa.struct([(name, pa.float64()) for name in NUMBERS] + [("ifd_skipped", pa.string())])),
+}
+ROWS_PER_BATCH = 1024
+# Rows that are written as one group: readers take a group into memory at once.
+ROWS_PER_GROUP = 16 * ROWS_PER_BATCH
+
+
+@dataclass(frozen=True)
+class TableChunk:
+    """Some rows of a table. What JsonChunk is to JSON."""
+
+    batch: pa.RecordBatch
+
+    def __len__(self) -> int:
+        return self.batch.num_rows
+
+    def records(self) -> list[Record]:
+        """Return the rows as dicts."""
+        return self.batch.to_pylist()
+
+    def values(self, key: str) -> list[Any] | None:
+        """Return a column's values, None where there is no such column."""
+        return self.batch.column(key).to_pylist() if key in self.batch.schema.names else None
+
+    def with_columns(self, columns: list[Column]) -> "TableChunk":
+        """Return the rows with columns added; one that they have already is replaced where it stands."""
+        batch = self.batch
+        for column in columns:
+            place = batch.schema.get_field_index(column.name)
+            array = pa.array(column.values, TYPES[column.kind])
+            batch = (
+                batch.append_column(column.name, array) if place < 0 else batch.set_column(place, column.name, array)
+            )
+        return TableChunk(batch)
+
+    def take(self, indices: list[int]) -> "TableChunk":
+        """Return the rows at these places, in this order."""
+        return TableChunk(self.batch.take(pa.array(indices, pa.int64())))
+
+
+def read_table(path: str) -> Iterator[TableChunk]:
+    """Yield the rows of a file in order, at most ROWS_PER_BATCH at once. Raises UserError if it cannot be read."""
+    try:
+        if path.lower().endswith(PARQUET):
+            with pq.ParquetFile(path, pre_buffer=False) as file:
+                yield from map(TableChunk, file.iter_batches(ROWS_PER_BATCH))
+            return
+        with pa.memory_map(path) as source:
+            # Hugging Face writes streams; pyarrow's own files have an index at their end.
+            try:
+                batches: Any = pa.ipc.open_stream(source)
+            except pa.ArrowInvalid:
+                file = pa.ipc.open_file(source)
+                batches = (file.get_batch(index) for index in range(file.num_record_batches))
+            for batch in batches:
+                for start in range(0, batch.num_rows, ROWS_PER_BATCH):
+                    yield TableChunk(batch.slice(start, ROWS_PER_BATCH))
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path}: cannot be read: {_first_line(error)}") from None
+
+
+def join(blocks: list[TableChunk]) -> TableChunk:
+    """Return the rows of all blocks as one."""
+    return TableChunk(pa.Table.from_batches([block.batch for block in blocks]).combine_blocks().to_batches()[0])
+
+
+class TableWriter:
+    """Writes batches of one schema into an open binary file, as Parquet."""
+
+    def __init__(self, file: IO[bytes], path: str) -> None:
+        self._file, self._path = file, path
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.RecordBatch] = []
+
+    def write(self, block: TableChunk) -> None:
+        """Add rows. Raises UserError when their columns differ from those before."""
+        batch = block.batch
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file, batch.schema, compression="zstd")
+        if batch.schema != self._writer.schema:
+            raise UserError(
+                f"{self._path}: the files of the dataset have different columns: {_difference(self._writer.schema, batch.schema)}"
+            )
+        self._waiting.append(batch)
+        if sum(waiting.num_rows for waiting in self._waiting) >= ROWS_PER_GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is left and the end; the underlying file stays open."""
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+
+    def abandon(self) -> None:
+        """Write nothing more: the file will be thrown away."""
+        if self._writer is not None:
+            self._writer.is_open = False  # or pyarrow would close it, into a closed file
+
+    def _flush(self) -> None:
+        if self._waiting and self._writer is not None:
+            self._writer.write_table(pa.Table.from_batches(self._waiting), row_group_size=ROWS_PER_GROUP)
+            self._waiting = []
+
+
+def _difference(one: pa.Schema, other: pa.Schema) -> str:
+    left, right = ({field.name: str(field.type) for field in schema} for schema in (one, other))
+    names = [name for name in left | right if left.get(name) != right.get(name)]
+    return (
+        ", ".join(f"{name} ({left.get(name, 'none')} and {right.get(name, 'none')})" for name in names[:5])
+        or "their order"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error).split("\n")[0]

@@ -1,0 +1,34 @@
+"""What a record is, and what step 2 adds to one."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """Values to add to records, one a record, None for a record without one: numbers, texts, or scores of turns (dicts)."""
+
+    name: str
+    kind: Literal["number", "text", "turns"]
+    values: list[Any]
+
+
+class Block(Protocol):
+    """Some records that follow each other in a dataset, in the form of its format: JSON objects, or rows of a table."""
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+
+    def records(self) -> list[Record]:
+        """Return the records, each a dict with all of its keys."""
+
+    def values(self, key: str) -> list[Any] | None:
+        """Return the values under a key, None for a record without it; None when no record has it."""
+
+    def with_columns(self, columns: "list[Column]") -> "Block":
+        """Return the records with values added; values that they have already under those names are replaced."""
+
+    def take(self, indices: list[int]) -> "Block":
+        """Return the records at these places, in this order."""

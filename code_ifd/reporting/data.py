@@ -1,0 +1,103 @@
+"""What a report reads of a scored dataset, as columns, and where each record stands: selected, below the cut, over the threshold, skipped."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from records.conversations import Fields, texts_of
+from records.dataset import Dataset
+from records.selected_records import SelectedRecords
+from selection.ifd import select
+from selection.scored_dataset import read_numbers
+
+PPLS = ("ppl_A_direct", "ppl_A_condition")
+MAX_REASON = 40
+
+
+@dataclass(frozen=True)
+class ScoredData:
+    """A scored dataset as columns, one entry a record."""
+
+    scores: np.ndarray  # float64, NaN where there is none, as in the next two
+    direct: np.ndarray
+    conditioned: np.ndarray
+    lengths: np.ndarray  # int64, characters of the response, of all responses of a conversation
+    reasons: dict[int, str]  # of the records without a score
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def reason_counts(self) -> list[tuple[str, int]]:
+        """Return how many records each reason has, most first."""
+        return sorted(Counter(self.reasons.values()).items(), key=lambda entry: (-entry[1], entry[0]))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where each record of a scored dataset stands."""
+
+    threshold: float
+    ranking: np.ndarray  # int64, the records below the threshold, highest score first, ties by record order
+    is_selected: np.ndarray  # bool, one entry a record
+    cut: float | None  # the lowest score that is selected, where the selected are the highest below the threshold
+    num_skipped: int
+    num_at_or_over: int
+
+    @property
+    def num_selected(self) -> int:
+        """The number of selected records."""
+        return int(self.is_selected.sum())
+
+    @property
+    def num_below(self) -> int:
+        """The number of records below the threshold that are not selected."""
+        return int((~self.is_selected[self.ranking]).sum())
+
+
+def read_scored(dataset: Dataset, key_name: str, fields: Fields, selected: SelectedRecords | None) -> ScoredData:
+    """Return the columns of a scored dataset, which is read twice; `selected` looks at every record.
+
+    Raises UserError for a record that is not understood, and where no record has one of the numbers.
+    """
+    numbers = {name: np.asarray(column) for name, column in read_numbers(dataset, (key_name, *PPLS)).items()}
+    scores = numbers[key_name]
+    lengths = np.zeros(len(scores), dtype=np.int64)
+    reasons: dict[int, str] = {}
+    for index, record in enumerate(dataset.records()):
+        where = f"{dataset.path}: record {index}"
+        lengths[index] = sum(len(text.text) for text in texts_of(record, fields, where) if text.is_response)
+        if math.isnan(scores[index]):
+            reasons[index] = str(record.get("ifd_skipped") or "no score")[:MAX_REASON]
+        if selected:
+            selected.look_at(record, index, where)
+    return ScoredData(scores, numbers[PPLS[0]], numbers[PPLS[1]], lengths, reasons)
+
+
+def stand_by_rank(scores: np.ndarray, threshold: float, num_wanted: int) -> Standing:
+    """Return the standing when step 3 selects the `num_wanted` highest scores below the threshold."""
+    return _standing(scores, threshold, select(scores, threshold, num_wanted).indices)
+
+
+def stand_by_file(scores: np.ndarray, threshold: float, numbers: list[int]) -> Standing:
+    """Return the standing when these records are selected."""
+    return _standing(scores, threshold, np.asarray(numbers, dtype=np.int64))
+
+
+def _standing(scores: np.ndarray, threshold: float, chosen: np.ndarray) -> Standing:
+    everything = select(scores, threshold, len(scores))
+    is_selected = np.zeros(len(scores), dtype=bool)
+    is_selected[chosen] = True
+    of_ranking = is_selected[everything.indices]
+    others = scores[everything.indices[~of_ranking]]
+    lowest = float(scores[chosen].min()) if len(chosen) else math.nan
+    is_top = len(chosen) and int(of_ranking.sum()) == len(chosen) and not (len(others) and others.max() > lowest)
+    return Standing(
+        threshold,
+        everything.indices,
+        is_selected,
+        lowest if is_top else None,
+        everything.num_skipped,
+        everything.num_at_or_over,
+    )

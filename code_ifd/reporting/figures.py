@@ -1,0 +1,233 @@
+"""The figures of a report: histograms of IFD and of both perplexities, and IFD against length, with threshold and cut in them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reporting.axes import set_log_axis
+from reporting.data import ScoredData, Standing
+from reporting.figure_style import INK, figure_bytes, figure_style, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH_INCHES, HEIGHT_INCHES = 5.0, 3.5  # 500 pixels wide at 100 dots an inch; readable at 350
+NUM_BINS = 60
+MAX_POINTS = 2000  # more are drawn as a density
+FEW_POINTS = 100  # are drawn larger
+# Each has a contrast of about 3 to the ground, and the three are told apart by colour-blind readers.
+COLORS = {
+    "light": {"selected": "#2166ac", "below": "#929aa5", "over": "#d67f1f", "density": ("#cfd4da", "#3f464d")},
+    "dark": {"selected": "#6cb0ee", "below": "#6b747f", "over": "#f0a03c", "density": ("#333a41", "#d5d9de")},
+}
+ROOM_AT_THE_TOP = 1.05  # for whole points
+PPL_RANGE = (1e-2, 1e12)  # what lies beyond is drawn at its end
+
+
+def draw(name: str, data: ScoredData, standing: Standing, file_format: str, theme: str = "light") -> bytes:
+    """Return one of FIGURES as PNG or SVG, the same bytes each time. A dark one has no background of its own."""
+    with figure_style(theme):
+        return figure_bytes(make_figure(name, data, standing, theme), file_format)
+
+
+def make_figure(name: str, data: ScoredData, standing: Standing, theme: str) -> "Figure":
+    """Return one of FIGURES. Call it in the figure style of the theme."""
+    figure = new_figure(WIDTH_INCHES, HEIGHT_INCHES, theme)
+    axes = figure.add_axes((0.145, 0.14, 0.795, 0.70), facecolor="none")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=9)
+    if np.isnan(data.scores).all():
+        axes.set(xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "no record has a score", ha="center", va="center", transform=axes.transAxes)
+    else:
+        FIGURES[name].draw_on(axes, data, standing, theme)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(-0.02, 1.0),
+            ncols=3,
+            frameon=False,
+            fontsize=8.5,
+            handlelength=1.4,
+            columnspacing=1.2,
+        )
+    return figure
+
+
+def ifd_limit(scores: np.ndarray, threshold: float) -> float:
+    """Return where the axis of IFD ends: a few records are far beyond all others, and would push these into one bar."""
+    known = scores[~np.isnan(scores)]
+    unit = threshold if 0 < threshold < known.max() else 1.0
+    return float(min(known.max(), max(1.5 * unit, min(np.percentile(known, 98), 5 * unit)))) * 1.02
+
+
+def _draw_ifd(axes: "Axes", data: ScoredData, standing: Standing, theme: str) -> None:
+    limit = ifd_limit(data.scores, standing.threshold)
+    _stack(axes, data.scores, np.linspace(0, limit, NUM_BINS + 1), data, standing, theme)
+    _mark(axes.axvline, standing, limit, theme)
+    axes.set(xlim=(0, limit), xlabel=_with_beyond("IFD", data.scores, limit, "in the last bar"), ylabel="records")
+
+
+def _draw_direct(axes: "Axes", data: ScoredData, standing: Standing, theme: str) -> None:
+    _draw_ppl(axes, data.direct, "perplexity of the response alone", data, standing, theme)
+
+
+def _draw_conditioned(axes: "Axes", data: ScoredData, standing: Standing, theme: str) -> None:
+    _draw_ppl(axes, data.conditioned, "perplexity of the response after its prompt", data, standing, theme)
+
+
+def _draw_ppl(axes: "Axes", ppls: np.ndarray, label: str, data: ScoredData, standing: Standing, theme: str) -> None:
+    # One scale for both perplexities, to compare them by eye.
+    both = np.clip(np.concatenate([data.direct, data.conditioned]), *PPL_RANGE)
+    low, high = (np.log10(bound(both)) for bound in (np.nanmin, np.nanmax)) if not np.isnan(both).all() else (0.0, 1.0)
+    edges = np.logspace(low, max(high, low + 0.1), NUM_BINS + 1)
+    _stack(axes, ppls, edges, data, standing, theme)
+    set_log_axis(axes, edges[0], edges[-1])
+    axes.set(xlabel=f"{label} (log scale)", ylabel="records")
+
+
+def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str) -> None:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colors = COLORS[theme]
+    limit = ifd_limit(data.scores, standing.threshold)
+    lengths, scores = np.maximum(data.lengths, 1), np.minimum(data.scores, limit)
+    has_score, is_beyond = ~np.isnan(scores), data.scores > limit
+    parts = _parts(data, standing)
+    is_density = has_score.sum() > MAX_POINTS
+    scale = 2 if has_score.sum() <= FEW_POINTS else 1
+    axes.set(xlabel="characters of the response (log scale)")
+    axes.set_ylabel(_with_beyond("IFD", data.scores, limit, "at the top" if is_density else "as triangles"))
+    if is_density:
+        shades = LinearSegmentedColormap.from_list("density", colors["density"])
+        axes.hexbin(
+            lengths[has_score],
+            scores[has_score],
+            xscale="log",
+            gridsize=(42, 24),
+            bins="log",
+            mincnt=1,
+            cmap=shades,
+            linewidths=0.2,
+            rasterized=True,
+        )
+        if standing.cut is None:  # the selected do not lie between two lines
+            parts = {"selected": parts["selected"] & _every_nth(parts["selected"], 1000)}
+        else:
+            parts = {}
+    for place, (name, is_part) in enumerate(parts.items()):
+        color = colors["over"] if is_density else colors[name]
+        label = _label(name, standing)
+        for is_drawn, marker, size in ((is_part & ~is_beyond, "o", 12), (is_part & is_beyond, "^", 24)):
+            if is_drawn.any():
+                # The selected on top. As pixels: thousands of points would make a page slow to open.
+                axes.scatter(
+                    lengths[is_drawn],
+                    scores[is_drawn],
+                    s=scale * size,
+                    marker=marker,
+                    color=color,
+                    linewidths=0,
+                    alpha=0.85,
+                    label=label,
+                    zorder=1.3 - place / 10,
+                    rasterized=True,
+                )
+                label = None
+    _mark(axes.axhline, standing, limit, theme)
+    axes.set_ylim(0, limit * ROOM_AT_THE_TOP)
+    low, high = lengths[has_score].min() / 1.15, lengths[has_score].max() * 1.15
+    # Last: a density sets an axis of its own. Wide enough for two whole numbers.
+    set_log_axis(axes, low, max(high, low + 2.2), is_whole=True)
+
+
+def _parts(data: ScoredData, standing: Standing) -> dict[str, np.ndarray]:
+    """Return which records have a score, cut into those that are selected, below the threshold, and at or over it."""
+    others = ~standing.is_selected & ~np.isnan(data.scores)
+    is_over = data.scores >= standing.threshold
+    return {
+        "selected": standing.is_selected & ~np.isnan(data.scores),
+        "below": others & ~is_over,
+        "over": others & is_over,
+    }
+
+
+def _stack(
+    axes: "Axes", values: np.ndarray, edges: np.ndarray, data: ScoredData, standing: Standing, theme: str
+) -> None:
+    """Draw a histogram of bars that are cut into parts; what lies beyond the edges is in the outermost bars."""
+    from matplotlib.ticker import MaxNLocator
+
+    base = np.zeros(len(edges) - 1)
+    for name, is_part in _parts(data, standing).items():
+        is_part = is_part & ~np.isnan(values)
+        counts, _ = np.histogram(np.clip(values[is_part], edges[0], edges[-1]), edges)
+        if counts.any():
+            axes.stairs(
+                base + counts,
+                edges,
+                baseline=base,
+                fill=True,
+                color=COLORS[theme][name],
+                linewidth=0,
+                label=_label(name, standing),
+            )
+        base = base + counts
+    axes.set_ylim(0, max(base.max(), 1) * 1.05)
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+
+
+def _mark(line: Callable[..., object], standing: Standing, limit: float, theme: str) -> None:
+    if 0 <= standing.threshold <= limit:
+        line(
+            standing.threshold,
+            color=INK[theme],
+            linewidth=1.1,
+            linestyle=(0, (4, 2)),
+            label=f"threshold {standing.threshold:g}",
+        )
+    if standing.cut is not None and standing.cut <= limit:
+        line(standing.cut, color=COLORS[theme]["selected"], linewidth=1.3, label=f"cut {standing.cut:.3f}")
+
+
+def _label(name: str, standing: Standing) -> str:
+    not_selected = "not selected" if standing.cut is None else "below the cut"
+    return {"selected": "selected", "below": not_selected, "over": f"at or over {standing.threshold:g}"}[name]
+
+
+def _with_beyond(label: str, scores: np.ndarray, limit: float, where: str) -> str:
+    num_beyond = int((scores > limit).sum())
+    return f"{label} ({num_beyond:,} over {limit:.2g} {where})" if num_beyond else label
+
+
+def _every_nth(is_part: np.ndarray, num_wanted: int) -> np.ndarray:
+    """Return a mask that leaves at most `num_wanted` of the records, evenly taken."""
+    kept = np.flatnonzero(is_part)[:: max(-(-int(is_part.sum()) // num_wanted), 1)]
+    mask = np.zeros(len(is_part), dtype=bool)
+    mask[kept] = True
+    return mask
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figure, and what is said of it to who does not see it."""
+
+    draw_on: Callable[["Axes", ScoredData, Standing, str], None]
+    alt: str
+
+
+FIGURES = {
+    "ifd": Kind(_draw_ifd, "Histogram of IFD, with the threshold and the cut; the table below has its quantiles"),
+    "length": Kind(_draw_length, "IFD against the length of the response; the text below says how they go together"),
+    "ppl_direct": Kind(
+        _draw_direct, "Histogram of the perplexity of the response alone; the table below has its quantiles"
+    ),
+    "ppl_condition": Kind(
+        _draw_conditioned,
+        "Histogram of the perplexity of the response after its prompt; the table below has its quantiles",
+    ),
+}

@@ -1,0 +1,1 @@
+"""From records to score lines: chunks, score files, resuming, --dtype mixed."""

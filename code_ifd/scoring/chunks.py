@@ -1,0 +1,126 @@
+"""A chunk: the records that are scored and saved as one. Tokens go in, score lines come out; in between it runs by itself."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from models.sequences import SequencePair, encode_chunk
+from records.conversations import Fields, exchanges, is_conversation
+from records.record import Record
+from scoring.score_file import score_line, skipped_line, turns_line
+from scoring.score_journal import ScoreJournal
+from shared.cli import new_bar
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from scoring.scorer import PendingLosses, Scorer
+
+# Rounding errors of single tokens cancel over a long response, not over a short one. Responses of up to this many scored
+# tokens are a small part of the work.
+SHORT_RESPONSE_TOKENS = 24
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Records that are being scored: for each exchange its sequences and their dtype, or the reason why it has no score."""
+
+    entries: list[tuple[SequencePair, str] | str]
+    nums_turns: list[int] | None  # exchanges of each record; None for plain records, of which each is one
+    pending: dict[str, "PendingLosses"]  # by dtype
+    says_dtype: bool
+
+    def lines(self, bar: tqdm) -> list[dict[str, Any]]:
+        """Wait for the scores and return one line a record, in order. The bar moves on by the chunk."""
+        start, num_finished = bar.n, 0
+        num_records = len(self.entries if self.nums_turns is None else self.nums_turns)
+
+        def on_batch(num_sequences: int) -> None:
+            """Move the bar: two sequences make an exchange."""
+            nonlocal num_finished
+            num_finished += num_sequences
+            bar.update(start + num_finished // 2 * num_records // len(self.entries) - bar.n)
+
+        losses = {dtype: iter(pending.result(on_batch)) for dtype, pending in self.pending.items()}
+        lines = []
+        for entry in self.entries:
+            if isinstance(entry, str):
+                lines.append(skipped_line(entry))
+                continue
+            pair, dtype = entry
+            loss_direct, loss_conditioned = next(losses[dtype]), next(losses[dtype])
+            line = score_line(loss_direct, loss_conditioned, pair.direct.num_scored, pair.conditioned.num_scored)
+            lines.append(line | {"dtype": dtype} if self.says_dtype and "loss" in line else line)
+        bar.update(start + num_records - bar.n)
+        if self.nums_turns is None:
+            return lines
+        rest = iter(lines)
+        # A conversation in which the assistant says nothing has no response at all.
+        return [
+            turns_line(list(islice(rest, num))) if num else skipped_line("empty_response") for num in self.nums_turns
+        ]
+
+
+def submit_chunk(
+    scorer: "Scorer",
+    tokenizer: "PreTrainedTokenizerBase",
+    records: list[Record],
+    template: str,
+    max_length: int,
+    dtype: str,
+    fields: Fields,
+) -> Chunk:
+    """Begin to score records in `dtype`; where the scorer has float32 too, it takes the short responses.
+
+    Lines of a scorer with several dtypes say which one they have.
+    """
+    groups = [exchanges(record, fields) for record in records]
+    entries: list[tuple[SequencePair, str] | str] = []
+    sequences: dict[str, list] = {}
+    for pair in encode_chunk(tokenizer, list(chain.from_iterable(groups)), template, max_length):
+        if isinstance(pair, str):
+            entries.append(pair)
+            continue
+        chosen = "float32" if "float32" in scorer.models and pair.direct.num_scored <= SHORT_RESPONSE_TOKENS else dtype
+        entries.append((pair, chosen))
+        sequences.setdefault(chosen, []).extend((pair.direct, pair.conditioned))
+    pending = {name: scorer.submit(part, name) for name, part in sequences.items()}
+    nums_turns = [len(group) for group in groups] if is_conversation(records[0], fields) else None
+    return Chunk(entries, nums_turns, pending, says_dtype=len(scorer.models) > 1)
+
+
+@dataclass(frozen=True)
+class ChunkScorer:
+    """All that turns records into score lines, but for the dtype."""
+
+    scorer: "Scorer"
+    tokenizer: "PreTrainedTokenizerBase"
+    template: str
+    max_length: int
+    records_per_chunk: int
+    fields: Fields = field(default_factory=dict)
+
+    def lines(self, records: list[Record], dtype: str) -> list[dict[str, Any]]:
+        """Return the lines of one chunk."""
+        with new_bar(len(records), 0) as bar:
+            return self.submit(records, dtype).lines(bar)
+
+    def score_rest(self, journal: ScoreJournal, records: Iterable[Record], dtype: str) -> None:
+        """Score the records of the journal's range that it does not have yet, chunk by chunk."""
+        rest = islice(records, journal.num_done, None)
+        parts = iter(lambda: list(islice(rest, self.records_per_chunk)), [])
+        chunks = (self.submit(part, dtype) for part in parts)
+        with new_bar(journal.num_records, journal.num_done) as bar:
+            running = next(chunks, None)
+            while running is not None:
+                # The next chunk is encoded, and waits in line, before this one is waited for: no core runs dry between them.
+                following = next(chunks, None)
+                journal.append(running.lines(bar))
+                running = following
+
+    def submit(self, records: list[Record], dtype: str) -> Chunk:
+        """Encode the records of one chunk and begin to score them."""
+        return submit_chunk(self.scorer, self.tokenizer, records, self.template, self.max_length, dtype, self.fields)

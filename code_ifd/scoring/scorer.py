@@ -1,0 +1,106 @@
+"""From token sequences to mean negative log-likelihoods: batches under a token budget, spread over the processor's cores.
+
+On a CPU every core runs batches of its own: a product split over cores waits for the slowest of them at every layer.
+A sequence's loss depends on its batch alone, so it does not depend on the number of cores.
+"""
+
+import concurrent.futures
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+import torch
+
+from models.batch_models import BatchModel
+from models.out_of_memory import unless_out_of_memory
+from models.sequences import TokenSequence, check_vocabulary
+from shared.cli import UserError
+
+
+def default_tokens_per_batch(device: torch.device) -> int:
+    """Return a token budget that suits the device: small batches stay in a core's cache, large ones fill a GPU."""
+    return 512 if device.type == "cpu" else 16384
+
+
+def default_num_workers(models: Mapping[str, BatchModel]) -> int:
+    """Return one worker for each core, or one in all where a model may not run in several threads at once."""
+    return torch.get_num_threads() if all(model.runs_in_threads for model in models.values()) else 1
+
+
+class PendingLosses:
+    """The losses of some sequences, while they are being computed."""
+
+    def __init__(self, futures: dict[concurrent.futures.Future, list[int]]) -> None:
+        self._futures = futures  # and the places of their sequences
+
+    def result(self, on_batch: Callable[[int], None] = lambda num: None) -> list[float]:
+        """Return each sequence's mean negative log-likelihood over its scored tokens, in nats per token, in order.
+
+        `on_batch` hears the number of sequences of every finished batch. Raises UserError when memory does not hold a
+        single sequence.
+        """
+        losses: dict[int, torch.Tensor] = {}
+        for future in concurrent.futures.as_completed(self._futures):
+            places = self._futures[future]
+            losses.update(zip(places, future.result(), strict=True))
+            on_batch(len(places))
+        if not losses:
+            return []
+        # One transfer from the device for all sequences.
+        return torch.stack([losses[place] for place in range(len(losses))]).tolist()
+
+
+class Scorer:
+    """One model in one or more dtypes, and the threads that run it. Use it in a `with` statement.
+
+    `tokens_per_batch` falls when memory runs out, and stays there.
+    """
+
+    def __init__(self, models: Mapping[str, BatchModel], tokens_per_batch: int, num_workers: int = 1) -> None:
+        self.models = models  # by name of the dtype
+        self.tokens_per_batch = tokens_per_batch
+        # With one worker, torch spreads a product over the cores by itself.
+        threads_per_worker = max(torch.get_num_threads() // num_workers, 1)
+        self._pool = concurrent.futures.ThreadPoolExecutor(
+            num_workers, "scoring", torch.set_num_threads, (threads_per_worker,)
+        )
+
+    def __enter__(self) -> "Scorer":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def submit(self, sequences: list[TokenSequence], dtype: str = "float32") -> PendingLosses:
+        """Begin to score sequences with the model in `dtype`. Raises UserError for a token that the model does not know."""
+        model = self.models[dtype]
+        highest = max((max(sequence.input_ids) for sequence in sequences), default=0)
+        check_vocabulary(highest, model.vocabulary)
+        # Longest first: what does not fit in memory shows at once, not after an hour; and no core is left alone with a
+        # long batch at the end.
+        waiting = sorted(range(len(sequences)), key=lambda place: -len(sequences[place].input_ids))
+        futures = {}
+        tokens_per_batch = self.tokens_per_batch  # one for the chunk: a worker may lower it at any moment
+        while waiting:
+            size = model.take_batch([len(sequences[place].input_ids) for place in waiting], tokens_per_batch)
+            places, waiting = waiting[:size], waiting[size:]
+            futures[self._pool.submit(self._run, model, [sequences[place] for place in places])] = places
+        return PendingLosses(futures)
+
+    def mean_nll(self, sequences: list[TokenSequence], dtype: str = "float32") -> list[float]:
+        """Return each sequence's mean negative log-likelihood, as `submit(...).result()` does."""
+        return self.submit(sequences, dtype).result()
+
+    def _run(self, model: BatchModel, batch: list[TokenSequence]) -> list[torch.Tensor]:
+        """Return a 0-dimensional loss for each sequence of a batch, in two halves when memory does not hold the whole."""
+        with torch.inference_mode():
+            losses = unless_out_of_memory(lambda: model.mean_nll(batch))
+        if losses is not None:
+            return list(losses)
+        num_tokens = sum(len(sequence.input_ids) for sequence in batch)
+        if len(batch) == 1:
+            raise UserError(
+                f"out of memory on a single sequence of {num_tokens} tokens; lower --max_length or use a smaller model"
+            )
+        self.tokens_per_batch = max(min(self.tokens_per_batch, num_tokens // 2), 1)
+        half = len(batch) // 2
+        return self._run(model, batch[:half]) + self._run(model, batch[half:])

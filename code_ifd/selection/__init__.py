@@ -1,0 +1,1 @@
+"""Which records are chosen: the arithmetic of IFD, the flags of step 3, the columns of a scored dataset. No torch."""

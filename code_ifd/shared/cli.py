@@ -1,0 +1,116 @@
+"""What every script shares at its edges: how it fails, how it stops, and the argument types that argparse lacks."""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+
+class UserError(Exception):
+    """Something that the user can put right. Its text is one line: what, where, what was seen, what was wanted, the remedy."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, with a line for the user that says what was kept and how to go on."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one line, like that of any other mistake."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the complaint and leave with exit code 2."""
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script's `main` and leave with its exit code.
+
+    0 when done, 2 after a `UserError` (one line on stderr, no traceback), 130 after Ctrl-C. Anything else is a fault of
+    ours and keeps its traceback.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that has no Chinese shows a question mark for it.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt as interrupt:
+        print(f"\nstopped: {str(interrupt) or 'interrupted by the user'}", file=sys.stderr)
+        sys.exit(130)
+
+
+def missing_package(name: str, purpose: str) -> UserError:
+    """Return the error for an optional package that is not installed."""
+    return UserError(
+        f"{purpose} needs the package {name}, which is not installed here; activate the environment that has it "
+        f"(`source .venv/bin/activate`), or run `pip install '{name}'`"
+    )
+
+
+def say(text: str) -> None:
+    """Print to stdout at once, and leave when it cannot be printed: silently when its reader has gone, else with code 2."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        # Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # `... | head` has read enough
+            sys.exit(141)  # as the shell reports a program that a closed pipe has ended
+        raise UserError(f"the summary could not be printed: {error.strerror}; the files are written") from None
+
+
+def new_bar(total: int, initial: int) -> "tqdm":
+    """Return a progress bar over records; there is none where stderr is no terminal."""
+    from tqdm import tqdm  # here: most scripts draw none
+
+    return tqdm(total=total, initial=initial, unit=" records", disable=None, dynamic_ncols=True)
+
+
+def new_parser(docstring: str | None) -> Parser:
+    """Return a parser that shows the script's docstring as it stands and accepts no abbreviated flag."""
+    return Parser(description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+
+
+def positive_int(text: str) -> int:
+    """Parse a whole number of at least 1; argparse reports the rest."""
+    return _whole_number(text, least=1)
+
+
+def non_negative_int(text: str) -> int:
+    """Parse a whole number of at least 0; argparse reports the rest."""
+    return _whole_number(text, least=0)
+
+
+def decimal_number(text: str) -> Decimal:
+    """Parse a finite decimal number exactly: 0.1 stays one tenth, which a float is not."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not value.is_finite():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    return value
+
+
+def rate(text: str) -> Decimal:
+    """Parse a share in (0, 1] exactly."""
+    value = decimal_number(text)
+    # The exponent too: exact arithmetic on 1e-99999999 would take a hundred million digits.
+    if not (0 < value <= 1 and value.adjusted() > -20):
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most 1 (0.1 keeps a tenth)")
+    return value
+
+
+def _whole_number(text: str, least: int) -> int:
+    value = int(text) if text.strip().lstrip("+").isdecimal() else -1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+    return value

@@ -1,0 +1,115 @@
+"""How files are read and written: UTF-8, strict JSON, whole or not at all.
+
+A file is written to a temporary one in the same folder, which then takes its place: a reader finds the old file or the
+new one, never half of one.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from shared.cli import UserError
+
+STRICT_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
+@contextlib.contextmanager
+def atomic_writer(path: str) -> Iterator[IO[bytes]]:
+    """Yield a binary file that takes the place of `path` on success and disappears on any failure.
+
+    Raises UserError when the folder cannot be made or written, the disk is full, or `path` is a device or a pipe.
+    """
+    target = Path(path)
+    # The process id keeps two runs apart; a run that was killed leaves its file behind, never a broken target.
+    temporary = target.with_name(f".{target.name[:20]}.{os.getpid()}.tmp")
+    opened = renamed = False
+    try:
+        # A file would take its place: root would lose /dev/null, or the link /dev/stdout.
+        if os.path.realpath(target.parent) == "/dev" or (
+            target.exists() and not target.is_file() and not target.is_dir()
+        ):
+            raise UserError(f"{path}: is a device or a pipe; give the output the name of a file")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            opened = True
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+        renamed = True
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written, nothing was changed: {error.strerror}; free space or choose another place"
+        ) from None
+    finally:
+        if opened and not renamed:
+            temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: str) -> None:
+    """Make a folder for output, unless it is there. Raises UserError when it cannot be made or written into."""
+    try:
+        os.makedirs(path, exist_ok=True)
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written into: {error.strerror}; choose another folder") from None
+
+
+def refuse_overwriting(save_path: str, *inputs: str) -> None:
+    """Raise UserError when the output of a step is one of its inputs."""
+    for path in inputs:
+        if os.path.realpath(save_path) == os.path.realpath(path):
+            raise UserError(
+                f"{save_path}: the output would overwrite an input of this step; give the output another name"
+            )
+
+
+def sha256_of(path: str | Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex. Raises UserError if the file cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    return digest.hexdigest()
+
+
+def read_text(path: str) -> str:
+    """Return a file's text, without a byte-order mark. Raises UserError if it is missing, unreadable or not UTF-8."""
+    return decode(read_bytes(path), path)
+
+
+def read_bytes(path: str) -> bytes:
+    """Return a file's bytes. Raises UserError if it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def decode(data: bytes, path: str, offset: int = 0) -> str:
+    """Return the text of a file's bytes from `offset` on, without a byte-order mark. Raises UserError if it is not UTF-8."""
+    try:
+        return data.decode("utf-8" if offset else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}: not UTF-8 at byte {offset + error.start}: {error.reason}; convert it to UTF-8"
+        ) from None
+
+
+def encode_json(value: Any) -> bytes:
+    """Return one line of strict JSON in UTF-8, without the line end. Raises ValueError for NaN and Infinity."""
+    text = STRICT_JSON.encode(value)
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        # Half of a surrogate pair has no UTF-8 form; its \u escape is valid JSON and reads back as the same string.
+        return json.dumps(value, ensure_ascii=True, allow_nan=False).encode("ascii")

@@ -1,0 +1,1 @@
+"""The proof: a small model trained on what was selected, and on what was not."""

@@ -1,0 +1,44 @@
+"""From questions to token ids, and to batches of prompts of like length. No torch here."""
+
+from typing import TYPE_CHECKING
+
+from answering.question_sets import Question
+from models.sequences import apply_chat_template, encode
+from records.prompts import build_prompt
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+# `none`, the template of the scores, is no way to ask a question.
+ASKING_TEMPLATES = ("alpaca", "wiz", "vicuna", "chat")
+ANSWER = "An answer."
+
+
+def encode_questions(tokenizer: "PreTrainedTokenizerBase", questions: list[Question], template: str) -> list[list[int]]:
+    """Return each question's prompt as token ids, untruncated. Raises UserError for `chat` without a chat template."""
+    prompts = [
+        build_prompt({"instruction": question.prompt, "input": question.input}, template) for question in questions
+    ]
+    if template != "chat":
+        return encode(tokenizer, prompts)
+    # The template's text already holds the special tokens; adding them again would double the BOS.
+    return encode(tokenizer, [apply_chat_template(tokenizer, prompt) for prompt in prompts], special_tokens=False)
+
+
+def cut_batches(lengths: list[int], batch_size: int, max_length: int) -> tuple[list[list[int]], list[int]]:
+    """Return batches of the places of prompts, longest prompts first, and the places of those that leave no room to answer.
+
+    `lengths` are in tokens. The result depends on nothing else, so that a run that goes on cuts the same batches.
+    """
+    with_room = [place for place, length in enumerate(lengths) if length < max_length]
+    with_room.sort(key=lambda place: -lengths[place])
+    batches = [with_room[start : start + batch_size] for start in range(0, len(with_room), batch_size)]
+    return batches, [place for place, length in enumerate(lengths) if length >= max_length]
+
+
+def end_of_turn(tokenizer: "PreTrainedTokenizerBase") -> int | None:
+    """Return the token that the chat template sets after an answer, or None when that is no token of its own."""
+    turns = [{"role": "user", "content": "A question."}, {"role": "assistant", "content": ANSWER}]
+    after = tokenizer.apply_chat_template(turns, tokenize=False).rpartition(ANSWER)[2].lstrip()
+    ids = encode(tokenizer, [after], special_tokens=False)[0]
+    return ids[0] if ids and ids[0] in tokenizer.added_tokens_decoder else None

@@ -1,0 +1,1 @@
+"""Asking the judge: requests, the client, what is paid for, and the journal of answers."""

@@ -1,0 +1,143 @@
+"""The flags of eval.py."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from decimal import Decimal
+
+from judging.client import DEFAULT_BASE
+from shared.cli import decimal_number, new_parser, positive_int
+
+
+def parse_args(docstring: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line. Flags that contradict each other end the script as a wrong flag does."""
+    parser = new_parser(docstring)
+    parser.add_argument(
+        "--wraped_file",
+        "--wrapped_file",
+        required=True,
+        metavar="PATH",
+        help="wrap file: the pairs to judge (X_wrap.json)",
+    )
+    _add_judge(parser.add_argument_group("the judge"))
+    _add_traffic(parser.add_argument_group("traffic"))
+    _add_costs(parser.add_argument_group("costs"))
+    args = parser.parse_args(argv)
+    if args.max_cost is not None and (args.price_in is None or args.price_out is None):
+        parser.error("--max_cost needs --price_in and --price_out: without prices nothing says what a token costs")
+    if (args.price_in is None) != (args.price_out is None):
+        parser.error("--price_in and --price_out go together")
+    return args
+
+
+def _add_judge(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--api_model",
+        default="gpt-4",
+        metavar="NAME",
+        help="the judge, by the name that its server knows (default: %(default)s)",
+    )
+    group.add_argument(
+        "--api_base",
+        default=os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE,
+        metavar="URL",
+        help=f"address of any OpenAI-compatible server, up to and with /v1 (default: OPENAI_BASE_URL, or else {DEFAULT_BASE})",
+    )
+    group.add_argument(
+        "--api_key",
+        "--api-key",
+        metavar="KEY",
+        help="better leave it in the environment variable OPENAI_API_KEY (the default): other users of the machine see a "
+        "command line. A server on this machine needs none",
+    )
+    group.add_argument(
+        "--max_tokens",
+        type=positive_int,
+        default=1024,
+        help="tokens that an answer may have; sent as max_completion_tokens to a server that asks for it (default: %(default)s)",
+    )
+    group.add_argument(
+        "--temperature",
+        type=_temperature,
+        default=0.0,
+        help="0 to 2, or the word default to send none, as some models want it (default: %(default)s; published reviews: 0.2)",
+    )
+    group.add_argument(
+        "--judge_input",
+        choices=("on", "off"),
+        default="on",
+        help="show a question's input to the judge; off asks with the published prompt in every case (default: %(default)s)",
+    )
+
+
+def _add_traffic(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--batch_size", type=positive_int, default=10, help="requests in flight at once (default: %(default)s)"
+    )
+    group.add_argument(
+        "--max_retries",
+        type=_count,
+        default=6,
+        help="times that a failed request is sent again before the run leaves it (default: %(default)s)",
+    )
+    group.add_argument(
+        "--timeout_seconds",
+        type=_seconds,
+        default=120.0,
+        help="seconds that an answer may take, all in all (default: %(default)g)",
+    )
+    group.add_argument(
+        "--refused_prompts",
+        choices=("stop", "skip"),
+        default="stop",
+        help="prompts that the server refuses, mostly as too long, while it answers others: stop writes no review file and "
+        "ends with an error once the others are answered; skip writes them without scores (default: %(default)s)",
+    )
+
+
+def _add_costs(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--price_in", type=_money, metavar="USD", help="price of a million tokens of the prompts (default: none)"
+    )
+    group.add_argument(
+        "--price_out", type=_money, metavar="USD", help="price of a million tokens of the answers (default: none)"
+    )
+    group.add_argument(
+        "--max_cost",
+        type=_money,
+        metavar="USD",
+        help="never spend more on this review file, what was paid for it before included: a request is sent only when the "
+        "worst case of it and of those in flight fits (default: no limit)",
+    )
+    group.add_argument(
+        "--dry_run", action="store_true", help="print what would be asked and what it may cost, and stop (default: off)"
+    )
+
+
+def _money(text: str) -> Decimal:
+    value = decimal_number(text)
+    if value < 0 or value.adjusted() > 12 or value.as_tuple().exponent < -20:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a sum of dollars")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    value = decimal_number(text)
+    if not 0 < value < 10**6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return float(value)
+
+
+def _temperature(text: str) -> float | None:
+    if text == "default":
+        return None
+    value = decimal_number(text)
+    if not 0 <= value <= 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not from 0 to 2, nor the word default")
+    return float(value)

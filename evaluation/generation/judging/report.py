@@ -1,0 +1,84 @@
+"""What eval.py tells its user: what is to be done and what it may cost, and what was done and what it did cost."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from judging.costs import Prices, estimated_tokens
+from judging.outcomes import Answer, Failure
+from judging.requests import JudgeRequest
+from shared.cli import say
+from shared.texts import shorten
+
+# How many requests an error names before it only counts them.
+NUM_NAMED = 3
+
+Unanswered = tuple[JudgeRequest, Failure]
+
+
+@dataclass
+class RunReport:
+    """What a run did. `failed` and `refused` are the requests without an answer, each with its last failure."""
+
+    answers: list[Answer] = field(default_factory=list)
+    retries: "Counter[str]" = field(default_factory=Counter)
+    num_asked_again: int = 0
+    failed: list[Unanswered] = field(default_factory=list)
+    refused: list[Unanswered] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def say_plan(
+    num_pairs: int, num_answered: int, missing: list[JudgeRequest], prices: Prices | None, judge_name: str
+) -> None:
+    """Print how much is to be asked, and what it costs at most."""
+    num_in = sum(map(estimated_tokens, missing))
+    num_out = sum(request.judge.max_tokens for request in missing)
+    line = f"{num_pairs} pairs in both orders: {num_answered} requests answered before, {len(missing)} to send to {judge_name}"
+    if missing:
+        line += f"; about {num_in:,} tokens of prompts, at most {num_out:,} of answers"
+        line += (
+            f"; at most about {prices.cost(num_in, num_out):,.2f} USD"
+            if prices
+            else "; cost unknown without --price_in and --price_out"
+        )
+    say(line)
+
+
+def say_run(report: RunReport, prices: Prices | None) -> None:
+    """Print what a run did, as the server reported it: answers, tokens, cost, retries by cause, time."""
+    counted = [
+        answer for answer in report.answers if answer.prompt_tokens is not None and answer.completion_tokens is not None
+    ]
+    num_in = sum(answer.prompt_tokens or 0 for answer in counted)
+    num_out = sum(answer.completion_tokens or 0 for answer in counted)
+    num = len(report.answers)
+    line = f"{num} answers in {report.seconds:.1f} s ({num / max(report.seconds, 1e-9):.1f}/s), {num_in:,} tokens of prompts, {num_out:,} of answers"
+    if prices:
+        line += f", {prices.cost(num_in, num_out):,.4f} USD"
+    if len(counted) < num:
+        line += f" (without {num - len(counted)} answers whose tokens the server did not report)"
+    causes = ", ".join(f"{cause} {count}" for cause, count in sorted(report.retries.items()))
+    line += f"; {report.retries.total()} retries" + (f": {causes}" if causes else "")
+    if report.num_asked_again:
+        line += f"; {report.num_asked_again} asked again for scores"
+    say(line)
+
+
+def warn_of_models(answers: Iterable[Answer]) -> None:
+    """Warn when the server has reported more than one model: verdicts of different judges would be mixed."""
+    models = Counter(answer.model for answer in answers if answer.model is not None)
+    if len(models) > 1:
+        names = ", ".join(f"{shorten(name)} for {count}" for name, count in sorted(models.items()))
+        print(
+            f"warning: the server reports more than one model: {names} answers; give --api_model a name that stays the same",
+            file=sys.stderr,
+        )
+
+
+def describe_unanswered(unanswered: list[Unanswered]) -> str:
+    """Return one line that names the first requests without an answer and why they have none."""
+    named = "; ".join(f"{request.where}: {failure}" for request, failure in unanswered[:NUM_NAMED])
+    more = f"; and {len(unanswered) - NUM_NAMED} more" if len(unanswered) > NUM_NAMED else ""
+    return f"{len(unanswered)} requests have no answer: {named}{more}"

@@ -1,0 +1,93 @@
+"""Requests to the judge. The key of one is a hash of all that decides its answer, so that no answer is paid for twice."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from answering.wrap_file import Pair
+from judging.prompts import Messages, ask_again_messages, judge_messages
+from shared.texts import shorten
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Who judges and how. `temperature` is None where the server's own is wanted."""
+
+    api_model: str
+    max_tokens: int
+    temperature: float | None
+    show_input: bool
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What a review file says about its judge."""
+        return {
+            "api_model": self.api_model,
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+            "judge_input": "on" if self.show_input else "off",
+        }
+
+
+@dataclass(frozen=True)
+class JudgeRequest:
+    """One request. `where` names it in messages; it has no part in the key."""
+
+    judge: Judge
+    messages: Messages
+    where: str
+
+    @cached_property
+    def content(self) -> bytes:
+        """Judge, parameters and messages as canonical JSON: what is sent, unless the server has its own name for max_tokens."""
+        return self.content_with("max_tokens")
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of `content`, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def is_follow_up(self) -> bool:
+        """True where the conversation goes on after an answer."""
+        return len(self.messages) > 2
+
+    def content_with(self, limit_name: str) -> bytes:
+        """Return `content` with another name for max_tokens."""
+        body: dict[str, Any] = {
+            "model": self.judge.api_model,
+            "messages": self.messages,
+            limit_name: self.judge.max_tokens,
+        }
+        if self.judge.temperature is not None:
+            body["temperature"] = self.judge.temperature
+        # As ASCII: half of a surrogate pair, which a data set may hold, has no UTF-8 form.
+        return json.dumps(body, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+    def ask_again(self, text: str) -> "JudgeRequest":
+        """Return the request that follows an answer whose scores cannot be read."""
+        return JudgeRequest(self.judge, ask_again_messages(self.messages, text), f"{self.where}, asked again")
+
+
+@dataclass(frozen=True)
+class PairRequests:
+    """The two requests of a pair: the answers as they stand, and the second one first."""
+
+    forward: JudgeRequest
+    reverse: JudgeRequest
+
+
+def pair_requests(pairs: list[Pair], judge: Judge) -> list[PairRequests]:
+    """Return the requests of every pair, in file order."""
+    requests = []
+    for index, pair in enumerate(pairs):
+        where = f"pair {index}" if pair.id == index else f"pair {index} (id {shorten(pair.id)})"
+        requests.append(
+            PairRequests(
+                JudgeRequest(judge, judge_messages(pair, False, judge.show_input), f"{where}, order 1"),
+                JudgeRequest(judge, judge_messages(pair, True, judge.show_input), f"{where}, order 2"),
+            )
+        )
+    return requests

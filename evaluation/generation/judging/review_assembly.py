@@ -1,0 +1,109 @@
+"""From the judge's answers to a review file, and from there to what is still to be asked."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from answering.wrap_file import Row, WrapFile
+from judging.answer_journal import Answers
+from judging.outcomes import Answer
+from judging.requests import Judge, JudgeRequest, PairRequests
+from verdict.scores import format_scores, parse_scores
+
+# Between the two texts of a judge that had to be asked again.
+ASKED_AGAIN = "\n\n[No two scores could be read; asked for them once more, the judge replied:]\n"
+
+# Why the server refused a prompt, by the key of its request.
+Refusals = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class OrderReview:
+    """What the judge said about a pair in one order; `scores` are None where none could be read."""
+
+    text: str
+    scores: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class ReviewFile:
+    """A whole review file, and how many of its reviews have no scores."""
+
+    meta: Row
+    rows: list[Row]
+    num_unparsed: int
+
+
+def follow_up(request: JudgeRequest, answer: Answer) -> JudgeRequest | None:
+    """Return the request that must follow an answer whose scores cannot be read, or None where none must."""
+    return None if parse_scores(answer.text) is not None else request.ask_again(answer.text)
+
+
+def missing_requests(pairs: list[PairRequests], answers: Answers) -> list[JudgeRequest]:
+    """Return what is to be asked next, in file order; equal prompts are asked once."""
+    missing: dict[str, JudgeRequest] = {}
+    for request in _both_orders(pairs):
+        answer = answers.get(request.key)
+        following = follow_up(request, answer) if answer else request
+        if following and following.key not in answers:
+            missing.setdefault(following.key, following)
+    return list(missing.values())
+
+
+def used_answers(pairs: list[PairRequests], answers: Answers) -> dict[str, tuple[JudgeRequest, Answer]]:
+    """Return the answers that belong to these pairs, with their requests, by key."""
+    used: dict[str, tuple[JudgeRequest, Answer]] = {}
+    for request in _both_orders(pairs):
+        step: JudgeRequest | None = request
+        while step is not None and step.key in answers:
+            used[step.key] = (step, answers[step.key])
+            step = follow_up(request, answers[step.key]) if step is request else None
+    return used
+
+
+def assemble(
+    wrap: WrapFile, pairs: list[PairRequests], judge: Judge, answers: Answers, refusals: Refusals
+) -> ReviewFile:
+    """Return the review file of a wrap file, every request of which was answered or refused."""
+    rows: list[Row] = []
+    scores: dict[str, list[tuple[float, float]]] = {"scores": [], "scores_reverse": []}
+    for row, pair in zip(wrap.rows, pairs, strict=True):
+        rows.append(dict(row))
+        for suffix, request in (("", pair.forward), ("_reverse", pair.reverse)):
+            review = _order_review(request, answers, refusals)
+            # Taken out first: a row of a review file that is judged anew keeps the published order of its keys.
+            for key, value in (
+                (f"review{suffix}", review.text),
+                (f"scores{suffix}", review.scores and format_scores(review.scores)),
+            ):
+                rows[-1].pop(key, None)
+                rows[-1][key] = value
+            if review.scores:
+                scores[f"scores{suffix}"].append(review.scores)
+    meta: dict[str, Any] = dict(wrap.meta)
+    for name, values in scores.items():
+        meta[f"average_{name}"] = (
+            format_scores((fmean(a for a, _ in values), fmean(b for _, b in values))) if values else None
+        )
+    meta["judge"] = judge.meta
+    return ReviewFile(meta, rows, 2 * len(rows) - sum(map(len, scores.values())))
+
+
+def _order_review(request: JudgeRequest, answers: Answers, refusals: Refusals) -> OrderReview:
+    if request.key in refusals:
+        return OrderReview(f"[Not reviewed: {refusals[request.key]}]", None)
+    first = answers[request.key]
+    following = follow_up(request, first)
+    if following is None:
+        return OrderReview(first.text, parse_scores(first.text))
+    if following.key in refusals:
+        return OrderReview(first.text, None)
+    second = answers[following.key]
+    return OrderReview(first.text + ASKED_AGAIN + second.text, parse_scores(second.text))
+
+
+def _both_orders(pairs: list[PairRequests]) -> Iterator[JudgeRequest]:
+    for pair in pairs:
+        yield pair.forward
+        yield pair.reverse

@@ -1,0 +1,111 @@
+"""What the scripts of the verdict are asked with, and the review files that this names."""
+
+import argparse
+import os
+from pathlib import Path
+
+from shared.cli import UserError
+from shared.files import refuse_overwriting
+from verdict.review_file import ReviewFile, judge_slug, read_review_file, review_path
+from verdict.text import printable
+from verdict.verdict import RULES
+
+
+def add_verdict_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that review_eval_score.py and review_viewer.py share."""
+    parser.add_argument(
+        "--review_home_path", required=True, help="folder with the <task>_wrap_reviews_<judge>.json files of eval.py"
+    )
+    parser.add_argument(
+        "--task_list",
+        nargs="+",
+        required=True,
+        metavar="TASK",
+        help="test sets to count, in this order: words, or one word with commas (vicuna koala)",
+    )
+    parser.add_argument(
+        "--key1",
+        type=key_name,
+        default="model1",
+        help="name of the model of Answer1, for people (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--key2",
+        type=key_name,
+        default="model2",
+        help="name of the model of Answer2, for people (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--save_name",
+        help="what is written, path without extension (default: verdict_<judge> in --review_home_path)",
+    )
+    parser.add_argument(
+        "--api_model", default="gpt-4", help="judge whose reviews are read, as given to eval.py (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rule",
+        choices=RULES,
+        default="published",
+        help="when a pair is won. published: the sign of the two orders' winners added up, a win and a loss cancel; strict: both orders "
+        "agree; mean: the sign of the mean score difference (default: %(default)s)",
+    )
+
+
+def key_name(text: str) -> str:
+    """Return a name on one line without characters that cannot be drawn; argparse reports an empty one."""
+    name = printable(" ".join(text.split()))
+    if not name:
+        raise argparse.ArgumentTypeError("it must not be empty")
+    return name
+
+
+def read_reviews(args: argparse.Namespace, *extensions: str) -> list[ReviewFile]:
+    """Return the review file of each task, and set `args.save_name` where it was not given.
+
+    Raises UserError for names that make no sense together, a missing or wrong file, and an output `save_name + extension`
+    that would overwrite one of them.
+    """
+    if args.key1 == args.key2:
+        raise UserError(f"--key1 and --key2 are both {args.key1!r}; give the two models different names")
+    if args.save_name is None:
+        args.save_name = os.path.join(args.review_home_path, f"verdict_{judge_slug(args.api_model)}")
+    tasks = _tasks(args.task_list)
+    paths = [review_path(os.path.join(args.review_home_path, f"{task}_wrap.json"), args.api_model) for task in tasks]
+    for extension in extensions:
+        refuse_overwriting(args.save_name + extension, *paths)
+    return [_read(task, path, args) for task, path in zip(tasks, paths)]
+
+
+def _tasks(words: list[str]) -> list[str]:
+    tasks = [task.strip() for word in words for task in word.split(",") if task.strip()]
+    if not tasks:
+        raise UserError("--task_list: no test set in it; name at least one, such as vicuna")
+    for task in tasks:
+        if tasks.count(task) > 1:
+            raise UserError(
+                f"--task_list: {task} is there {tasks.count(task)} times; its pairs would be counted again; name it once"
+            )
+    return tasks
+
+
+def _read(task: str, path: str, args: argparse.Namespace) -> ReviewFile:
+    if not os.path.isfile(path):
+        raise UserError(
+            f"{path}: not there; {_what_is_there(args.review_home_path)}; run eval.py --api_model {args.api_model} first, or "
+            "change --task_list, --api_model or --review_home_path"
+        )
+    file = read_review_file(path)
+    if file.dataset_name != task:
+        raise UserError(
+            f"{path}: its pairs are of the test set {file.dataset_name!r} (Meta_Info.dataset_name), not {task!r}; "
+            "give the file the name of its test set"
+        )
+    return file
+
+
+def _what_is_there(folder: str) -> str:
+    if not os.path.isdir(folder):
+        return f"there is no folder {folder}"
+    names = sorted(path.name for path in Path(folder).glob("*_wrap_reviews_*.json"))
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f"the folder has {', '.join(names[:8])}{more}" if names else f"no *_wrap_reviews_*.json is in {folder}"

@@ -1,0 +1,58 @@
+"""All the numbers of a comparison: each test set's and the total's, as one object that the table, figure, page and JSON show."""
+
+import argparse
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from verdict.health import MAX_CONFLICTS, JudgeHealth, judge_health
+from verdict.review_file import Review, ReviewFile
+from verdict.verdict import NUM_RESAMPLES, SEED, RuleVerdict, Verdict, judge_pairs
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A test set, or all of them: its verdict and what its reviews tell about the judge."""
+
+    name: str
+    verdict: Verdict
+    health: JudgeHealth
+
+
+@dataclass(frozen=True)
+class Scoreboard:
+    """A comparison of the model `key1` (Answer 1) with `key2` (Answer 2). The total is over all pairs of the test sets."""
+
+    key1: str
+    key2: str
+    api_model: str
+    rule: str
+    sets: list[Standing]
+    total: Standing
+
+    @property
+    def rows(self) -> list[Standing]:
+        """The rows of a table: the test sets, then the total where that is something else."""
+        return [*self.sets, self.total] if len(self.sets) > 1 else self.sets
+
+    def shown(self, standing: Standing) -> RuleVerdict:
+        """Return a standing's verdict by the rule that was asked for."""
+        return standing.verdict.rules[self.rule]
+
+
+def make_scoreboard(files: list[ReviewFile], args: argparse.Namespace) -> Scoreboard:
+    """Return the scoreboard of the files that `verdict_flags.read_reviews` gave for `args`."""
+    sets = [_standing(file.dataset_name, file.reviews) for file in files]
+    total = _standing("total", [review for file in files for review in file.reviews])
+    return Scoreboard(args.key1, args.key2, args.api_model, args.rule, sets, total)
+
+
+def as_json(board: Scoreboard) -> dict[str, Any]:
+    """Return every number of a scoreboard for the JSON file. What does not exist is null."""
+    return asdict(board) | {
+        "bootstrap": {"resamples": NUM_RESAMPLES, "seed": SEED, "percentiles": [2.5, 97.5]},
+        "max_conflict_share": MAX_CONFLICTS,
+    }
+
+
+def _standing(name: str, reviews: list[Review]) -> Standing:
+    return Standing(name, judge_pairs(reviews), judge_health(reviews))

@@ -1,0 +1,110 @@
+"""Run scripts as users do, and look at what they leave: exit code, text, files.
+
+A script runs in the process of the tests, by its `main`, which takes a second less than a Python of its own. What needs a
+process (another environment, another working folder of a shell, a signal) asks for one.
+"""
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from shared import cli
+
+ROOT = Path(__file__).parent.parent
+# The folders of scripts and their modules.
+CODE = (ROOT / "code_ifd", ROOT / "evaluation" / "generation", ROOT / "data")
+# Ray and the judge's client keep threads and handlers of their own.
+OWN_PROCESS = {"data_analysis_ray"}
+
+Done = subprocess.CompletedProcess[str]
+RunScript = Callable[..., Done]
+
+
+def script_path(name: str) -> Path:
+    """The path of a script, which is named without its ending."""
+    return next(folder / f"{name}.py" for folder in CODE if (folder / f"{name}.py").exists())
+
+
+def run_script(
+    name: str,
+    *args: object,
+    cwd: Path = ROOT,
+    env: dict[str, str] | None = None,
+    own_process: bool = False,
+    **options: Any,
+) -> Done:
+    """Run the script called <name>.py with arguments; text stdout and stderr.
+
+    With `env`, options of subprocess.run, or `own_process`, it gets a process of its own.
+    """
+    arguments = list(map(str, args))
+    if own_process or env or options or name in OWN_PROCESS:
+        command = [sys.executable, str(script_path(name)), *arguments]
+        environment = os.environ | (env or {})
+        return subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=300, **options
+        )
+    return run_here(name, arguments, cwd)
+
+
+def run_here(name: str, arguments: list[str], cwd: Path) -> Done:
+    """Call the `main` of a script in `cwd`, and return what a process would have."""
+    main = importlib.import_module(name).main
+    stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    argv, code = sys.argv, 0
+    sys.argv = [str(script_path(name)), *arguments]
+    try:
+        with contextlib.chdir(cwd), contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            try:
+                cli.run(lambda: main(arguments))
+            except SystemExit as leaving:
+                code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+            except Exception:
+                traceback.print_exc()
+                code = 1
+    finally:
+        sys.argv = argv
+    texts = (stream.buffer.getvalue().decode() for stream in (stdout, stderr))  # type: ignore[attr-defined]
+    return subprocess.CompletedProcess([name, *arguments], code, *texts)
+
+
+def bash(script: str, *args: str, **env: object) -> subprocess.CompletedProcess:
+    """Run a script from another folder, in the environment of the tests."""
+    environment = os.environ | {"VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}
+    environment |= {name: str(value) for name, value in env.items()}
+    command = ["bash", str(ROOT / script), *args]
+    return subprocess.run(
+        command, cwd="/", env=environment, capture_output=True, text=True, encoding="utf-8", timeout=600
+    )
+
+
+def write_json(path: Path, value: Any) -> Path:
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return path
+
+
+def files_in(folder: Path) -> dict[Path, bytes]:
+    """Every file below a folder, hidden ones too, with its bytes."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def error_line(done: Done) -> str:
+    """The one line that a user's mistake leaves on stderr, without its `error: `."""
+    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr.removeprefix("error: ").removesuffix("\n")
+
+
+def flag_error(done: Done) -> str:
+    """What is said about a flag, without the pointer to --help that follows."""
+    return error_line(done).partition("; see ")[0]

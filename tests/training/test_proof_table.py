@@ -1,0 +1,95 @@
+"""The arithmetic of the table: means over tokens and over responses, spread over seeds, the difference to random."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from training.proof_table import against_random, by_length, record_mean, spread, summarize, table, thirds, token_mean
+
+
+def a_run(
+    arm: str, seed: int | None, losses: list[float], tokens: list[int] | None = None, trained: int = 100
+) -> dict[str, Any]:
+    return {
+        "arm": arm, "seed": seed, "num_records": 9, "trained_tokens": trained, "trained_response_tokens": trained // 2,
+        "losses": losses, "tokens": tokens or [1] * len(losses),
+    }  # fmt: skip
+
+
+RUNS = [
+    a_run("untrained", None, [3.0, 2.0], trained=0),
+    a_run("random", 0, [2.0, 1.0]),
+    a_run("random", 1, [2.2, 1.0]),
+    a_run("selected", 0, [1.9, 1.3], trained=300),
+    a_run("selected", 1, [1.9, 1.1], trained=500),
+]
+
+
+def test_long_responses_count_for_more_in_one_mean_and_not_in_the_other() -> None:
+    run = a_run("random", 0, [1.0, 4.0], tokens=[9, 1])
+    assert token_mean(run) == pytest.approx((9 * 1.0 + 1 * 4.0) / 10)
+    assert record_mean(run) == pytest.approx((1.0 + 4.0) / 2)
+
+
+def test_spread_is_range_and_sample_deviation() -> None:
+    found = spread([1.0, 2.0, 6.0])
+    assert (found.mean, found.minimum, found.maximum) == (3.0, 1.0, 6.0)
+    assert found.deviation == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
+    assert spread([1.0]).deviation is None
+
+
+def test_row_of_an_arm_joins_its_seeds() -> None:
+    [row] = [row for row in summarize(RUNS) if row["arm"] == "selected"]
+    assert (row["seeds"], row["records"], row["trained_tokens"], row["trained_response_tokens"]) == (
+        [0, 1],
+        9,
+        400,
+        200,
+    )
+    assert row["nll_per_record"]["mean"] == pytest.approx((1.6 + 1.5) / 2)
+    assert (row["nll_per_token"]["minimum"], row["nll_per_token"]["maximum"]) == pytest.approx((1.5, 1.6))
+
+
+def test_difference_to_random_is_paired_by_response_and_seed() -> None:
+    # First response: -0.1 and -0.3, mean -0.2. Second: 0.3 and 0.1, mean 0.2. Their deviation is 0.4 / sqrt(2).
+    found = against_random(RUNS[3:], RUNS)["per_record"]
+    assert found["mean"] == pytest.approx(0.0)
+    assert found["half_width"] == pytest.approx(1.96 * 0.4 / math.sqrt(2) / math.sqrt(2))
+
+
+def test_difference_over_tokens_weighs_the_responses_by_their_length() -> None:
+    runs = [a_run("random", 0, [1.0, 1.0], tokens=[3, 1]), a_run("all", 0, [0.8, 1.2], tokens=[3, 1])]
+    found = against_random(runs[1:], runs)["per_token"]
+    assert found["mean"] == pytest.approx((3 * -0.2 + 1 * 0.2) / 4)
+    # Away from the mean of -0.1 by -0.1 and 0.3, with shares of 3/4 and 1/4; n / (n - 1) is 2.
+    assert found["half_width"] == pytest.approx(1.96 * math.sqrt(2 * ((0.75 * 0.1) ** 2 + (0.25 * 0.3) ** 2)))
+
+
+def test_thirds_are_by_length() -> None:
+    runs = [a_run("all", seed, [1.0, 2.0, 3.0, 4.0 + seed], tokens=[40, 10, 20, 30]) for seed in (0, 1)]
+    assert thirds([40, 10, 20, 30]) == [[1], [2, 3], [0]]
+    assert by_length(runs) == [2.0, (3 + 4 + 3 + 5) / 4, 1.0]
+    assert thirds([7]) == [[0]] * 3
+
+
+def test_difference_to_random_needs_a_common_seed_and_two_responses() -> None:
+    assert against_random([a_run("all", 2, [1.0, 1.0])], RUNS) is None
+    assert against_random([a_run("all", 0, [1.0])], [a_run("random", 0, [1.0])]) is None
+
+
+def test_only_arms_with_a_run_have_a_row_and_the_untrained_model_is_first() -> None:
+    assert [row["arm"] for row in summarize(RUNS)] == ["untrained", "selected", "random"]
+
+
+def test_rows_are_strict_json_and_the_table_fits_a_terminal() -> None:
+    wide = [
+        a_run(arm, seed, [13.4567, 19.0], trained=12_345_678)
+        for arm in ("untrained", "selected", "random")
+        for seed in (0, 1)
+    ]
+    for runs in (RUNS, RUNS[:2], wide):
+        rows = summarize(runs)
+        json.dumps(rows, allow_nan=False)
+        assert max(map(len, table(rows).splitlines())) <= 80
