@@ -6,8 +6,8 @@ from pathlib import Path
 
 from shared.cli import UserError
 from shared.files import refuse_overwriting
+from shared.texts import printable
 from verdict.review_file import ReviewFile, judge_slug, read_review_file, review_path
-from verdict.text import printable
 from verdict.verdict import RULES
 
 
