@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # The tests run offline; the one that asks the Hub says so itself.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Two processes of tests share the cores, and tiny models are slower on two threads than on one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a BERT of 2 layers and 64 positions, random weights; its tokenizer puts a token on both sides of a text."""
+    """A folder with a BERT of 2 layers, 64 positions, random weights; its tokenizer puts a token on both sides of a text."""
     from tiny_models import save_bert
 
     return save_bert(tmp_path_factory.mktemp("tiny_bert"))

@@ -12,7 +12,8 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,12 @@ def run_here(name: str, arguments: list[str], cwd: Path) -> Done:
     argv, code = sys.argv, 0
     sys.argv = [str(script_path(name)), *arguments]
     try:
-        with contextlib.chdir(cwd), contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        with (
+            as_before(),
+            contextlib.chdir(cwd),
+            contextlib.redirect_stdout(stdout),
+            contextlib.redirect_stderr(stderr),
+        ):
             try:
                 cli.run(lambda: main(arguments))
             except SystemExit as leaving:
@@ -74,6 +80,34 @@ def run_here(name: str, arguments: list[str], cwd: Path) -> Done:
         sys.argv = argv
     texts = (stream.buffer.getvalue().decode() for stream in (stdout, stderr))  # type: ignore[attr-defined]
     return subprocess.CompletedProcess([name, *arguments], code, *texts)
+
+
+@contextlib.contextmanager
+def as_before() -> Iterator[None]:
+    """Change back what a script changes in its process, and show its warnings where a user sees them, on stderr."""
+    environment, torch = dict(os.environ), sys.modules.get("torch")
+    num_threads = torch.get_num_threads() if torch else 0
+    transformers_logging = sys.modules.get("transformers.utils.logging")
+    verbosity = transformers_logging.get_verbosity() if transformers_logging else 0
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = show_warning  # pytest would keep them to itself
+            for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+                warnings.simplefilter("ignore", category)  # as Python does outside tests
+            yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+        if torch:
+            torch.set_num_threads(num_threads)
+        if transformers_logging:
+            transformers_logging.set_verbosity(verbosity)
+            transformers_logging.enable_progress_bar()
+
+
+def show_warning(message: object, category: type, filename: str, lineno: int, *_: object) -> None:
+    """Print a warning as Python does."""
+    print(f"{filename}:{lineno}: {category.__name__}: {message}", file=sys.stderr)
 
 
 def bash(script: str, *args: str, **env: object) -> subprocess.CompletedProcess:
