@@ -82,7 +82,7 @@ def read_table(path: str) -> Iterator[TableChunk]:
 
 def join(blocks: list[TableChunk]) -> TableChunk:
     """Return the rows of all blocks as one."""
-    return TableChunk(pa.Table.from_batches([block.batch for block in blocks]).combine_blocks().to_batches()[0])
+    return TableChunk(pa.Table.from_batches([block.batch for block in blocks]).combine_chunks().to_batches()[0])
 
 
 class TableWriter:
