@@ -3,6 +3,7 @@
 NUM_KILLS=5 kills the driver, a worker and a node five times each, at moments that KILL_SEED draws.
 """
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -111,10 +112,8 @@ def cluster() -> Iterator[LocalCluster]:
 
 
 def kill(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen, seconds: float = 120) -> None:
@@ -161,7 +160,8 @@ def test_two_nodes_finish_what_one_process_began_with_its_bytes(
     assert stdout.startswith("803 records (787 in ") and stdout.count("\n") == 1
     lines = stderr.splitlines()
     assert lines[0] == (
-        "2 workers of 1 CPUs on 2 nodes; 16 records are done, scoring goes on at record 16: chunks that were under way are scored again"
+        "2 workers of 1 CPUs on 2 nodes; 16 records are done, scoring goes on at record 16: "
+        "chunks that were under way are scored again"
     )
     assert [line.split(" ")[0] for line in lines[1:]] == ["start-up:", "worker", "worker", "efficiency"]
 

