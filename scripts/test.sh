@@ -8,4 +8,4 @@ REQUIREMENTS=tests/requirements.txt source scripts/setup.sh
 
 NUM_PROCESSES="${NUM_PROCESSES:-2}"
 
-python3 -m pytest -n "$NUM_PROCESSES" --dist loadfile -m "not long" "$@"
+python3 -m pytest -n "$NUM_PROCESSES" --dist loadfile --no-loadscope-reorder -m "not long" "$@"

@@ -1,4 +1,4 @@
-"""Debian's Chromium with the network off, for tests of the pages. conftest.py makes both fixtures, `chromium` and `open_page`, known to all."""
+"""Debian's Chromium with the network off, for tests of the pages. conftest.py makes its two fixtures known to all."""
 
 import shutil
 from collections.abc import Callable, Iterator

@@ -24,6 +24,15 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+# They begin first: a long one that began last would leave the other process without work.
+FIRST_FILES = {"test_data_analysis_ray.py", "test_scripts.py", "test_golden.py", "test_data_analysis.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files of the longest tests first."""
+    items.sort(key=lambda item: item.path.name not in FIRST_FILES)
+
+
 @pytest.fixture
 def run_script() -> RunScript:
     """Run the script called <name>.py with arguments, as script_runs.py says."""
