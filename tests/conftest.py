@@ -66,7 +66,7 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a BERT of 2 layers, 64 positions, random weights; its tokenizer puts a token on both sides of a text."""
+    """A folder with a BERT of 2 layers and 64 positions, random weights; it has a token on both sides of a text."""
     from tiny_models import save_bert
 
     return save_bert(tmp_path_factory.mktemp("tiny_bert"))

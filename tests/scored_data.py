@@ -6,7 +6,8 @@ from typing import Any
 
 from scoring.score_file import META_FORMAT
 
-WORDS = "Name three colours of autumn leaves red yellow and brown what is seven times eight".split()
+SENTENCE = "Name three colours of autumn leaves red yellow and brown what is seven times eight"
+WORDS = SENTENCE.split()
 
 
 def make_records(num_records: int) -> list[dict]:

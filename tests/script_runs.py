@@ -1,7 +1,7 @@
 """Run scripts as users do, and look at what they leave: exit code, text, files.
 
-A script runs in the process of the tests, by its `main`, which takes a second less than a Python of its own. What needs a
-process (another environment, another working folder of a shell, a signal) asks for one.
+A script runs in the process of the tests, by its `main`, which takes a second less than a Python of its own. What needs
+a process (another environment, another working folder of a shell, a signal) asks for one.
 """
 
 import contextlib

@@ -35,7 +35,7 @@ def test_scored_sample_is_the_sample_with_scores_added() -> None:
 def test_threshold_removes_as_many_misaligned_records_as_the_readme_says() -> None:
     records = json.loads(SCORED.read_text(encoding="utf-8"))
     below_one = select([record["ifd_ppl"] for record in records], 1.0, len(records))
-    kept = {index for index in below_one.indices}
+    kept = set(below_one.indices)
     misaligned = {index for index, record in enumerate(records) if record.get("misaligned")}
     assert len(misaligned) == 24
     removed = len(misaligned - kept)
@@ -45,7 +45,7 @@ def test_threshold_removes_as_many_misaligned_records_as_the_readme_says() -> No
 def test_data_readme_has_the_checksum_of_every_file() -> None:
     readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
     # Those of the repository: a user may have fetched others.
-    files = [path for path in (ROOT / "data").rglob("sample_*.json")]
+    files = list((ROOT / "data").rglob("sample_*.json"))
     assert len(files) == 2
     for path in files:
         assert f"`{path.relative_to(ROOT / 'data')}` | 253 |" in readme

@@ -104,7 +104,10 @@ def test_ratio_of_losses_can_be_the_key(step3: Step3) -> None:
 )
 def test_counts_in_the_summary_add_up(step3: Step3, flags: list[str]) -> None:
     done = step3.run(make_records(SCORES), *flags)
-    pattern = r"(\d+) records: (\d+) skipped .*?, (\d+) at or over the threshold [\d.]+, (\d+) below the cut, (\d+) selected -> new\.json\n"
+    pattern = (
+        r"(\d+) records: (\d+) skipped .*?, (\d+) at or over the threshold [\d.]+, (\d+) below the cut, "
+        r"(\d+) selected -> new\.json\n"
+    )
     matched = re.fullmatch(pattern, done.stdout)
     assert matched
     num_records, num_skipped, num_over, num_below_cut, num_kept = map(int, matched.groups())
