@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from diversity.pooling import find_pooling
 from models.pip_models import MINILM
 from models.source import find_model, installed_versions
 from shared.cli import Interrupted, UserError, new_bar
@@ -49,7 +50,7 @@ class EmbeddingCache:
     def __init__(self, path: str, meta: dict[str, Any]) -> None:
         self.path = path
         self._fingerprint = fingerprint(meta)
-        self._places: dict[bytes, int] = {}
+        self._indices: dict[bytes, int] = {}
         self._vectors: list[np.ndarray] = []  # (dimension,) of float32 each
         self._num_tokens: list[int] = []
         self._is_told = False
@@ -57,19 +58,19 @@ class EmbeddingCache:
             self._read()
 
     def __contains__(self, text: str) -> bool:
-        return _key(text) in self._places
+        return _key(text) in self._indices
 
     def add(self, text: str, vector: np.ndarray, num_tokens: int) -> None:
         """Keep the vector of a text."""
-        self._places[_key(text)] = len(self._vectors)
+        self._indices[_key(text)] = len(self._vectors)
         self._vectors.append(vector)
         self._num_tokens.append(num_tokens)
 
     def get(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return the vectors of texts, (texts, dimension), and their numbers of tokens, (texts,)."""
-        places = [self._places[_key(text)] for text in texts]
-        return np.stack([self._vectors[place] for place in places]), np.array(
-            [self._num_tokens[place] for place in places]
+        indices = [self._indices[_key(text)] for text in texts]
+        return np.stack([self._vectors[index] for index in indices]), np.array(
+            [self._num_tokens[index] for index in indices]
         )
 
     def save(self) -> None:
@@ -77,7 +78,7 @@ class EmbeddingCache:
         if not self._vectors:
             return
         tensors = {
-            "keys": np.frombuffer(b"".join(self._places), dtype=np.uint8).reshape(-1, 32),
+            "keys": np.frombuffer(b"".join(self._indices), dtype=np.uint8).reshape(-1, 32),
             "vectors": np.stack(self._vectors),
             "num_tokens": np.array(self._num_tokens, dtype=np.int32),
         }
@@ -98,7 +99,7 @@ class EmbeddingCache:
         except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
             self._tell(f"{self.path}: not the embeddings that it should hold ({error}); they are computed again")
             return
-        self._places = {key.tobytes(): place for place, key in enumerate(tensors["keys"])}
+        self._indices = {key.tobytes(): index for index, key in enumerate(tensors["keys"])}
         self._vectors, self._num_tokens = list(tensors["vectors"]), tensors["num_tokens"].tolist()
 
     def _tell(self, note: str) -> None:
@@ -120,12 +121,15 @@ def embeddings_of(texts: list[str], args: argparse.Namespace) -> tuple[np.ndarra
         "dtype": "float32",
         "versions": installed_versions(),
     }
+    pooling = find_pooling(source)
+    if pooling != "mean":  # means have no such entry: what was kept before other poolings were supported stays good
+        meta["pooling"] = pooling
     cache = EmbeddingCache(cache_path(args.json_data_path, args.json_save_path, meta), meta)
     missing = [text for text in dict.fromkeys(texts) if text not in cache]
     if missing:
         from diversity.sentence_embeddings import load_embedder  # torch takes seconds to import
 
-        embedder = load_embedder(source, args.device, args.max_length, args.batch_size, args.trust_remote_code)
+        embedder = load_embedder(source, args.device, args.max_length, args.batch_size, args.trust_remote_code, pooling)
         _embed(missing, embedder, cache)
     vectors, num_tokens = cache.get(texts)
     return vectors, int((num_tokens > args.max_length).sum())
@@ -137,9 +141,9 @@ def _embed(texts: list[str], embedder: "Embedder", cache: EmbeddingCache) -> Non
             for start in range(0, len(texts), TEXTS_PER_SAVE):
                 part = texts[start : start + TEXTS_PER_SAVE]
                 for found in embedder.embed(part):
-                    for place, vector, num_tokens in zip(found.places, found.vectors, found.num_tokens, strict=True):
-                        cache.add(part[place], vector, num_tokens)
-                    bar.update(len(found.places))
+                    for index, vector, num_tokens in zip(found.indices, found.vectors, found.num_tokens, strict=True):
+                        cache.add(part[index], vector, num_tokens)
+                    bar.update(len(found.indices))
                 cache.save()
     except KeyboardInterrupt:
         cache.save()
