@@ -1,15 +1,15 @@
-"""Embeddings that an earlier run has computed, in a file beside the dataset: a text's vector, found by the text's SHA-256.
+"""Embeddings that an earlier run has computed, in a file beside the dataset: vectors found by the SHA-256 of a text.
 
-The file's name holds a fingerprint of the model and of all else that decides a vector. What cannot be read, or is not what
-it says it is, counts for nothing. A file appears whole; of two runs at once, the later one leaves its own.
+The file's name holds a fingerprint of the model and of all else that decides a vector. What cannot be read, or is not
+what it says it is, counts for nothing. A file appears whole; of two runs at once, the later one leaves its own.
 """
 
-import argparse
 import hashlib
 import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ TEXTS_PER_SAVE = 2048
 
 
 def cache_path(data_path: str, save_path: str, meta: dict[str, Any]) -> str:
-    """Return the cache's path: beside the dataset, or beside the output where the dataset's folder cannot be written."""
+    """Return the cache's path: beside the dataset, or beside the output where no file can be put beside the dataset."""
     dataset = Path(os.path.abspath(data_path))
     name = f"{dataset.name.replace('*', '_')}.embeddings-{fingerprint(meta)[:12]}.safetensors"
     folder = dataset.parent
@@ -69,9 +69,8 @@ class EmbeddingCache:
     def get(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return the vectors of texts, (texts, dimension), and their numbers of tokens, (texts,)."""
         indices = [self._indices[_key(text)] for text in texts]
-        return np.stack([self._vectors[index] for index in indices]), np.array(
-            [self._num_tokens[index] for index in indices]
-        )
+        num_tokens = np.array([self._num_tokens[index] for index in indices])
+        return np.stack([self._vectors[index] for index in indices]), num_tokens
 
     def save(self) -> None:
         """Write the file; what cannot be written is no reason to stop, and is told once."""
@@ -108,31 +107,52 @@ class EmbeddingCache:
         self._is_told = True
 
 
-def embeddings_of(texts: list[str], args: argparse.Namespace) -> tuple[np.ndarray, int]:
+@dataclass(frozen=True)
+class EmbeddingSettings:
+    """Which sentence model embeds, and how. The first three decide a vector."""
+
+    emb_model: str
+    revision: str
+    max_length: int  # tokens of a text that are read
+    batch_size: int | None  # None: what suits the device
+    device: str
+    trust_remote_code: bool
+
+
+def embeddings_of(
+    texts: list[str], settings: EmbeddingSettings, data_path: str, save_path: str
+) -> tuple[np.ndarray, int]:
     """Return the embeddings of texts, (texts, dimension), and how many of the texts were cut.
 
-    Those that an earlier run has kept are not computed again. Raises UserError, and Interrupted on Ctrl-C, when what is
-    done is kept.
+    Those that an earlier run has kept, beside the dataset or the output, are not computed again. Raises UserError, and
+    Interrupted on Ctrl-C, when what is done is kept.
     """
-    source = find_model(args.emb_model, args.revision, MINILM)
+    source = find_model(settings.emb_model, settings.revision, MINILM)
     meta = {
         "emb_model": source.fingerprint,
-        "max_length": args.max_length,
+        "max_length": settings.max_length,
         "dtype": "float32",
         "versions": installed_versions(),
     }
     pooling = find_pooling(source)
     if pooling != "mean":  # means have no such entry: what was kept before other poolings were supported stays good
         meta["pooling"] = pooling
-    cache = EmbeddingCache(cache_path(args.json_data_path, args.json_save_path, meta), meta)
+    cache = EmbeddingCache(cache_path(data_path, save_path, meta), meta)
     missing = [text for text in dict.fromkeys(texts) if text not in cache]
     if missing:
         from diversity.sentence_embeddings import load_embedder  # torch takes seconds to import
 
-        embedder = load_embedder(source, args.device, args.max_length, args.batch_size, args.trust_remote_code, pooling)
+        embedder = load_embedder(
+            source,
+            settings.device,
+            settings.max_length,
+            settings.batch_size,
+            settings.trust_remote_code,
+            pooling,
+        )
         _embed(missing, embedder, cache)
     vectors, num_tokens = cache.get(texts)
-    return vectors, int((num_tokens > args.max_length).sum())
+    return vectors, int((num_tokens > settings.max_length).sum())
 
 
 def _embed(texts: list[str], embedder: "Embedder", cache: EmbeddingCache) -> None:
@@ -155,4 +175,5 @@ def _key(text: str) -> bytes:
 
 
 def _checksum(tensors: dict[str, np.ndarray]) -> str:
+    # safetensors has none of its own: it loads a file with a flipped bit in its numbers without a word.
     return hashlib.sha256(b"".join(tensors[name].tobytes() for name in ("keys", "vectors", "num_tokens"))).hexdigest()
