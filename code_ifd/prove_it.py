@@ -11,9 +11,11 @@ python code_ifd/prove_it.py --json_data_path outputs/scored.json \\
 """
 
 import argparse
+import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from tqdm import tqdm
@@ -27,20 +29,21 @@ from selection.flags import add_key_name_flag, add_threshold_flag
 from shared.cli import Interrupted, new_parser, non_negative_int, positive_int, rate, run, say
 from shared.files import atomic_writer, encode_json, refuse_overwriting
 from training.arms import ARMS, LONGEST
-from training.experiment import Experiment, describe, prepare
+from training.experiment import Experiment, ExperimentSettings, describe_experiment, prepare
 from training.proof_table import UNTRAINED, summarize, table, token_mean
 
 
-def train_missing(journal: LineJournal, experiment: Experiment, header: dict[str, Any]) -> None:
+def train_missing(
+    journal: LineJournal, experiment: Experiment, arms: list[str], seeds: list[int], write_table: Callable[[], None]
+) -> None:
     """Train and measure what the journal does not have, seed by seed, so that what is done at any time is balanced.
 
-    Raises Interrupted on Ctrl-C.
+    The table is written after each run. Raises Interrupted on Ctrl-C.
     """
-    args = experiment.args
-    plan = list(dict.fromkeys([(UNTRAINED, None), *((arm, seed) for seed in args.seeds for arm in args.arms)]))
+    plan = list(dict.fromkeys([(UNTRAINED, None), *((arm, seed) for seed in seeds for arm in arms)]))
     done = {(run["arm"], run["seed"]) for run in journal.entries}
     missing = [key for key in plan if key not in done]
-    num_steps = sum(args.num_steps for _, seed in missing if seed is not None)
+    num_steps = sum(experiment.settings.num_steps for _, seed in missing if seed is not None)
     try:
         with tqdm(total=num_steps, unit=" steps", disable=None, dynamic_ncols=True) as bar:
             for arm, seed in missing:
@@ -48,7 +51,7 @@ def train_missing(journal: LineJournal, experiment: Experiment, header: dict[str
                 bar.set_description(name)
                 finished = experiment.run(arm, seed, bar.update)
                 journal.append([finished])
-                write_table(journal, header, experiment)
+                write_table()
                 tqdm.write(
                     f"{name}: {token_mean(finished):.3f} nats per token, {finished['seconds']:.0f} s", file=sys.stderr
                 )
@@ -58,25 +61,26 @@ def train_missing(journal: LineJournal, experiment: Experiment, header: dict[str
         ) from None
 
 
-def write_table(journal: LineJournal, header: dict[str, Any], experiment: Experiment) -> None:
+def write_rows(save_path: str, journal: LineJournal, header: dict[str, Any], experiment: Experiment) -> None:
     """Write what is finished as JSON: the settings, and a row for each arm. Raises UserError when it cannot be written."""
     split = experiment.split
     sizes = {"held_out_records": len(split.held_out), "pool_records": len(split.pool)}
-    with atomic_writer(experiment.args.save_path) as file:
+    with atomic_writer(save_path) as file:
         file.write(encode_json({"settings": header, **sizes, "rows": summarize(journal.entries)}) + b"\n")
 
 
-def report(journal: LineJournal, experiment: Experiment) -> None:
-    """Print the table."""
-    args, split = experiment.args, experiment.split
+def print_table(save_path: str, journal: LineJournal, experiment: Experiment) -> None:
+    """Print the table, and where it lies."""
+    split = experiment.split
     num_tokens = sum(journal.entries[0]["tokens"])
     say(
         f"{table(summarize(journal.entries))}\n{len(split.held_out)} records held out ({num_tokens:,} response tokens), "
-        f"{len(split.pool)} to train on\n-> {args.save_path}"
+        f"{len(split.pool)} to train on\n-> {save_path}"
     )
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags."""
     parser = new_parser(__doc__)
     parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
     parser.add_argument(
@@ -152,17 +156,21 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Read and check everything, train what is missing, and print the table, after Ctrl-C too."""
     args = parse_args(argv)
     dataset = Dataset(args.json_data_path)
     refuse_overwriting(args.save_path, *dataset.files)
-    experiment = prepare(args, dataset)
-    header = describe(experiment, dataset)
+    names = [field.name for field in dataclasses.fields(ExperimentSettings)]  # flags of the same names
+    settings = ExperimentSettings(**{name: getattr(args, name) for name in names})
+    experiment = prepare(settings, args.arms, dataset)
+    header = describe_experiment(experiment, dataset)
     with LineJournal(f"{args.save_path}.runs.jsonl", header, "--save_path") as journal:
         try:
-            train_missing(journal, experiment, header)
+            write_table = partial(write_rows, args.save_path, journal, header, experiment)
+            train_missing(journal, experiment, args.arms, args.seeds, write_table)
         finally:
             if journal.entries:  # after Ctrl-C too: what is done is a table already
-                report(journal, experiment)
+                print_table(args.save_path, journal, experiment)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ python code_ifd/show_selection.py --json_data_path outputs/scored.json \\
 """
 
 import argparse
+import heapq
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from operator import itemgetter
 
 from records.conversations import Fields, add_fields_flag, first_prompt
 from records.dataset import Dataset
@@ -26,14 +27,17 @@ from shared.texts import TERMINAL_COLUMNS, fit_columns
 NUM_SHOWN = 3
 
 
-def table(records: Iterable[Record], num_selected: int, key_name: str, threshold: float, fields: Fields) -> str:
-    """Return the table as text of at most TERMINAL_COLUMNS columns. Raises UserError for a conversation that is not understood."""
+def score_table(records: Iterable[Record], num_selected: int, key_name: str, threshold: float, fields: Fields) -> str:
+    """Return the table as text of at most TERMINAL_COLUMNS columns.
+
+    Raises UserError for a conversation that is not understood.
+    """
     scores: array[float] = array("d")
     reasons: Counter[str] = Counter()
-    ranking = Ranking(threshold, fields)
+    ranking = Outermost(threshold, fields)
     for record in records:
         score = record.get(key_name)
-        if is_score(score):
+        if score is not None and is_score(score):
             scores.append(score)
             ranking.add(score, record)
         else:
@@ -57,13 +61,14 @@ def table(records: Iterable[Record], num_selected: int, key_name: str, threshold
     return "\n".join(lines)
 
 
-class Ranking:
+class Outermost:
     """The records at both ends of the scores below the threshold: (score, what is asked), ties by record order."""
 
     def __init__(self, threshold: float, fields: Fields) -> None:
         self._threshold, self._fields = threshold, fields
-        self.highest: list[tuple[float, Any]] = []
-        self.lowest: list[tuple[float, Any]] = []
+        # Heaps with the least outermost record on top; of two with one score, that is the later one.
+        self._highest: list[tuple[float, int, object]] = []
+        self._lowest: list[tuple[float, int, object]] = []
         self.num_below = 0
 
     def add(self, score: float, record: Record) -> None:
@@ -71,14 +76,21 @@ class Ranking:
         if score >= self._threshold:
             return
         self.num_below += 1
-        if len(self.highest) < NUM_SHOWN or score > self.highest[-1][0]:
-            self.highest = sorted(
-                [*self.highest, (score, first_prompt(record, self._fields))], key=lambda entry: -entry[0]
-            )[:NUM_SHOWN]
-        if len(self.lowest) < NUM_SHOWN or score < self.lowest[-1][0]:
-            self.lowest = sorted(
-                [*self.lowest, (score, first_prompt(record, self._fields))], key=lambda entry: entry[0]
-            )[:NUM_SHOWN]
+        for heap, value in ((self._highest, score), (self._lowest, -score)):
+            if len(heap) < NUM_SHOWN:
+                heapq.heappush(heap, (value, -self.num_below, first_prompt(record, self._fields)))
+            elif value > heap[0][0]:
+                heapq.heapreplace(heap, (value, -self.num_below, first_prompt(record, self._fields)))
+
+    @property
+    def highest(self) -> list[tuple[float, object]]:
+        """Return the records with the highest scores, highest first."""
+        return [(value, asked) for value, _, asked in sorted(self._highest, key=itemgetter(0, 1), reverse=True)]
+
+    @property
+    def lowest(self) -> list[tuple[float, object]]:
+        """Return the records with the lowest scores, lowest first."""
+        return [(-value, asked) for value, _, asked in sorted(self._lowest, key=itemgetter(0, 1), reverse=True)]
 
 
 def _count(name: str, count: int, note: str = "") -> str:
@@ -90,6 +102,7 @@ def _short(score: float) -> str:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags."""
     parser = new_parser(__doc__)
     parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
     parser.add_argument("--selected", required=True, help="the records selected from it; the format may be another")
@@ -100,10 +113,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Read both files and print the table."""
     args = parse_args(argv)
     num_selected = sum(len(block) for block in Dataset(args.selected).blocks())
     records = Dataset(args.json_data_path).records()
-    say("\n" + table(records, num_selected, args.key_name, float(args.filter_threash), args.fields))
+    say("\n" + score_table(records, num_selected, args.key_name, float(args.filter_threash), args.fields))
     say(f"\nscored dataset    {args.json_data_path}\nselected records  {args.selected}")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from diversity.candidates import embedded_text
+from plain_greedy import plain_greedy
 from records.dataset import read_dataset
 from script_runs import RunScript, error_line, files_in, flag_error, write_json
 
@@ -17,7 +18,7 @@ TOPICS = ("Der Zug nach Lindau fährt um neun Uhr ab", "Name three colours of au
 
 
 def make_records() -> list[dict[str, Any]]:
-    """30 records on three topics; record 29 has the highest score below 1. Three have no score, one is over the threshold."""
+    """30 records on three topics; record 29 has the highest score below 1, three have none, one is over it."""
     scores = [None, None, None, 1.2] + [0.1 + index / 40 for index in range(4, 30)]
     return [
         {
@@ -69,8 +70,6 @@ def count(done: subprocess.CompletedProcess, name: str) -> int:
 
 
 def test_chosen_ones_are_those_of_plain_greedy_over_the_kept_embeddings(diverse: Diverse) -> None:
-    from test_facility_location import plain_greedy
-
     done = diverse.run("--ifd_num=12", "--fla_num=4")
     assert (done.returncode, done.stderr) == (0, "")
     from safetensors import safe_open
@@ -84,7 +83,7 @@ def test_chosen_ones_are_those_of_plain_greedy_over_the_kept_embeddings(diverse:
     cache._read()
     candidates = sorted(make_records()[4:], key=lambda record: -record["ifd_ppl"])[:12]
     vectors, _ = cache.get([embedded_text(record, "whole", "none", {}) for record in candidates])
-    assert diverse.ids() == [candidates[place]["id"] for place in plain_greedy(vectors, 4)[0]]
+    assert diverse.ids() == [candidates[index]["id"] for index in plain_greedy(vectors, 4)[0]]
 
 
 def test_counts_add_up_and_the_report_is_80_columns_wide(diverse: Diverse) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from script_runs import RunScript, error_line, files_in, write_json
-from show_selection import table as table_of
+from show_selection import score_table
 
 # 21 scores from 0.05 to 1.05: the quantile of p percent is 0.05 + p / 100.
 LADDER = [(step + 1) / 20 for step in range(21)]
@@ -24,7 +24,7 @@ def table(
     threshold: float = 1.0,
     fields: dict[str, str] | None = None,
 ) -> str:
-    return table_of(records, num_selected, key_name, threshold, fields or {})
+    return score_table(records, num_selected, key_name, threshold, fields or {})
 
 
 def widest(text: str) -> int:
@@ -114,6 +114,14 @@ def test_highest_below_1_and_lowest_are_shown() -> None:
     highest, lowest = lines.index("IFD    highest below 1") + 1, lines.index("IFD    lowest") + 1
     assert lines[highest : highest + 3] == ["0.900  score 0.9", "0.700  score 0.7", "0.500  score 0.5"]
     assert lines[lowest : lowest + 3] == ["0.100  score 0.1", "0.300  score 0.3", "0.500  score 0.5"]
+
+
+def test_records_with_the_same_score_are_shown_in_their_order() -> None:
+    records = [make_record(f"record {number}", 0.5) for number in range(5)]
+    lines = table(records, 3, "ifd_ppl").split("\n")
+    for title in ("IFD    highest below 1", "IFD    lowest"):
+        first = lines.index(title) + 1
+        assert lines[first : first + 3] == ["0.500  record 0", "0.500  record 1", "0.500  record 2"]
 
 
 def test_threshold_of_step_3_is_that_of_the_table() -> None:

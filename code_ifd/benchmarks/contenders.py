@@ -1,4 +1,4 @@
-"""What benchmarks/scoring.py compares. Each contender has a process of its own, so that its memory and its threads are its own."""
+"""What benchmarks/scoring.py compares: each contender in a process of its own, for its own memory and threads."""
 
 import contextlib
 import importlib.util
@@ -35,7 +35,7 @@ Losses = list[tuple[int, float, float]]
 
 
 @dataclass(frozen=True)
-class Task:
+class BenchTask:
     """What every contender works on. `folder` holds the model as transformers saves it."""
 
     model: str
@@ -49,7 +49,7 @@ class Task:
 class Reference:
     """What the published tool does: one record at a time, two forwards, the library's own loss, whole logits."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: BenchTask) -> None:
         self.model = AutoModelForCausalLM.from_pretrained(task.folder, dtype=torch.float32).eval()
         self.tokenizer = AutoTokenizer.from_pretrained(task.folder)
         self.task = task
@@ -73,7 +73,7 @@ class Reference:
 class Ours:
     """Step 1 in one dtype: chunks, threads, lines to a file; all but reading the dataset and loading the model."""
 
-    def __init__(self, task: Task, dtype: str) -> None:
+    def __init__(self, task: BenchTask, dtype: str) -> None:
         models, tokenizer = load_batch_models(find_model(task.model), dtype, CPU, task.max_length)
         scorer = Scorer(models, default_tokens_per_batch(CPU), default_num_workers(models))
         self.chunks = ChunkScorer(scorer, tokenizer, "none", task.max_length, RECORDS_PER_CHUNK)
@@ -97,7 +97,7 @@ class Ours:
 class LmEval:
     """lm-evaluation-harness, where it is installed: the same pairs as its loglikelihood requests, batches of 8."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: BenchTask) -> None:
         from lm_eval.models.huggingface import HFLM
 
         self.model = HFLM(
@@ -130,7 +130,7 @@ class Floor:
     Two ways, of which the faster counts: every core on products of its own, or all cores on one.
     """
 
-    def __init__(self, task: Task, dtype: str) -> None:
+    def __init__(self, task: BenchTask, dtype: str) -> None:
         # Shapes only: no weights are loaded. A GPT-2 has its linear layers the other way round.
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(task.folder))
@@ -170,7 +170,7 @@ class Floor:
         return time.perf_counter() - started
 
 
-def build(name: str, task: Task) -> Any:
+def build(name: str, task: BenchTask) -> Any:
     """Return the contender called `name`: reference, lm-eval, one of our dtypes, or floor-<dtype>."""
     if name == "reference":
         return Reference(task)
@@ -184,8 +184,8 @@ def has_lm_eval() -> bool:
     return importlib.util.find_spec("lm_eval") is not None
 
 
-def serve(connection: Connection, name: str, task: Task) -> None:
-    """Build a contender, then run it each time that the connection says so; send seconds, result and peak memory in bytes."""
+def serve(connection: Connection, name: str, task: BenchTask) -> None:
+    """Build a contender and run it whenever the connection says so; send seconds, result and peak memory in bytes."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     contender = build(name, task)
     connection.send("ready")
@@ -197,5 +197,5 @@ def serve(connection: Connection, name: str, task: Task) -> None:
         connection.send((seconds, result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit))
 
 
-def _pairs(tokenizer: Any, task: Task) -> list[SequencePair | str]:
+def _pairs(tokenizer: Any, task: BenchTask) -> list[SequencePair | str]:
     return encode_chunk(tokenizer, task.records, "none", task.max_length)

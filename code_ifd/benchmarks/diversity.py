@@ -30,8 +30,8 @@ from typing import Any
 
 import numpy as np
 
-from diversity.embedded_text import embedded_text
-from diversity.embedding_cache import embeddings_of
+from diversity.candidates import embedded_text
+from diversity.embedding_cache import EmbeddingSettings, embeddings_of
 from diversity.flags import add_embedding_flags
 from models.pip_models import MINILM
 from records.dataset import Dataset
@@ -47,15 +47,6 @@ def size(text: str) -> tuple[int, int]:
     if found[1] > found[0]:
         raise argparse.ArgumentTypeError(f"{text!r} chooses more points than there are")
     return found
-
-
-def embed_records(args: argparse.Namespace) -> np.ndarray:
-    """Return the embeddings of a dataset's records, (records, dimension). Raises UserError."""
-    texts = [
-        embedded_text(record, args.emb_type, args.prompt, args.fields)
-        for record in Dataset(args.json_data_path).records()
-    ]
-    return embeddings_of(texts, args)[0]
 
 
 def make_points(real: np.ndarray, num_points: int, noise: float) -> np.ndarray:
@@ -141,8 +132,8 @@ def compare(
 def row(title: str, name: str, found: dict[str, Any]) -> str:
     """Return a row of the table."""
     return (
-        f"| {title} | {name} | {found['seconds']:.1f} | {found['cpu_seconds']:.1f} | {found['peak_bytes'] / 1e9:.2f} GB | "
-        f"{found['objective']:.6f} | {found['same_order']:.1%} | {found['same_set']:.1%} |"
+        f"| {title} | {name} | {found['seconds']:.1f} | {found['cpu_seconds']:.1f} | "
+        f"{found['peak_bytes'] / 1e9:.2f} GB | {found['objective']:.6f} | {found['same_order']:.1%} | {found['same_set']:.1%} |"
     )
 
 
@@ -171,9 +162,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add_embedding_flags(parser.add_argument_group("the embeddings"))
     parser.set_defaults(emb_model=MINILM.name)
-    args = parser.parse_args(argv)
-    args.json_save_path = args.json_data_path
-    return args
+    return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -184,9 +173,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         "submodlib"
     ):
         raise missing_package("submodlib-py==0.0.3", "this comparison")
-    real = embed_records(args)
+    path = args.json_data_path
+    settings = EmbeddingSettings(
+        args.emb_model, args.revision, args.max_length, args.batch_size, args.device, args.trust_remote_code
+    )
+    texts = [embedded_text(record, args.emb_type, args.prompt, args.fields) for record in Dataset(path).records()]
+    real, _ = embeddings_of(texts, settings, path, path)
     say(
-        "| points / picks | | seconds | processor seconds | peak memory | objective | same picks in order | same picks |\n|---|---|---|---|---|---|---|---|"
+        "| points / picks | | seconds | processor seconds | peak memory | objective | same picks in order | same picks |\n"
+        "|---|---|---|---|---|---|---|---|"
     )
     everything = {}
     with tempfile.TemporaryDirectory(prefix="bench_") as folder:

@@ -21,7 +21,8 @@ import resource
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.chunk_driver import ChunkDriver
@@ -134,23 +135,40 @@ def fake_lines(num_lines: int) -> bytes:
     return encode_lines([score_line(1.2345678901234567 + number / 1e6, 1.1, 100, 100) for number in range(num_lines)])
 
 
-def measure(args: argparse.Namespace, folder: Path, chunk_seconds: float) -> dict[str, float]:
-    """Run the driver for about `--seconds`; return chunks a second, asked for and done, and what the driver needed."""
-    wanted = args.num_workers / chunk_seconds
-    num_chunks = int(max(wanted * args.seconds, 3 * args.num_workers))
-    num_records = num_chunks * args.records_per_chunk
+@dataclass(frozen=True)
+class Load:
+    """What the driver has to do: for how many workers, in chunks of how many records of which size, for how long."""
+
+    num_workers: int
+    records_per_chunk: int
+    record_bytes: int
+    seconds: float
+
+
+def run_driver(load: Load, folder: Path, chunk_seconds: float, num_actors: int | None) -> dict[str, float]:
+    """Run the driver for about `load.seconds`; return chunks a second, asked for and done, and what the driver needed.
+
+    The workers are in this process, or share `num_actors` actors of Ray.
+    """
+    wanted = load.num_workers / chunk_seconds
+    num_chunks = int(max(wanted * load.seconds, 3 * load.num_workers))
+    num_records = num_chunks * load.records_per_chunk
     data_path, save_path = folder / "data.jsonl", folder / "scores.jsonl"
-    write_records(data_path, num_records, args.record_bytes)
+    write_records(data_path, num_records, load.record_bytes)
     meta = {
         "format": META_FORMAT,
         "start_idx": 0,
         "end_idx": num_records,
-        "records_per_window": args.records_per_chunk,
+        "records_per_window": load.records_per_chunk,
     }
     records = RecordRange(Dataset(str(data_path)), 0, num_records)
-    lines = fake_lines(args.records_per_chunk)
-    with ScoreJournal(str(save_path), meta) as journal, make_pool(args, chunk_seconds, lines) as pool:
-        driver = ChunkDriver(journal, records, pool, args.num_workers)
+    lines = fake_lines(load.records_per_chunk)
+    if num_actors is None:
+        pool: AbstractContextManager[Pool] = nullcontext(FakePool(chunk_seconds, lines))
+    else:
+        pool = sleepers_pool(num_actors, chunk_seconds, lines)
+    with ScoreJournal(str(save_path), meta) as journal, pool as workers:
+        driver = ChunkDriver(journal, records, workers, load.num_workers)
         started, cpu = time.perf_counter(), time.process_time()
         driver.run()
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
@@ -162,20 +180,10 @@ def measure(args: argparse.Namespace, folder: Path, chunk_seconds: float) -> dic
         "chunk_seconds": chunk_seconds,
         "wanted": wanted,
         "chunks_per_second": num_chunks / seconds,
-        "efficiency": num_chunks * chunk_seconds / args.num_workers / seconds,
+        "efficiency": num_chunks * chunk_seconds / load.num_workers / seconds,
         "cpu_ms_per_chunk": cpu / num_chunks * 1e3,
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
-
-
-@contextmanager
-def make_pool(args: argparse.Namespace, chunk_seconds: float, lines: bytes) -> Iterator[Pool]:
-    """Yield the pool that --pool names."""
-    if args.pool == "here":
-        yield FakePool(chunk_seconds, lines)
-    else:
-        with sleepers_pool(args.num_actors, chunk_seconds, lines) as pool:
-            yield pool
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -214,20 +222,23 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    load = Load(args.num_workers, args.records_per_chunk, args.record_bytes, args.seconds)
     say(
-        f"{args.num_workers} workers, {args.records_per_chunk} records a chunk, {args.record_bytes} bytes a record, --pool {args.pool}\n"
+        f"{args.num_workers} workers, {args.records_per_chunk} records a chunk, {args.record_bytes} bytes a record, "
+        f"--pool {args.pool}\n"
     )
     say(
-        "| seconds a chunk | chunks/s asked for | chunks/s | records/s | workers busy | driver, ms of CPU a chunk | peak memory |"
+        "| seconds a chunk | chunks/s asked for | chunks/s | records/s | workers busy "
+        "| driver, ms of CPU a chunk | peak memory |"
     )
     say("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="bench_", dir=".") as folder:
         for chunk_seconds in args.chunk_seconds:
-            row = measure(args, Path(folder), chunk_seconds)
+            row = run_driver(load, Path(folder), chunk_seconds, None if args.pool == "here" else args.num_actors)
             say(
                 f"| {chunk_seconds:g} | {row['wanted']:.0f} | {row['chunks_per_second']:.0f} | "
-                f"{row['chunks_per_second'] * args.records_per_chunk:.0f} | {row['efficiency']:.0%} | {row['cpu_ms_per_chunk']:.2f} | "
-                f"{row['peak_bytes'] / 1e6:.0f} MB |"
+                f"{row['chunks_per_second'] * args.records_per_chunk:.0f} | {row['efficiency']:.0%} | "
+                f"{row['cpu_ms_per_chunk']:.2f} | {row['peak_bytes'] / 1e6:.0f} MB |"
             )
 
 

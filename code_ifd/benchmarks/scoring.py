@@ -23,7 +23,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import Losses, Task, has_lm_eval, serve
+from scipy.stats import spearmanr
+
+from benchmarks.contenders import BenchTask, Losses, has_lm_eval, serve
 from models.causal_lm import load_causal_lm
 from models.cpu_kernels import has_fast_bfloat16
 from models.sequences import encode_chunk
@@ -60,7 +62,7 @@ def prepare_model(name: str, max_length: int, folder: Path) -> str:
     return name
 
 
-def count_work(task: Task) -> dict[str, float]:
+def count_work(task: BenchTask) -> dict[str, float]:
     """Return the numbers of tokens and of scored tokens, and the operations that scoring cannot do without.
 
     2 per non-embedding parameter and token, 2 x hidden x vocabulary per scored token. Attention itself is not in it.
@@ -86,7 +88,7 @@ def count_work(task: Task) -> dict[str, float]:
     }
 
 
-def measure(names: list[str], task: Task, repeats: int) -> dict[str, list[tuple[float, Any, int]]]:
+def run_contenders(names: list[str], task: BenchTask, repeats: int) -> dict[str, list[tuple[float, Any, int]]]:
     """Return for each contender its runs as (seconds, result, peak memory in bytes); the first round only warms up."""
     context = multiprocessing.get_context("spawn")
     ends: dict[str, Connection] = {}
@@ -108,8 +110,8 @@ def measure(names: list[str], task: Task, repeats: int) -> dict[str, list[tuple[
     return runs
 
 
-def summarise(
-    runs: dict[str, list[tuple[float, Any, int]]], work: dict[str, float], task: Task
+def summarize_runs(
+    runs: dict[str, list[tuple[float, Any, int]]], work: dict[str, float], task: BenchTask
 ) -> dict[str, dict[str, float]]:
     """Return the figures of every contender, by its name."""
     reference = runs["reference"][0][1]
@@ -139,13 +141,13 @@ def summarise(
                 other / second for (second, _, _), (other, _, _) in zip(results, runs["reference"], strict=True)
             ]
             row |= {"share_of_floor": statistics.median(shares), "speedup": statistics.median(speedups)}
-            row |= {"peak_bytes": results[-1][2]} | compare(results[0][1], reference, task)
+            row |= {"peak_bytes": results[-1][2]} | compare_losses(results[0][1], reference, task)
         table[name] = row
     return table
 
 
-def compare(found: Losses, reference: Losses, task: Task) -> dict[str, float]:
-    """Return how far scores are from the reference: largest relative error of IFD, Spearman's rank correlation, overlap."""
+def compare_losses(found: Losses, reference: Losses, task: BenchTask) -> dict[str, float]:
+    """Return how far scores are from the reference: relative errors of IFD, Spearman's rank correlation, overlap."""
     ours = {index: conditioned - direct for index, direct, conditioned in found}
     theirs = {index: conditioned - direct for index, direct, conditioned in reference}
     if set(ours) != set(theirs):
@@ -157,9 +159,7 @@ def compare(found: Losses, reference: Losses, task: Task) -> dict[str, float]:
     return {
         "max_relative_error": errors[-1],
         "median_relative_error": statistics.median(errors),
-        "spearman": statistics.correlation(
-            _ranks([ours[index] for index in order]), _ranks([theirs[index] for index in order])
-        ),
+        "spearman": float(spearmanr([ours[index] for index in order], [theirs[index] for index in order]).statistic),
         "overlap": len(selected & expected) / len(expected) if expected else 1.0,
     }
 
@@ -167,7 +167,8 @@ def compare(found: Losses, reference: Losses, task: Task) -> dict[str, float]:
 def format_table(table: dict[str, dict[str, float]]) -> str:
     """Return the figures as a Markdown table."""
     lines = [
-        "| | records/s | scored tokens/s | GFLOP/s | of floor | x reference | peak memory | max error of IFD | Spearman | same selected |",
+        "| | records/s | scored tokens/s | GFLOP/s | of floor | x reference | peak memory | max error of IFD | Spearman "
+        "| same selected |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in table.items():
@@ -195,16 +196,11 @@ def format_table(table: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def _selected(scores: dict[int, float], task: Task) -> set[int]:
+def _selected(scores: dict[int, float], task: BenchTask) -> set[int]:
     # Comparing in log space: exp is monotonic.
-    values = [scores.get(index) for index in range(len(task.records))]
+    values = [scores.get(index, math.nan) for index in range(len(task.records))]
     limit = math.log(task.filter_threash)
     return set(select(values, limit, task.num_wanted).indices)
-
-
-def _ranks(values: list[float]) -> list[float]:
-    places = {index: float(place) for place, index in enumerate(sorted(range(len(values)), key=values.__getitem__))}
-    return [places[index] for index in range(len(values))]
 
 
 def _is_embedding(name: str) -> bool:
@@ -226,7 +222,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--model_name_or_path",
         default="smollm2-135m",
-        help=f"a model, as in step 1, or {GPT2_SHAPE}: GPT-2's shape with random weights, for its speed alone (default: %(default)s)",
+        help=f"a model, as in step 1, or {GPT2_SHAPE}: GPT-2's shape with random weights, for its speed alone "
+        "(default: %(default)s)",
     )
     parser.add_argument("--num_records", type=positive_int, default=64, help="records to score (default: %(default)s)")
     parser.add_argument("--repeats", type=positive_int, default=3, help="rounds (default: %(default)s)")
@@ -258,18 +255,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]
     with tempfile.TemporaryDirectory(prefix="bench_") as folder:
         name = prepare_model(args.model_name_or_path, args.max_length, Path(folder))
-        task = Task(
+        task = BenchTask(
             name, folder, records, args.max_length, wanted_number(args, num_records), float(args.filter_threash)
         )
         names = ["reference", *(["lm-eval"] if has_lm_eval() else []), *dtypes, *floors]
-        runs = measure(names, task, args.repeats)
+        runs = run_contenders(names, task, args.repeats)
         work = count_work(task)
-    table = summarise(runs, work, task)
+    table = summarize_runs(runs, work, task)
     is_random = args.model_name_or_path == GPT2_SHAPE
     note = " (random weights: errors and overlap are those of a model that has learned nothing)" if is_random else ""
     say(
-        f"{args.model_name_or_path}{note}, {num_records} records, {work['tokens']:,} tokens, {work['operations'] / 1e12:.1f} TFLOP, "
-        f"{os.cpu_count()} cores, medians of {args.repeats} rounds\n\n{format_table(table)}\n"
+        f"{args.model_name_or_path}{note}, {num_records} records, {work['tokens']:,} tokens, "
+        f"{work['operations'] / 1e12:.1f} TFLOP, {os.cpu_count()} cores, medians of {args.repeats} rounds\n\n{format_table(table)}\n"
     )
     say(
         json.dumps(

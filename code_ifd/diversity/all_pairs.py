@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from diversity.distances import BLOCK, Distances
 
-# A gain that has fallen below this share of what was last summed over all points is summed again, so that it keeps its digits.
+# A gain that has fallen below this share of what was last summed over all points is summed again: it keeps its digits.
 FALLEN = 1e-3
 # How many picks back a gain may be brought up to date: each takes 8 bytes a point.
 MAX_PICKS_BACK = 64

@@ -1,7 +1,7 @@
 """The records among which a selection for diversity chooses, and their texts."""
 
-import argparse
 import sys
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -23,43 +23,77 @@ if TYPE_CHECKING:
 EMB_TYPES = ("whole", "instruction", "response")
 
 
-def is_range(args: argparse.Namespace) -> bool:
-    """Return whether the candidates are all records between two scores."""
-    return args.ifd_lower is not None or args.ifd_upper is not None
+@dataclass(frozen=True)
+class ScoreRange:
+    """All records with a score of at least `lower` and below `upper` are candidates."""
+
+    lower: Decimal
+    upper: Decimal
 
 
-def candidates_of(scores: "array[float]", args: argparse.Namespace) -> Selection:
-    """Return the candidates, highest score first. Raises UserError when there is none."""
-    if is_range(args):
-        found = select(scores, float(args.ifd_upper), len(scores))
-        within = [index for index in found.indices.tolist() if scores[index] >= float(args.ifd_lower)]
+@dataclass(frozen=True)
+class BestScores:
+    """The records with the highest scores below `threshold` are candidates: `num`, or a share of all records."""
+
+    threshold: Decimal
+    num: int | None
+    rate: Decimal
+
+
+def candidate_rule(
+    lower: Decimal | None, upper: Decimal | None, num: int | None, rate: Decimal | None, threshold: Decimal | None
+) -> ScoreRange | BestScores:
+    """Return which records are candidates; None stands for a flag that was not given.
+
+    Raises UserError for two flags that do not go together.
+    """
+    is_range = lower is not None or upper is not None
+    if is_range and (num or rate or threshold is not None):
+        raise UserError(
+            "--ifd_lower and --ifd_upper take all records between them; "
+            "leave out --ifd_num, --ifd_rate and --filter_threash"
+        )
+    if num and rate:
+        raise UserError("--ifd_num and --ifd_rate both say how many candidates; give one of them")
+    if not is_range:
+        return BestScores(Decimal(1) if threshold is None else threshold, num, rate or Decimal("0.2"))
+    rule = ScoreRange(Decimal(0) if lower is None else lower, Decimal(1) if upper is None else upper)
+    if rule.lower >= rule.upper:
+        raise UserError(f"--ifd_lower {rule.lower} is not below --ifd_upper {rule.upper}; no score lies between them")
+    return rule
+
+
+def candidates_of(scores: "array[float]", rule: ScoreRange | BestScores, data_path: str, key_name: str) -> Selection:
+    """Return the candidates, highest score first. Raises UserError, which names the dataset, when there is none."""
+    if isinstance(rule, ScoreRange):
+        found = select(scores, float(rule.upper), len(scores))
+        within = [index for index in found.indices.tolist() if scores[index] >= float(rule.lower)]
         found = Selection(
             found.indices[: len(within)], found.num_skipped, found.num_at_or_over, len(found.indices) - len(within)
         )
-        wanted = f"from {args.ifd_lower} to below {args.ifd_upper}"
+        wanted = f"from {rule.lower} to below {rule.upper}"
     else:
-        threshold = Decimal(1) if args.filter_threash is None else args.filter_threash
-        num_wanted = number_of(args.ifd_num, args.ifd_rate or Decimal("0.2"), len(scores), "ifd")
-        found = select(scores, float(threshold), num_wanted)
-        wanted = f"below {threshold}"
+        num_wanted = number_of(rule.num, rule.rate, len(scores), "ifd")
+        found = select(scores, float(rule.threshold), num_wanted)
+        wanted = f"below {rule.threshold}"
         if 0 < len(found.indices) < num_wanted:
             print(
-                f"note: {num_wanted} candidates were asked for, but only {len(found.indices)} have a score below {threshold}",
+                f"note: {num_wanted} candidates were asked for, but only {len(found.indices)} have a score {wanted}",
                 file=sys.stderr,
             )
     if not len(found.indices):
-        raise UserError(f"{args.json_data_path}: no record has {args.key_name} {wanted}; nothing was written")
+        raise UserError(f"{data_path}: no record has {key_name} {wanted}; nothing was written")
     return found
 
 
-def read_texts(dataset: Dataset, indices: "np.ndarray", args: argparse.Namespace) -> list[str]:
-    """Return the text of each record at `indices`, in their order."""
-    places = {index: place for place, index in enumerate(indices.tolist())}
-    texts = [""] * len(places)
+def read_texts(dataset: Dataset, indices: "np.ndarray", emb_type: str, template: str, fields: Fields) -> list[str]:
+    """Return the text of each record at `indices`, in their order. Raises UserError as `embedded_text` does."""
+    ranks = {index: rank for rank, index in enumerate(indices.tolist())}
+    texts = [""] * len(ranks)
     for index, record in enumerate(dataset.records()):
-        if index in places:
+        if index in ranks:
             where = f"{dataset.path}: record {index}"
-            texts[places[index]] = embedded_text(record, args.emb_type, args.prompt, args.fields, where)
+            texts[ranks[index]] = embedded_text(record, emb_type, template, fields, where)
     return texts
 
 
@@ -85,3 +119,8 @@ def embedded_text(record: Record, emb_type: str, template: str, fields: Fields, 
     if not is_encodable(text):
         raise UserError(f"{where}: its text holds half of a surrogate pair, which is no character; mend or remove it")
     return text
+
+
+def count_line(name: str, count: int, note: str = "") -> str:
+    """Return a line of the report for a number of records."""
+    return f"{name:<34}{count:>9}  {note}".rstrip()

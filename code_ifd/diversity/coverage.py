@@ -1,4 +1,4 @@
-"""What came of a selection for diversity: where every record went, and how near the chosen ones are to the rest."""
+"""How near the chosen points of a selection for diversity are to all points, beside others."""
 
 from dataclasses import dataclass
 
@@ -28,11 +28,6 @@ def random_subset(num_points: int, num: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(num_points)[:num]
 
 
-def count_line(name: str, count: int, note: str = "") -> str:
-    """Return a line of the report for a number of records."""
-    return f"{name:<34}{count:>9}  {note}".rstrip()
-
-
 def coverage_lines(vectors: np.ndarray, chosen: np.ndarray, seed: int) -> list[str]:
     """Return the part of the report that compares the chosen points with others; `vectors` come highest IFD first."""
     num_points, num = vectors.shape[0], len(chosen)
@@ -42,7 +37,7 @@ def coverage_lines(vectors: np.ndarray, chosen: np.ndarray, seed: int) -> list[s
         f"{num} at random (seed {seed})": random_subset(num_points, num, seed),
     }
     lines = [f"{'':<34}{'coverage':>9}  mean distance to the nearest"]
-    for name, places in subsets.items():
-        found = coverage(vectors, places)
+    for name, indices in subsets.items():
+        found = coverage(vectors, indices)
         lines.append(f"{name:<34}{found.share:>9.6f}  {found.mean_distance:.4f}")
     return lines

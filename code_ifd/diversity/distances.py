@@ -31,9 +31,9 @@ class Distances:
         """Return the squared distances, (rows, columns)."""
         left, right = self.points[rows], self.points[columns]
         found = (self._norms[rows][:, None] + self._norms[columns]).addmm_(left, right.T, alpha=-2)
-        if found.numel() and found.amin() < self._close:  # seldom, and the minimum is found faster than places
-            for places in (found < self._close).nonzero().split(PAIRS_PER_DIFFERENCE):
-                row, column = places.unbind(dim=1)
+        if found.numel() and found.amin() < self._close:  # seldom, and the minimum is found faster than pairs
+            for pairs in (found < self._close).nonzero().split(PAIRS_PER_DIFFERENCE):
+                row, column = pairs.unbind(dim=1)
                 found[row, column] = (left[row] - right[column]).square_().sum(dim=1)
         return found
 

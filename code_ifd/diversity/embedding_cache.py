@@ -1,15 +1,15 @@
-"""Embeddings that an earlier run has computed, in a file beside the dataset: a text's vector, found by the text's SHA-256.
+"""Embeddings that an earlier run has computed, in a file beside the dataset: vectors found by the SHA-256 of a text.
 
-The file's name holds a fingerprint of the model and of all else that decides a vector. What cannot be read, or is not what
-it says it is, counts for nothing. A file appears whole; of two runs at once, the later one leaves its own.
+The file's name holds a fingerprint of the model and of all else that decides a vector. What cannot be read, or is not
+what it says it is, counts for nothing. A file appears whole; of two runs at once, the later one leaves its own.
 """
 
-import argparse
 import hashlib
 import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from diversity.pooling import find_pooling
 from models.pip_models import MINILM
 from models.source import find_model, installed_versions
 from shared.cli import Interrupted, UserError, new_bar
@@ -31,7 +32,7 @@ TEXTS_PER_SAVE = 2048
 
 
 def cache_path(data_path: str, save_path: str, meta: dict[str, Any]) -> str:
-    """Return the cache's path: beside the dataset, or beside the output where the dataset's folder cannot be written."""
+    """Return the cache's path: beside the dataset, or beside the output where no file can be put beside the dataset."""
     dataset = Path(os.path.abspath(data_path))
     name = f"{dataset.name.replace('*', '_')}.embeddings-{fingerprint(meta)[:12]}.safetensors"
     folder = dataset.parent
@@ -49,7 +50,7 @@ class EmbeddingCache:
     def __init__(self, path: str, meta: dict[str, Any]) -> None:
         self.path = path
         self._fingerprint = fingerprint(meta)
-        self._places: dict[bytes, int] = {}
+        self._indices: dict[bytes, int] = {}
         self._vectors: list[np.ndarray] = []  # (dimension,) of float32 each
         self._num_tokens: list[int] = []
         self._is_told = False
@@ -57,27 +58,26 @@ class EmbeddingCache:
             self._read()
 
     def __contains__(self, text: str) -> bool:
-        return _key(text) in self._places
+        return _key(text) in self._indices
 
     def add(self, text: str, vector: np.ndarray, num_tokens: int) -> None:
         """Keep the vector of a text."""
-        self._places[_key(text)] = len(self._vectors)
+        self._indices[_key(text)] = len(self._vectors)
         self._vectors.append(vector)
         self._num_tokens.append(num_tokens)
 
     def get(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return the vectors of texts, (texts, dimension), and their numbers of tokens, (texts,)."""
-        places = [self._places[_key(text)] for text in texts]
-        return np.stack([self._vectors[place] for place in places]), np.array(
-            [self._num_tokens[place] for place in places]
-        )
+        indices = [self._indices[_key(text)] for text in texts]
+        num_tokens = np.array([self._num_tokens[index] for index in indices])
+        return np.stack([self._vectors[index] for index in indices]), num_tokens
 
     def save(self) -> None:
         """Write the file; what cannot be written is no reason to stop, and is told once."""
         if not self._vectors:
             return
         tensors = {
-            "keys": np.frombuffer(b"".join(self._places), dtype=np.uint8).reshape(-1, 32),
+            "keys": np.frombuffer(b"".join(self._indices), dtype=np.uint8).reshape(-1, 32),
             "vectors": np.stack(self._vectors),
             "num_tokens": np.array(self._num_tokens, dtype=np.int32),
         }
@@ -98,7 +98,7 @@ class EmbeddingCache:
         except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
             self._tell(f"{self.path}: not the embeddings that it should hold ({error}); they are computed again")
             return
-        self._places = {key.tobytes(): place for place, key in enumerate(tensors["keys"])}
+        self._indices = {key.tobytes(): index for index, key in enumerate(tensors["keys"])}
         self._vectors, self._num_tokens = list(tensors["vectors"]), tensors["num_tokens"].tolist()
 
     def _tell(self, note: str) -> None:
@@ -107,28 +107,52 @@ class EmbeddingCache:
         self._is_told = True
 
 
-def embeddings_of(texts: list[str], args: argparse.Namespace) -> tuple[np.ndarray, int]:
+@dataclass(frozen=True)
+class EmbeddingSettings:
+    """Which sentence model embeds, and how. The first three decide a vector."""
+
+    emb_model: str
+    revision: str
+    max_length: int  # tokens of a text that are read
+    batch_size: int | None  # None: what suits the device
+    device: str
+    trust_remote_code: bool
+
+
+def embeddings_of(
+    texts: list[str], settings: EmbeddingSettings, data_path: str, save_path: str
+) -> tuple[np.ndarray, int]:
     """Return the embeddings of texts, (texts, dimension), and how many of the texts were cut.
 
-    Those that an earlier run has kept are not computed again. Raises UserError, and Interrupted on Ctrl-C, when what is
-    done is kept.
+    Those that an earlier run has kept, beside the dataset or the output, are not computed again. Raises UserError, and
+    Interrupted on Ctrl-C, when what is done is kept.
     """
-    source = find_model(args.emb_model, args.revision, MINILM)
+    source = find_model(settings.emb_model, settings.revision, MINILM)
     meta = {
         "emb_model": source.fingerprint,
-        "max_length": args.max_length,
+        "max_length": settings.max_length,
         "dtype": "float32",
         "versions": installed_versions(),
     }
-    cache = EmbeddingCache(cache_path(args.json_data_path, args.json_save_path, meta), meta)
+    pooling = find_pooling(source)
+    if pooling != "mean":  # means have no such entry: what was kept before other poolings were supported stays good
+        meta["pooling"] = pooling
+    cache = EmbeddingCache(cache_path(data_path, save_path, meta), meta)
     missing = [text for text in dict.fromkeys(texts) if text not in cache]
     if missing:
         from diversity.sentence_embeddings import load_embedder  # torch takes seconds to import
 
-        embedder = load_embedder(source, args.device, args.max_length, args.batch_size, args.trust_remote_code)
+        embedder = load_embedder(
+            source,
+            settings.device,
+            settings.max_length,
+            settings.batch_size,
+            settings.trust_remote_code,
+            pooling,
+        )
         _embed(missing, embedder, cache)
     vectors, num_tokens = cache.get(texts)
-    return vectors, int((num_tokens > args.max_length).sum())
+    return vectors, int((num_tokens > settings.max_length).sum())
 
 
 def _embed(texts: list[str], embedder: "Embedder", cache: EmbeddingCache) -> None:
@@ -137,9 +161,9 @@ def _embed(texts: list[str], embedder: "Embedder", cache: EmbeddingCache) -> Non
             for start in range(0, len(texts), TEXTS_PER_SAVE):
                 part = texts[start : start + TEXTS_PER_SAVE]
                 for found in embedder.embed(part):
-                    for place, vector, num_tokens in zip(found.places, found.vectors, found.num_tokens, strict=True):
-                        cache.add(part[place], vector, num_tokens)
-                    bar.update(len(found.places))
+                    for index, vector, num_tokens in zip(found.indices, found.vectors, found.num_tokens, strict=True):
+                        cache.add(part[index], vector, num_tokens)
+                    bar.update(len(found.indices))
                 cache.save()
     except KeyboardInterrupt:
         cache.save()
@@ -151,4 +175,5 @@ def _key(text: str) -> bytes:
 
 
 def _checksum(tensors: dict[str, np.ndarray]) -> str:
+    # safetensors has none of its own: it loads a file with a flipped bit in its numbers without a word.
     return hashlib.sha256(b"".join(tensors[name].tobytes() for name in ("keys", "vectors", "num_tokens"))).hexdigest()

@@ -78,9 +78,10 @@ def _choose_distinct(
     picks = [int((totals <= totals.min() * (1 + TIE)).nonzero()[0])]
     gains = [float(weights.sum() - totals[picks[0]])]
     # The first choice takes nearly all: after it, gains are a few hundred times smaller, and no old bound helps.
-    pairs: Gains = AllPairs(distances, weights, picks[0])
-    heap = [(-bound, candidate) for candidate, bound in enumerate(pairs.known_gains()) if candidate != picks[0]]
+    all_pairs = AllPairs(distances, weights, picks[0])
+    heap = [(-bound, candidate) for candidate, bound in enumerate(all_pairs.known_gains()) if candidate != picks[0]]
     heapq.heapify(heap)
+    pairs: Gains = all_pairs
     for number in tqdm(range(1, num), initial=1, total=num, unit=" picks", disable=None, leave=False):
         # To look whether they fit costs as much as a few hundred gains, and each of the first picks asks for thousands.
         if isinstance(pairs, AllPairs) and number % PICKS_PER_LOOK == 0:

@@ -4,17 +4,17 @@ import argparse
 from collections.abc import Sequence
 from decimal import Decimal
 
-from diversity.candidates import EMB_TYPES, is_range
+from diversity.candidates import EMB_TYPES
 from models.pip_models import MINILM
 from records.conversations import add_fields_flag
 from records.dataset_files import DATASET_HELP
 from records.prompts import TEMPLATES
 from selection.flags import add_key_name_flag
-from shared.cli import UserError, decimal_number, new_parser, non_negative_int, positive_int, rate
+from shared.cli import decimal_number, new_parser, non_negative_int, positive_int, rate
 
 
 def parse_args(docstring: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the flags. Raises UserError for two that do not go together."""
+    """Return the flags; `candidate_rule` says which of them do not go together."""
     parser = new_parser(docstring)
     parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
     parser.add_argument(
@@ -28,21 +28,7 @@ def parse_args(docstring: str | None, argv: Sequence[str] | None) -> argparse.Na
     parser.add_argument(
         "--keep_order", action="store_true", help="write in dataset order instead of the order of choice"
     )
-    args = parser.parse_args(argv)
-    if is_range(args) and (args.ifd_num or args.ifd_rate or args.filter_threash is not None):
-        raise UserError(
-            "--ifd_lower and --ifd_upper take all records between them; leave out --ifd_num, --ifd_rate and --filter_threash"
-        )
-    if args.ifd_num and args.ifd_rate:
-        raise UserError("--ifd_num and --ifd_rate both say how many candidates; give one of them")
-    if is_range(args):
-        args.ifd_lower = Decimal(0) if args.ifd_lower is None else args.ifd_lower
-        args.ifd_upper = Decimal(1) if args.ifd_upper is None else args.ifd_upper
-        if args.ifd_lower >= args.ifd_upper:
-            raise UserError(
-                f"--ifd_lower {args.ifd_lower} is not below --ifd_upper {args.ifd_upper}; no score lies between them"
-            )
-    return args
+    return parser.parse_args(argv)
 
 
 def add_candidate_flags(parser: argparse._ArgumentGroup) -> None:
@@ -76,8 +62,8 @@ def add_choice_flags(parser: argparse._ArgumentGroup) -> None:
         "--dedup",
         type=cosine,
         metavar="COSINE",
-        help="first remove candidates with the text of a better one, or whose embedding has at least this cosine with that of a "
-        "better one; 0.95 is usual (default: off)",
+        help="first remove candidates with the text of a better one, or whose embedding has at least this cosine with "
+        "that of a better one; 0.95 is usual (default: off)",
     )
     parser.add_argument(
         "--seed",
@@ -89,7 +75,8 @@ def add_choice_flags(parser: argparse._ArgumentGroup) -> None:
         "--memory_gb",
         type=positive_number,
         default=1.0,
-        help="GB for lists of near pairs, beside some 500 MB for all else; less is slower, and chooses the same (default: %(default)s)",
+        help="GB for lists of near pairs, beside some 500 MB for all else; less is slower, and chooses the same "
+        "(default: %(default)s)",
     )
 
 
@@ -123,7 +110,8 @@ def add_embedding_flags(parser: argparse._ArgumentGroup) -> None:
         "--max_length",
         type=positive_int,
         default=256,
-        help="tokens of a text that are read, as sentence-transformers does with all-MiniLM-L6-v2; the rest is cut off (default: %(default)s)",
+        help="tokens of a text that are read, as sentence-transformers does with all-MiniLM-L6-v2; the rest is cut off "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--batch_size",

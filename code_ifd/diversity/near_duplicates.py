@@ -14,7 +14,7 @@ ROUNDING = 1e-9
 class Distinct:
     """What is left when duplicates are removed, and how many were. The three counts add up to what there was."""
 
-    places: np.ndarray  # int64, rising
+    indices: np.ndarray  # int64, rising
     num_same: int  # the same text as an earlier one
     num_near: int  # too near an earlier one that is kept
 
@@ -33,7 +33,7 @@ def remove_duplicates(texts: list[str], vectors: np.ndarray, cosine: float) -> D
 
 
 def _far_apart(vectors: torch.Tensor, limit: float) -> list[int]:
-    """Return the places of vectors, (n, dimension) of length 1, whose cosine with each earlier one returned is below a limit."""
+    """Return the indices of vectors, (n, dimension) of length 1, whose cosine with each earlier one kept is below it."""
     kept: list[int] = []
     for start in range(0, len(vectors), BLOCK):
         block = vectors[start : start + BLOCK]
@@ -42,8 +42,8 @@ def _far_apart(vectors: torch.Tensor, limit: float) -> list[int]:
             is_near |= (block @ vectors[earlier].T >= limit).any(dim=1)
         within = (block @ block.T >= limit).numpy()  # (block, block)
         near = is_near.numpy()
-        for place in range(len(block)):
-            if not near[place]:
-                kept.append(start + place)
-                near |= within[place]
+        for index in range(len(block)):
+            if not near[index]:
+                kept.append(start + index)
+                near |= within[index]
     return kept

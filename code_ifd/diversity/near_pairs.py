@@ -81,6 +81,6 @@ def _find_lists(distances: Distances, nearest: torch.Tensor) -> Iterator[tuple[t
             row, column = (squared < radius[points]).nonzero(as_tuple=True)
             losses = to_loss_(squared[row, column], distances.dimension)
             found.append((row.to(torch.int16), (column + points.start).to(torch.int32), losses))
-        candidates, points, losses = (torch.cat(pieces) for pieces in zip(*found, strict=True))
+        candidates, near, losses = (torch.cat(pieces) for pieces in zip(*found, strict=True))
         order = candidates.argsort(stable=True)
-        yield points[order], losses[order], candidates.bincount(minlength=part.stop - part.start).tolist()
+        yield near[order], losses[order], candidates.bincount(minlength=part.stop - part.start).tolist()

@@ -1,7 +1,7 @@
-"""From texts to points: the mean of a model's last hidden states over a text's tokens, scaled to length 1.
+"""From texts to points: a model's last hidden states, pooled over a text's tokens and scaled to length 1.
 
-That is what all-MiniLM-L6-v2 was trained with, and how sentence-transformers runs it (text cut to 256 tokens, special
-tokens included in the mean).
+all-MiniLM-L6-v2 was trained with their mean, and so sentence-transformers runs it (text cut to 256 tokens, special
+tokens included in the mean). Others take the first token, the last one, or the largest value of each dimension.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from shared.texts import first_line
 class Embedded:
     """The embeddings of some texts."""
 
-    places: list[int]  # of the texts, among those that were given
+    indices: list[int]  # of the texts, among those that were given
     vectors: np.ndarray  # (texts, dimension) of float32, each of length 1
     num_tokens: list[int]  # of the whole texts: more than max_length when they were cut
 
@@ -40,31 +40,30 @@ class Embedder:
     tokenizer: PreTrainedTokenizerBase
     max_length: int
     tokens_per_batch: int
+    pooling: str  # mean, cls, lasttoken or max
 
     def embed(self, texts: list[str]) -> Iterator[Embedded]:
-        """Yield the embeddings of texts, batch by batch, the longest texts first: what memory does not hold shows at once.
+        """Yield the embeddings of texts, batch by batch, the longest first: what memory does not hold shows at once.
 
         Raises UserError when memory does not hold a single text.
         """
         ids, num_tokens = self.encode(texts)
-        check_vocabulary(max(map(max, ids)), self.model.get_input_embeddings().weight.shape[0])
-        waiting = sorted(range(len(ids)), key=lambda place: -len(ids[place]))
+        check_vocabulary(max(map(max, ids)), self.model.get_input_embeddings().get_parameter("weight").shape[0])
+        waiting = sorted(range(len(ids)), key=lambda index: -len(ids[index]))
         while waiting:
-            size = take_padded([len(ids[place]) for place in waiting], self.tokens_per_batch)
-            places, waiting = waiting[:size], waiting[size:]
-            yield Embedded(places, self._run([ids[place] for place in places]), [num_tokens[place] for place in places])
+            size = take_padded([len(ids[index]) for index in waiting], self.tokens_per_batch)
+            batch, waiting = waiting[:size], waiting[size:]
+            yield Embedded(batch, self._run([ids[index] for index in batch]), [num_tokens[index] for index in batch])
 
     def encode(self, texts: list[str]) -> tuple[list[list[int]], list[int]]:
-        """Return the token ids of each text, cut to `max_length` between its special tokens, and how many it had before."""
+        """Return each text's token ids, cut to `max_length` between its special tokens, and how many it had before."""
         ids = encode(self.tokenizer, texts)
         num_tokens = [len(of_text) for of_text in ids]
-        long = [place for place, num in enumerate(num_tokens) if num > self.max_length]
+        long = [index for index, num in enumerate(num_tokens) if num > self.max_length]
         if long:
-            cut = self.tokenizer([texts[place] for place in long], truncation=True, max_length=self.max_length)[
-                "input_ids"
-            ]
-            for place, of_text in zip(long, cut, strict=True):
-                ids[place] = of_text
+            cut = self.tokenizer([texts[index] for index in long], truncation=True, max_length=self.max_length)
+            for index, of_text in zip(long, cut["input_ids"], strict=True):
+                ids[index] = of_text
         if not all(ids):
             raise UserError(
                 f"--emb_model {self.model.name_or_path}: its tokenizer makes no token of a text; choose another model"
@@ -74,38 +73,59 @@ class Embedder:
     def _run(self, batch: list[list[int]]) -> np.ndarray:
         """Return the embeddings of a batch, in two halves when memory does not hold the whole."""
         with torch.inference_mode():
-            found = unless_out_of_memory(lambda: self._mean_pooled(batch))
+            found = unless_out_of_memory(lambda: self._pooled(batch))
         if found is not None:
             return found.cpu().numpy()
         if len(batch) == 1:
             raise UserError(
-                f"out of memory on a single text of {len(batch[0])} tokens; lower --max_length or use a smaller --emb_model"
+                f"out of memory on a single text of {len(batch[0])} tokens; "
+                "lower --max_length or use a smaller --emb_model"
             )
         half = len(batch) // 2
         return np.concatenate([self._run(batch[:half]), self._run(batch[half:])])
 
-    def _mean_pooled(self, batch: list[list[int]]) -> torch.Tensor:
+    def _pooled(self, batch: list[list[int]]) -> torch.Tensor:
         length = max(map(len, batch))
         padding = self.tokenizer.pad_token_id or 0
         device = self.model.device
-        input_ids = torch.tensor(
-            [ids + [padding] * (length - len(ids)) for ids in batch], device=device
-        )  # (texts, length)
-        lengths = torch.tensor([len(ids) for ids in batch], device=device)
+        padded = [ids + [padding] * (length - len(ids)) for ids in batch]
+        input_ids = torch.tensor(padded, device=device)  # (texts, length)
+        lengths = torch.tensor([len(ids) for ids in batch], device=device)  # (texts,)
         mask = torch.arange(length, device=device) < lengths[:, None]  # (texts, length)
-        hidden = self.model(
-            input_ids=input_ids, attention_mask=mask.long()
-        ).last_hidden_state.float()  # (texts, length, dimension)
-        means = (hidden * mask[:, :, None]).sum(dim=1) / lengths[:, None]
-        if not means.isfinite().all():
+        hidden = self.model(input_ids=input_ids, attention_mask=mask.long()).last_hidden_state.float()
+        pooled = pool(hidden, lengths, self.pooling)
+        if not pooled.isfinite().all():
             raise UserError(f"{self.model.name_or_path}: gave no finite numbers for a text; choose another --emb_model")
-        return torch.nn.functional.normalize(means, dim=1)
+        return torch.nn.functional.normalize(pooled, dim=1)
+
+
+def pool(hidden: torch.Tensor, lengths: torch.Tensor, pooling: str) -> torch.Tensor:
+    """Return a vector for each text, (texts, dimension), from its own tokens; those after its length are padding.
+
+    `hidden` is (texts, length, dimension), `lengths` (texts,).
+    """
+    if pooling == "cls":
+        return hidden[:, 0]
+    if pooling == "lasttoken":
+        return hidden[torch.arange(len(lengths), device=hidden.device), lengths - 1]
+    mask = (torch.arange(hidden.shape[1], device=hidden.device) < lengths[:, None])[:, :, None]  # (texts, length, 1)
+    if pooling == "max":
+        return hidden.masked_fill(~mask, -torch.inf).amax(dim=1)
+    return (hidden * mask).sum(dim=1) / lengths[:, None]
 
 
 def load_embedder(
-    source: ModelSource, device_name: str, max_length: int, batch_size: int | None, trust_remote_code: bool
+    source: ModelSource,
+    device_name: str,
+    max_length: int,
+    batch_size: int | None,
+    trust_remote_code: bool,
+    pooling: str = "mean",
 ) -> Embedder:
-    """Return the model in float32 on a device, ready to run. Raises UserError when it cannot be loaded or reads too little."""
+    """Return the model in float32 on a device, ready to run, with the pooling of `find_pooling`.
+
+    Raises UserError when it cannot be loaded or reads too little.
+    """
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     device = choose_device(device_name)
@@ -124,7 +144,8 @@ def load_embedder(
     missing = sorted(key for key in info["missing_keys"] if "pooler" not in key)
     if missing:
         raise UserError(
-            f"--emb_model {source.name}: the checkpoint lacks {len(missing)} weights that the model needs ({', '.join(missing[:3])})"
+            f"--emb_model {source.name}: the checkpoint lacks {len(missing)} weights that the model needs "
+            f"({', '.join(missing[:3])})"
         )
     if model.config.is_encoder_decoder:
         raise UserError(
@@ -134,4 +155,4 @@ def load_embedder(
     if device.type == "cpu":
         keep_freed_memory()
     batch_size = batch_size or (8 if device.type == "cpu" else 64)
-    return Embedder(model.eval().to(device), tokenizer, max_length, batch_size * max_length)
+    return Embedder(model.eval().to(device), tokenizer, max_length, batch_size * max_length, pooling)

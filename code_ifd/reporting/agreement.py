@@ -132,13 +132,13 @@ def disagreements(a: np.ndarray, b: np.ndarray, num_wanted: int) -> list[Disagre
     order = np.argsort(-gaps, kind="stable")[:num_wanted]
     return [
         Disagreement(
-            int(common[place]),
-            float(a[common[place]]),
-            float(b[common[place]]),
-            float(ranks_a[place]),
-            float(ranks_b[place]),
+            int(common[index]),
+            float(a[common[index]]),
+            float(b[common[index]]),
+            float(ranks_a[index]),
+            float(ranks_b[index]),
         )
-        for place in order[gaps[order] > 0]
+        for index in order[gaps[order] > 0]
     ]
 
 

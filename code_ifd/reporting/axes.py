@@ -1,4 +1,7 @@
-"""The log axes of a report's figures: at least two labels on a narrow range, and none that overlap on a wide one."""
+"""The log axes of a report's figures: at least two labels on a narrow range, and none that overlap on a wide one.
+
+matplotlib's LogLocator and LogFormatterSciNotation give less here: labels that overlap, or one label and even none.
+"""
 
 import math
 from typing import TYPE_CHECKING
@@ -27,7 +30,7 @@ def set_log_axis(axes: "Axes", low: float, high: float, is_whole: bool = False) 
 
 
 def log_ticks(low: float, high: float, is_whole: bool = False) -> list[float]:
-    """Return where the labels of a log axis are: at steps of 1, 2, 5, at decades, or for a narrow range at even steps."""
+    """Return where the labels of a log axis are: steps of 1, 2, 5, decades, or for a narrow range even steps."""
     from matplotlib.ticker import MaxNLocator
 
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)

@@ -118,7 +118,7 @@ def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str)
             parts = {"selected": parts["selected"] & _every_nth(parts["selected"], 1000)}
         else:
             parts = {}
-    for place, (name, is_part) in enumerate(parts.items()):
+    for layer, (name, is_part) in enumerate(parts.items()):
         color = colors["over"] if is_density else colors[name]
         label = _label(name, standing)
         for is_drawn, marker, size in ((is_part & ~is_beyond, "o", 12), (is_part & is_beyond, "^", 24)):
@@ -133,7 +133,7 @@ def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str)
                     linewidths=0,
                     alpha=0.85,
                     label=label,
-                    zorder=1.3 - place / 10,
+                    zorder=1.3 - layer / 10,
                     rasterized=True,
                 )
                 label = None

@@ -155,8 +155,8 @@ function sortBy(column) {
 }
 
 function markOrder() {
-  COLUMNS.forEach((column, place) => {
-    const head = at("table").tHead.rows[0].cells[place];
+  COLUMNS.forEach((column, index) => {
+    const head = at("table").tHead.rows[0].cells[index];
     if (column === order.column) head.setAttribute("aria-sort", order.descending ? "descending" : "ascending");
     else head.removeAttribute("aria-sort");
   });

@@ -40,7 +40,7 @@ def make_rows(
                 "reason": data.reasons.get(number),
                 "numbers": [None if math.isnan(value) else value for value in numbers],
                 "shown": [
-                    said(value, standing.threshold if place == 0 else None) for place, value in enumerate(numbers)
+                    said(value, standing.threshold if index == 0 else None) for index, value in enumerate(numbers)
                 ],
                 "texts": texts,
                 "left_out": left_out,
@@ -72,22 +72,22 @@ def bounded_texts(record: Record, key_name: str, fields: Fields, room: int) -> t
     kept = (
         [*range(MAX_TEXTS // 2), *range(len(texts) - MAX_TEXTS // 2, len(texts))] if num_left_out else range(len(texts))
     )
-    cleaned = [_clean(texts[place].text[: room + 1]) for place in kept]
+    cleaned = [_clean(texts[index].text[: room + 1]) for index in kept]
     shares = _shares([_size(text) for text in cleaned], room)
     return [
-        {"name": texts[place].name, "text": _cut(text, share), "score": scores[place], "length": len(texts[place].text)}
-        for place, text, share in zip(kept, cleaned, shares, strict=True)
+        {"name": texts[index].name, "text": _cut(text, share), "score": scores[index], "length": len(texts[index].text)}
+        for index, text, share in zip(kept, cleaned, shares, strict=True)
     ], num_left_out
 
 
 def _turn_scores(turns: Any, key_name: str, texts: list[Text]) -> list[str]:
     """Return what is said of each text's own score; of responses, nothing where the record has none for each of them."""
-    responses = [place for place, text in enumerate(texts) if text.is_response]
+    responses = [index for index, text in enumerate(texts) if text.is_response]
     found = [CALL if text.name == "assistant" and not text.is_response else "" for text in texts]
     if isinstance(turns, list) and len(turns) == len(responses) and all(isinstance(turn, dict) for turn in turns):
-        for place, turn in zip(responses, turns, strict=True):
+        for index, turn in zip(responses, turns, strict=True):
             score = turn.get(key_name)
-            found[place] = (
+            found[index] = (
                 f"IFD {said(score)}" if isinstance(score, float) else str(turn.get("ifd_skipped") or "")[:MAX_REASON]
             )
     return found
@@ -105,9 +105,9 @@ def _size(text: str) -> int:
 def _shares(sizes: list[int], room: int) -> list[int]:
     """Return how much of the room each text gets: small ones all they need, the others the rest in equal parts."""
     shares = [0] * len(sizes)
-    for num_done, place in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
-        shares[place] = min(sizes[place], room // (len(sizes) - num_done))
-        room -= shares[place]
+    for num_done, index in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
+        shares[index] = min(sizes[index], room // (len(sizes) - num_done))
+        room -= shares[index]
     return shares
 
 

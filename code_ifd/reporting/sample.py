@@ -40,11 +40,11 @@ def _members(data: ScoredData, standing: Standing) -> dict[str, list[int]]:
     over = np.flatnonzero(data.scores >= standing.threshold)
     over = over[np.argsort(-data.scores[over], kind="stable")]
     # Half of them on either side.
-    place, half = standing.num_selected, NUM_OF_GROUP // 2
+    cut, half = standing.num_selected, NUM_OF_GROUP // 2
     has_cut = standing.cut is not None and standing.num_below
     return {
         "highest": ranking[:NUM_OF_GROUP].tolist(),
-        "cut": ranking[max(place - half, 0) : place + half].tolist() if has_cut else [],
+        "cut": ranking[max(cut - half, 0) : cut + half].tolist() if has_cut else [],
         "lowest": ranking[-NUM_OF_GROUP:].tolist(),
         "over": over[:NUM_OF_GROUP].tolist(),
         "skipped": _of_every_reason(data.reasons),

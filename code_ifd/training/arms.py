@@ -79,7 +79,7 @@ def draw_arm(arm: str, candidates: Candidates, num_wanted: int, threshold: float
         if arm == "selected"
         else np.argsort(of_pool, kind="stable")[:num_wanted]
     )
-    return [pool[place] for place in chosen.tolist()]
+    return [pool[index] for index in chosen.tolist()]
 
 
 def draw_batches(records: Sequence[int], num_steps: int, batch_size: int, seed: int) -> list[list[int]]:

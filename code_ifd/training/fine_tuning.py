@@ -27,8 +27,8 @@ def response_nll(model: PreTrainedModel, sequence: TokenSequence) -> torch.Tenso
     """Return the negative log-likelihood of each token of the response, (num_scored,) in nats; gradients flow through it."""
     input_ids = torch.tensor([sequence.input_ids], device=model.device)  # (1, length)
     # A token is predicted at the position before it. The output head is a fifth of the model: it runs for the response only.
-    places = torch.arange(sequence.first_scored - 1, len(sequence.input_ids) - 1, device=model.device)
-    logits = model(input_ids=input_ids, logits_to_keep=places, use_cache=False).logits[0]  # (num_scored, vocabulary)
+    positions = torch.arange(sequence.first_scored - 1, len(sequence.input_ids) - 1, device=model.device)
+    logits = model(input_ids=input_ids, logits_to_keep=positions, use_cache=False).logits[0]  # (num_scored, vocabulary)
     return torch.nn.functional.cross_entropy(logits.float(), input_ids[0, sequence.first_scored :], reduction="none")
 
 

@@ -94,13 +94,13 @@ def _weighted(values: list[float], weights: list[int]) -> dict[str, float]:
 def by_length(of_arm: list[Run]) -> list[float]:
     """Return the mean loss of the shortest, the middle and the longest third of the held-out responses, over all seeds."""
     return [
-        statistics.fmean(run["losses"][place] for run in of_arm for place in third)
+        statistics.fmean(run["losses"][index] for run in of_arm for index in third)
         for third in thirds(of_arm[0]["tokens"])
     ]
 
 
 def thirds(tokens: list[int]) -> list[list[int]]:
-    """Return the places of the shortest, the middle and the longest third; of fewer than three, none is left empty."""
+    """Return the indices of the shortest, the middle and the longest third; of fewer than three, none is left empty."""
     order = sorted(range(len(tokens)), key=tokens.__getitem__)
     cuts = [round(len(order) * share / 3) for share in range(4)]
     return [order[start:end] or order for start, end in itertools.pairwise(cuts)]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders import Task
-from benchmarks.scoring import compare, format_table, summarise
+from benchmarks.contenders import BenchTask
+from benchmarks.scoring import compare_losses, format_table, summarize_runs
 from script_runs import ROOT, RunScript
 
 
-def task(num_records: int = 4) -> Task:
-    return Task("model", "folder", [{}] * num_records, 64, 2, 1.0)
+def task(num_records: int = 4) -> BenchTask:
+    return BenchTask("model", "folder", [{}] * num_records, 64, 2, 1.0)
 
 
 def losses(log_ifd: list[float]) -> list[tuple[int, float, float]]:
@@ -20,21 +20,29 @@ def losses(log_ifd: list[float]) -> list[tuple[int, float, float]]:
 
 
 def test_comparison_with_itself_is_perfect() -> None:
-    found = compare(losses([-0.5, -0.1, 0.2, -0.3]), losses([-0.5, -0.1, 0.2, -0.3]), task())
+    found = compare_losses(losses([-0.5, -0.1, 0.2, -0.3]), losses([-0.5, -0.1, 0.2, -0.3]), task())
     assert (found["max_relative_error"], found["spearman"], found["overlap"]) == (0, pytest.approx(1), 1)
 
 
 def test_comparison_counts_errors_ranks_and_the_selected() -> None:
-    found = compare(losses([-0.05, -0.1, 0.2, -0.3]), losses([-0.5, -0.1, 0.2, -0.3]), task())
+    found = compare_losses(losses([-0.05, -0.1, 0.2, -0.3]), losses([-0.5, -0.1, 0.2, -0.3]), task())
     assert found["max_relative_error"] == pytest.approx(math.exp(0.45) - 1)
     # Ranks 2 1 3 0 against 0 2 3 1: 1 - 6 * (4 + 1 + 0 + 1) / (4 * 15)
     assert found["spearman"] == pytest.approx(0.4)
     assert found["overlap"] == 0.5  # 0 and 1 are selected instead of 1 and 3
 
 
+def test_equal_scores_have_equal_ranks() -> None:
+    found = compare_losses(losses([-0.1, -0.1, -0.3]), losses([-0.1, -0.1, -0.3]), task())
+    assert found["spearman"] == pytest.approx(1)
+    found = compare_losses(losses([-0.1, -0.1, -0.3]), losses([-0.1, -0.2, -0.3]), task())
+    # Ranks 2.5 2.5 1 against 3 2 1: covariance 1.5, variances 1.5 and 2.
+    assert found["spearman"] == pytest.approx(1.5 / (1.5 * 2) ** 0.5)
+
+
 def test_contenders_must_have_scored_the_same_records() -> None:
     with pytest.raises(RuntimeError, match="different records"):
-        compare(losses([-0.5]), losses([-0.5, -0.1]), task())
+        compare_losses(losses([-0.5]), losses([-0.5, -0.1]), task())
 
 
 def test_shares_and_speedups_are_taken_round_by_round() -> None:
@@ -46,7 +54,7 @@ def test_shares_and_speedups_are_taken_round_by_round() -> None:
         "float32": [(2.0, found, 9), (4.0, found, 9), (2.0, found, 9)],
         "floor-float32": [(0.1, 1e9, 1), (0.1, 0.5e9, 1), (0.1, 1e9, 1)],
     }
-    table = summarise(runs, work, task())
+    table = summarize_runs(runs, work, task())
     assert table["float32"]["speedup"] == 2
     assert table["float32"]["share_of_floor"] == 0.5  # 1e9 / 2 s / 1e9
     assert table["reference"]["share_of_floor"] == 0.25

@@ -9,27 +9,9 @@ from hypothesis import strategies as st
 from diversity.distances import Distances
 from diversity.facility_location import choose_points
 from diversity.near_pairs import NearPairs, estimate_pairs
+from plain_greedy import all_similarities, plain_greedy
 
 WITH_LISTS, WITHOUT_LISTS = 1e9, 0
-
-
-def all_similarities(points: np.ndarray) -> np.ndarray:
-    """The whole matrix, by the definition: exp(-distance / dimension) in float64."""
-    points = points.astype(np.float64)
-    distances = np.sqrt(((points[:, None] - points[None]) ** 2).sum(axis=-1))
-    return np.exp(-distances / points.shape[1])
-
-
-def plain_greedy(points: np.ndarray, num: int) -> tuple[list[int], float]:
-    """Look at every candidate every time. Returns the picks and the sum of similarities."""
-    similarities = all_similarities(points)
-    best, picks = np.zeros(len(points)), []
-    for _ in range(num):
-        gains = np.maximum(similarities - best[:, None], 0).sum(axis=0)
-        gains[picks] = -1
-        picks.append(int(np.flatnonzero(gains >= gains.max() * (1 - 1e-9))[0]))
-        best = np.maximum(best, similarities[:, picks[-1]])
-    return picks, best.sum()
 
 
 def random_points(seed: int) -> tuple[np.ndarray, int]:
