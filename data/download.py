@@ -1,8 +1,9 @@
 """Fetch the public data: Alpaca, two published scored datasets, and the five test sets of the evaluation.
 
 Reads each file from its public repository on GitHub, or from --base_url. Writes them below the repository:
-data/alpaca_data.json, data/data_with_ifd/alpaca_*_data.json, evaluation/test_data/*_test_set.jsonl. A file that is there
-already is not fetched again, and one with other content is never overwritten. Each must have its known content, byte for byte.
+data/alpaca_data.json, data/data_with_ifd/alpaca_*_data.json, evaluation/test_data/*_test_set.jsonl. A file that is
+there already is not fetched again, and one with other content is never overwritten. Each must have its known content,
+byte for byte.
 
     python data/download.py --only test_sets
 """
@@ -21,7 +22,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "code_ifd"))
 
 from shared.cli import Interrupted, UserError, new_parser, positive_int, run, say
 from shared.locked_file import open_locked
-from verified_fetch import Unreachable, fetch, is_in_place
+from verified_fetch import UnreachableError, fetch, is_in_place
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -115,15 +116,20 @@ def missing_files(files: list[PublicFile], output_dir: str, failures: list[str])
     return missing
 
 
-def fetch_files(files: list[PublicFile], args: argparse.Namespace, failures: list[str]) -> None:
-    """Fetch files one after the other, whatever becomes of the others; add a line to `failures` for each that fails."""
+def fetch_files(
+    files: list[PublicFile], output_dir: str, mirror: str | None, timeout_seconds: float, failures: list[str]
+) -> None:
+    """Fetch files one after the other, from GitHub where there is no `mirror`, whatever becomes of the others.
+
+    Adds a line to `failures` for each that fails.
+    """
     for num_done, file in enumerate(files, start=1):
-        url = f"{args.base_url}/{file.name}" if args.base_url else file.url
-        target = Path(args.output_dir, file.path)
+        url = f"{mirror}/{file.name}" if mirror else file.url
+        target = Path(output_dir, file.path)
         start = time.perf_counter()
         try:
-            fetch(url, target, file.blob_id, args.timeout_seconds)
-        except Unreachable as error:
+            fetch(url, target, file.blob_id, timeout_seconds)
+        except UnreachableError as error:
             rest = len(files) - num_done
             failures.append(f"{error}" + (f" ({rest} more not tried)" if rest else ""))
             return
@@ -131,11 +137,13 @@ def fetch_files(files: list[PublicFile], args: argparse.Namespace, failures: lis
             failures.append(str(error))
         else:
             say(
-                f"{file.path}: {target.stat().st_size / 1e6:.2f} MB in {time.perf_counter() - start:.1f} s, content as published"
+                f"{file.path}: {target.stat().st_size / 1e6:.2f} MB in {time.perf_counter() - start:.1f} s, content "
+                "as published"
             )
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = new_parser(__doc__)
     choices = [*GROUPS, *(file.name for file in FILES)]
     parser.add_argument(
@@ -164,13 +172,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Fetch the files that are not there yet."""
     args = parse_args(argv)
     files = [file for group, members in GROUPS.items() for file in members if {group, file.name} & set(args.only)]
     failures: list[str] = []
     try:
         if missing := missing_files(files, args.output_dir, failures):
             with only_run_in(args.output_dir):
-                fetch_files(missing, args, failures)
+                fetch_files(missing, args.output_dir, args.base_url, args.timeout_seconds, failures)
     except KeyboardInterrupt:
         raise Interrupted("what came is kept, half a file too; the same command goes on from there") from None
     finally:

@@ -1,8 +1,8 @@
 """One file over HTTP: resumed where it was cut, and put in its place only when its content is the one that is wanted.
 
-Content is named as Git names it, by the SHA-1 of b"blob <size>\\0" + content; GitHub shows that id for each of its files.
-The bytes gather in `<name>.part` beside the target, and any later attempt or run goes on from there. Nothing about the
-server's version of the file has to be remembered: parts that do not fit together fail the check in the end.
+Content is named as Git names it, by the SHA-1 of b"blob <size>\\0" + content; GitHub shows that id for each of its
+files. The bytes gather in `<name>.part` beside the target, and any later attempt or run goes on from there. Nothing
+about the server's version of the file has to be remembered: parts that do not fit together fail the check in the end.
 
 On urllib, because no library here or on PyPI that we know both resumes and knows Git's ids: it would save nothing.
 """
@@ -26,11 +26,11 @@ PAUSES_SECONDS = (1.0, 2.0, 4.0)  # before the second, third and fourth attempt
 BLOCK_BYTES = 1 << 16
 
 
-class Unreachable(UserError):
+class UnreachableError(UserError):
     """The server cannot be talked to at all: none of its files will come."""
 
 
-class Cut(Exception):
+class CutError(Exception):
     """Why an attempt has ended early; another one may go on from there."""
 
 
@@ -63,7 +63,10 @@ def fetch(url: str, target: Path, blob_id: str, timeout_seconds: float) -> None:
         is_in_place(target, blob_id)
         os.replace(partial, target)
     except OSError as error:
-        remedy = f"free space or choose another --output_dir; {partial.name}, if there is one, is what the same command goes on from"
+        remedy = (
+            f"free space or choose another --output_dir; {partial.name}, if there is one, is what the same "
+            "command goes on from"
+        )
         raise UserError(f"{target}: cannot be written: {error.strerror}; {remedy}") from None
 
 
@@ -80,11 +83,13 @@ def _complete(url: str, partial: Path, blob_id: str, timeout_seconds: float) -> 
     """Make `partial` the wanted file, in a few attempts."""
     for pause_seconds in (*PAUSES_SECONDS, None):
         try:
-            return _attempt(url, partial, blob_id, timeout_seconds)
-        except Cut as cut:
+            _attempt(url, partial, blob_id, timeout_seconds)
+            return
+        except CutError as cut:
             if pause_seconds is None:
                 raise UserError(
-                    f"{url}: {cut}, after {len(PAUSES_SECONDS) + 1} attempts; what came is kept, and the same command goes on from there"
+                    f"{url}: {cut}, after {len(PAUSES_SECONDS) + 1} attempts; what came is kept, and the same command "
+                    "goes on from there"
                 ) from None
             print(f"note: {url}: {cut}; trying again in {pause_seconds:g} s", file=sys.stderr)
             time.sleep(pause_seconds)
@@ -104,15 +109,18 @@ def _attempt(url: str, partial: Path, blob_id: str, timeout_seconds: float) -> N
         beginning = shorten(file.read(60).decode("utf-8", "replace"), 60)
     partial.unlink()
     if offset:
-        raise Cut("the end that came does not fit the beginning that was there")
+        raise CutError("the end that came does not fit the beginning that was there")
     raise UserError(
-        f"{url}: not the wanted file: {size} bytes with Git blob id {seen}, wanted {blob_id}; nothing is kept. Usually the "
+        f"{url}: not the wanted file: {size} bytes with Git blob id {seen}, wanted {blob_id}; nothing is kept. "
+        "Usually the "
         f"publisher has changed the file, or a proxy has sent a page of its own; it begins with {beginning}"
     )
 
 
 def _transfer(url: str, partial: Path, offset: int, timeout_seconds: float) -> int:
-    """Add what is missing to `partial` and return the offset at which that began: 0 when the server sends only whole files."""
+    """Add what is missing to `partial` and return the offset at which that began: 0 when the server sends only whole
+    files.
+    """
     with _open(url, partial, offset, timeout_seconds) as response:
         # A server may ignore the range (200), or send another one.
         if not (response.headers.get("Content-Range") or "").startswith(f"bytes {offset}-"):
@@ -146,24 +154,24 @@ def _open(url: str, partial: Path, offset: int, timeout_seconds: float) -> HTTPR
         error.close()
         if error.code == 416 and offset:
             partial.unlink()
-            raise Cut("the part that was there is longer than the file") from None
+            raise CutError("the part that was there is longer than the file") from None
         if error.code == 429 or error.code >= 500:
-            raise Cut(f"the server answered {error.code}") from None
+            raise CutError(f"the server answered {error.code}") from None
         raise UserError(
             f"{url}: the server answered {error.code}; see whether the file is there, or give --base_url a mirror"
         ) from None
     except URLError as error:
         if isinstance(error.reason, ConnectionError) and not isinstance(error.reason, ConnectionRefusedError):
-            raise Cut(f"connecting failed: {error.reason}") from None
-        raise Unreachable(
+            raise CutError(f"connecting failed: {error.reason}") from None
+        raise UnreachableError(
             f"{url}: the server cannot be reached: {error.reason}; check the network, or give --base_url a mirror"
         ) from None
     except (OSError, HTTPException, ValueError) as error:  # ValueError: sent on to an address that is none
-        raise Cut(f"no answer: {error or type(error).__name__}") from None
+        raise CutError(f"no answer: {error or type(error).__name__}") from None
 
 
 def _blocks(response: HTTPResponse) -> Iterator[bytes]:
-    """Yield the body as it comes. Raises Cut when it ends before its length, or nothing comes in time."""
+    """Yield the body as it comes. Raises CutError when it ends before its length, or nothing comes in time."""
     missing = response.length  # in bytes; None when the server does not say
     try:
         # read1 gives what there is: read would lose what came before a cut.
@@ -172,6 +180,6 @@ def _blocks(response: HTTPResponse) -> Iterator[bytes]:
             if missing is not None:
                 missing -= len(block)
     except (OSError, HTTPException) as error:
-        raise Cut(f"the transfer stopped: {error or type(error).__name__}") from None
+        raise CutError(f"the transfer stopped: {error or type(error).__name__}") from None
     if missing:
-        raise Cut(f"the connection was cut {missing} bytes before the end")
+        raise CutError(f"the connection was cut {missing} bytes before the end")

@@ -44,7 +44,9 @@ class Answer:
 
 
 class Server:
-    """A web server on loopback. It gives the next of `answers`, then proper ones; `sent` has [path, first byte, bytes sent]."""
+    """A web server on loopback. It gives the next of `answers`, then proper ones; `sent` has [path, first byte, bytes
+    sent].
+    """
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files
@@ -250,8 +252,8 @@ def test_wrong_content_is_named_and_not_kept(place: Place, body: bytes) -> None:
         place.fetch()
     message = str(failure.value)
     assert (
-        f"/file: not the wanted file: {len(body)} bytes with Git blob id {blob_id_of(body)}, wanted {BLOB_ID}; nothing is kept"
-        in message
+        f"/file: not the wanted file: {len(body)} bytes with Git blob id {blob_id_of(body)}, wanted {BLOB_ID}; "
+        "nothing is kept" in message
     )
     assert "publisher has changed the file, or a proxy" in message
     assert message.isprintable()
@@ -311,9 +313,8 @@ def test_a_stalled_server_is_left_and_asked_for_the_rest(place: Place, stop_afte
 
 
 def test_a_server_that_accepts_and_says_nothing_is_given_up(tmp_path: Path, server: Server) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        with pytest.raises(UserError, match="no answer: timed out"):
-            fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/file", tmp_path / "file", BLOB_ID, 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UserError, match="no answer: timed out"):
+        fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/file", tmp_path / "file", BLOB_ID, 0.1)
 
 
 def test_a_server_that_speaks_no_http_is_one_line(tmp_path: Path, server: Server) -> None:
@@ -325,7 +326,7 @@ def test_a_server_that_speaks_no_http_is_one_line(tmp_path: Path, server: Server
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=answer, args=(listener,), daemon=True).start()
-        with pytest.raises(UserError, match="no answer: SSH-2.0-server"):
+        with pytest.raises(UserError, match=r"no answer: SSH-2.0-server"):
             fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/file", tmp_path / "file", BLOB_ID, 5)
 
 

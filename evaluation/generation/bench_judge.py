@@ -1,9 +1,10 @@
 """How near eval.py comes to the rate that its server's latency allows.
 
-Starts a server on this machine in a process of its own (tests/evaluation/fault_server.py), which answers after 50 ms and
-fails at 5 percent of the requests, and judges made-up pairs against it, each time from nothing, fsynced journal included.
-The ideal rate is that of `batch_size` requests in flight that are never late, less those that fail, each of which takes its
-turn too: batch_size / latency * (1 - fault_rate) answers a second. Prints each run and the median. It wants a quiet machine with two cores: `uptime` says whether others work on it.
+Starts a server on this machine in a process of its own (tests/evaluation/fault_server.py), which answers after 50 ms
+and fails at 5 percent of the requests, and judges made-up pairs against it, each time from nothing, fsynced journal
+included. The ideal rate is that of `batch_size` requests in flight that are never late, less those that fail, each of
+which takes its turn too: batch_size / latency * (1 - fault_rate) answers a second. Prints each run and the median. It
+wants a quiet machine with two cores: `uptime` says whether others work on it.
 
 python evaluation/generation/bench_judge.py --num_pairs 1000 --batch_size 50
 """
@@ -38,17 +39,18 @@ def write_pairs(path: Path, num_pairs: int) -> None:
     write_wrap_file(str(path), {"dataset_name": "bench"}, rows)
 
 
-def time_run(args: argparse.Namespace, seed: int) -> float:
+def time_run(
+    num_pairs: int, batch_size: int, latency_seconds: float, fault_rate: float, folder_above: str | None, seed: int
+) -> float:
     """Judge once and return the answers a second that eval.py reports. Raises UserError when it fails."""
-    sys.path.append(str(TESTS))
     from fault_server import FaultServer
 
-    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+    with tempfile.TemporaryDirectory(dir=folder_above) as folder:
         wrap_path = Path(folder) / "bench_wrap.json"
-        write_pairs(wrap_path, args.num_pairs)
+        write_pairs(wrap_path, num_pairs)
         command = [sys.executable, str(Path(__file__).with_name("eval.py")), "--wraped_file", str(wrap_path)]
-        command += ["--batch_size", str(args.batch_size)]
-        plan = {"latency_seconds": args.latency_ms / 1000, "fault_rate": float(args.fault_rate), "seed": seed}
+        command += ["--batch_size", str(batch_size)]
+        plan = {"latency_seconds": latency_seconds, "fault_rate": fault_rate, "seed": seed}
         with FaultServer(**plan) as server:
             env = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
             done = subprocess.run([*command, "--api_base", server.url], capture_output=True, text=True, env=env)
@@ -60,6 +62,7 @@ def time_run(args: argparse.Namespace, seed: int) -> float:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = new_parser(__doc__)
     parser.add_argument(
         "--num_pairs", type=positive_int, default=1000, help="pairs, each asked twice (default: %(default)s)"
@@ -85,14 +88,21 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Run eval.py several times and print its rates."""
     args = parse_args(argv)
     if not TESTS.is_dir():
         raise UserError(f"{TESTS}: not there; the server of this measurement is part of the tests")
-    rates = [time_run(args, seed) for seed in range(args.num_runs)]
-    ideal = args.batch_size / (args.latency_ms / 1000) * (1 - float(args.fault_rate))
+    sys.path.insert(2, str(TESTS))
+    latency_seconds, fault_rate = args.latency_ms / 1000, float(args.fault_rate)
+    rates = [
+        time_run(args.num_pairs, args.batch_size, latency_seconds, fault_rate, args.folder, seed)
+        for seed in range(args.num_runs)
+    ]
+    ideal = args.batch_size / latency_seconds * (1 - fault_rate)
     median = statistics.median(rates)
     say(
-        f"median {median:.0f}/s of {len(rates)} runs ({min(rates):.0f} to {max(rates):.0f}), ideal {ideal:.0f}/s: {median / ideal:.0%}"
+        f"median {median:.0f}/s of {len(rates)} runs ({min(rates):.0f} to {max(rates):.0f}), ideal {ideal:.0f}/s: "
+        f"{median / ideal:.0%}"
     )
 
 

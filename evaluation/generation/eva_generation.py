@@ -10,7 +10,6 @@ python evaluation/generation/eva_generation.py --dataset_name sample \\
     --output_dir outputs/evaluation/model1
 """
 
-import argparse
 import importlib.metadata
 import sys
 import time
@@ -22,7 +21,7 @@ from tqdm import tqdm
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
-from answering.flags import parse_args
+from answering.flags import Decoding, GenerationSettings, parse_args
 from answering.generation_file import Row, generation_path
 from answering.generation_journal import open_journal, rows_of, write_rows
 from answering.prompt_batches import cut_batches, encode_questions, end_of_turn
@@ -35,66 +34,76 @@ from shared.files import make_folder, sha256_of
 JOURNAL_FORMAT = 1
 
 
-def describe_run(args: argparse.Namespace, source: ModelSource, num_questions: int) -> dict[str, Any]:
+def describe_generation(settings: GenerationSettings, source: ModelSource, num_questions: int) -> dict[str, Any]:
     """Return the header of the journal: all that decides the answers beyond rounding, and what decides that."""
+    decoding = settings.decoding
     return {
         "format": JOURNAL_FORMAT,
         "model": source.name,
         "model_fingerprint": source.fingerprint,
-        "dataset_name": args.dataset_name,
-        "test_set_sha256": sha256_of(question_set_path(args.dataset_name)),
+        "dataset_name": settings.dataset_name,
+        "test_set_sha256": sha256_of(question_set_path(settings.dataset_name)),
         "num_questions": num_questions,
-        "prompt": args.prompt,
-        "max_length": args.max_length,
-        "num_beams": args.num_beams,
-        "temperature": args.temperature,
-        "top_p": float(args.top_p),
-        "seed": args.seed,
-        "batch_size": args.batch_size,
-        "dtype": args.dtype,
-        "device": args.device,
+        "prompt": settings.prompt,
+        "max_length": decoding.max_length,
+        "num_beams": decoding.num_beams,
+        "temperature": decoding.temperature,
+        "top_p": decoding.top_p,
+        "seed": decoding.seed,
+        "batch_size": settings.batch_size,
+        "dtype": settings.dtype,
+        "device": settings.device,
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "tokenizers")},
     }
 
 
-def resolve_device(args: argparse.Namespace) -> None:
-    """Put what `auto` stands for on this machine into the flags. Raises UserError for a device that is not there."""
+def resolve_device(device: str, dtype: str) -> tuple[str, str]:
+    """Return device and dtype with what `auto` stands for on this machine. Raises UserError for an absent device."""
     from models.causal_lm import choose_device
 
-    args.device = choose_device(args.device).type
-    if args.dtype == "auto":
-        args.dtype = "float32" if args.device == "cpu" else "bfloat16"
+    device = choose_device(device).type
+    if dtype == "auto":
+        dtype = "float32" if device == "cpu" else "bfloat16"
+    return device, dtype
 
 
 def generate_missing(
-    journal: LineJournal, questions: list[Question], source: ModelSource, args: argparse.Namespace
+    journal: LineJournal,
+    questions: list[Question],
+    source: ModelSource,
+    settings: GenerationSettings,
+    trust_remote_code: bool,
 ) -> int:
-    """Answer the questions that the journal does not have yet; return the number of new tokens. Raises Interrupted on Ctrl-C."""
+    """Answer the questions that the journal does not have yet and return the number of new tokens.
+
+    Raises Interrupted on Ctrl-C.
+    """
     import torch
 
-    from answering.generation import AnswerGenerator, Decoding, stop_tokens
+    from answering.generation import AnswerGenerator, stop_tokens
     from models.causal_lm import DTYPES, load_causal_lm
     from models.cpu_kernels import keep_freed_memory
 
     keep_freed_memory()
-    device = torch.device(args.device)
-    model, tokenizer = load_causal_lm(source, DTYPES[args.dtype], device, args.max_length, args.trust_remote_code)
-    prompts = encode_questions(tokenizer, questions, args.prompt)
-    batches, too_long = cut_batches([len(prompt) for prompt in prompts], args.batch_size, args.max_length)
+    device, max_length = torch.device(settings.device), settings.decoding.max_length
+    model, tokenizer = load_causal_lm(source, DTYPES[settings.dtype], device, max_length, trust_remote_code)
+    prompts = encode_questions(tokenizer, questions, settings.prompt)
+    batches, too_long = cut_batches([len(prompt) for prompt in prompts], settings.batch_size, max_length)
     stop_ids = stop_tokens(model, tokenizer)
-    if args.prompt == "chat":
-        stop_ids |= {end_of_turn(tokenizer)} - {None}
-    decoding = Decoding(args.max_length, args.num_beams, args.temperature, float(args.top_p), args.seed)
+    if settings.prompt == "chat" and (turn_end := end_of_turn(tokenizer)) is not None:
+        stop_ids.add(turn_end)
     done = rows_of(journal, questions)
     if too_long and too_long[0] not in done:
         journal.append([{"skipped": too_long}])
     num_tokens = 0
     with tqdm(total=len(questions), initial=len(done), unit=" questions", disable=None, dynamic_ncols=True) as bar:
-        generator = AnswerGenerator(model, decoding, stop_ids, lambda num_new: bar.set_postfix_str(f"token {num_new}"))
+        generator = AnswerGenerator(
+            model, settings.decoding, stop_ids, lambda num_new: bar.set_postfix_str(f"token {num_new}")
+        )
         for number, batch in enumerate(batches):
             if batch[0] in done:
                 continue
-            answers = generator.answer([prompts[place] for place in batch], f"batch {number}")
+            answers = generator.answer([prompts[index] for index in batch], f"batch {number}")
             journal.append(
                 [{"answers": [answer_entry(*pair, stop_ids, tokenizer) for pair in zip(batch, answers, strict=True)]}]
             )
@@ -103,13 +112,13 @@ def generate_missing(
     return num_tokens
 
 
-def answer_entry(place: int, ids: list[int], stop_ids: set[int], tokenizer: Any) -> Row:
+def answer_entry(index: int, ids: list[int], stop_ids: set[int], tokenizer: Any) -> Row:
     """Return what the journal keeps of one answer."""
     has_ended = bool(ids) and ids[-1] in stop_ids
     # A stop token need not be a special one.
     response = tokenizer.decode(ids[:-1] if has_ended else ids, skip_special_tokens=True)
     return {
-        "place": place,
+        "place": index,
         "raw_output": tokenizer.decode(ids),
         "response": response.strip(),
         "tokens": len(ids),
@@ -117,7 +126,7 @@ def answer_entry(place: int, ids: list[int], stop_ids: set[int], tokenizer: Any)
     }
 
 
-def report(
+def say_generation(
     journal: LineJournal,
     output: str,
     rows: dict[int, Row],
@@ -133,31 +142,35 @@ def report(
         f"{num_new} in {seconds:.1f} s, {num_tokens / seconds:.1f} tokens/s" if num_new else "all of them done before"
     )
     say(
-        f"{len(rows)} questions ({speed}), {len(rows) - len(skipped)} answered, {num_cut} of them cut at --max_length {max_length}; "
+        f"{len(rows)} questions ({speed}), {len(rows) - len(skipped)} answered, {num_cut} of them cut at --max_length "
+        f"{max_length}; "
         f"skipped: {f'long_prompt {len(skipped)}' if skipped else 'none'} -> {output}"
     )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Answer the questions of a test set and write the generation file."""
     args = parse_args(__doc__, argv)
     questions = read_questions(args.dataset_name)[: args.num_questions]
     source = find_model(args.model_name_or_path, args.revision)
     make_folder(args.output_dir)
     if args.check_only:
         return
-    resolve_device(args)
+    device, dtype = resolve_device(args.device, args.dtype)
+    decoding = Decoding(args.max_length, args.num_beams, args.temperature, float(args.top_p), args.seed)
+    settings = GenerationSettings(args.dataset_name, args.prompt, decoding, args.batch_size, dtype, device)
     output = generation_path(args.output_dir, args.dataset_name, args.max_length)
-    with open_journal(output, describe_run(args, source, len(questions))) as journal:
+    with open_journal(output, describe_generation(settings, source, len(questions))) as journal:
         num_before, num_tokens, started = len(rows_of(journal, questions)), 0, time.perf_counter()
         if num_before < len(questions):
             try:
-                num_tokens = generate_missing(journal, questions, source, args)
+                num_tokens = generate_missing(journal, questions, source, settings, args.trust_remote_code)
             except KeyboardInterrupt:
                 done = f"{len(rows_of(journal, questions))} of {len(questions)} questions are in {journal.path}"
                 raise Interrupted(f"{done}; the same command goes on from there") from None
         rows = rows_of(journal, questions)
         write_rows(output, rows)
-        report(
+        say_generation(
             journal, output, rows, len(rows) - num_before, num_tokens, time.perf_counter() - started, args.max_length
         )
 

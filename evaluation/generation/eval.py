@@ -1,8 +1,8 @@
 """Judging, step 3: ask a judge model which of two answers is better, in both orders.
 
-Reads a wrap file (X_wrap.json of eval_generation_wrap.py). Writes the review file beside it, X_wrap_reviews_<judge>.json,
-once every request is answered. Each answer goes at once into <review file>.journal.jsonl: run the same command again
-after a stop of any kind, and nothing that was answered is asked, or paid for, again.
+Reads a wrap file (X_wrap.json of eval_generation_wrap.py). Writes the review file beside it,
+X_wrap_reviews_<judge>.json, once every request is answered. Each answer goes at once into <review file>.journal.jsonl:
+run the same command again after a stop of any kind, and nothing that was answered is asked, or paid for, again.
 
 OPENAI_API_KEY=... python evaluation/generation/eval.py --api_model gpt-4 \\
     --wraped_file outputs/evaluation/model1-VS-model2/sample_wrap.json
@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
 from answering.wrap_file import read_wrap_file, write_wrap_file
-from judging.answer_journal import AnswerJournal, Answers, journal_path, read_answers
+from judging.answer_journal import AnswerJournal, Answers, answer_journal_path, read_answer_journal
 from judging.client import JudgeClient, check_base, find_key, shown_base
 from judging.costs import Budget, Prices
 from judging.flags import parse_args
@@ -76,7 +76,8 @@ async def ask(
 
 def _kept(journal: AnswerJournal, num_before: int) -> str:
     return (
-        f"{len(journal.answers) - num_before} answers of this run and {num_before} from before are kept in {journal.path}; "
+        f"{len(journal.answers) - num_before} answers of this run and {num_before} from before are kept in "
+        f"{journal.path}; "
         "the same command goes on from there"
     )
 
@@ -98,6 +99,7 @@ def refusals_to_skip(report: RunReport, refused_prompts: str) -> Refusals:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Ask the judge what the journal does not have and write the review file."""
     args = parse_args(__doc__, argv)
     args.api_base = check_base(args.api_base)
     wrap = read_wrap_file(args.wraped_file)
@@ -105,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     pairs = pair_requests(wrap.pairs, judge)
     prices = None if args.price_in is None else Prices(args.price_in, args.price_out)
     save_path = review_path(args.wraped_file, args.api_model)
-    answers = read_answers(journal_path(save_path))
+    answers = read_answer_journal(answer_journal_path(save_path))
     missing = missing_requests(pairs, answers)
     say_plan(
         len(pairs),
@@ -118,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     report = RunReport()
     if missing:
-        answers, report = ask_missing(args, pairs, prices, journal_path(save_path))
+        answers, report = ask_missing(args, pairs, prices, answer_journal_path(save_path))
     warn_of_models(answer for _, answer in used_answers(pairs, answers).values())
     reviews = assemble(wrap, pairs, judge, answers, refusals_to_skip(report, args.refused_prompts))
     write_wrap_file(save_path, reviews.meta, reviews.rows)

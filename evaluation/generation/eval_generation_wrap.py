@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
 from answering.answer_pairs import pair_answers
-from answering.generation_file import Answer, Row, generation_path, read_answers
+from answering.generation_file import ModelAnswer, Row, generation_path, read_generation_file
 from answering.question_sets import question_keys
 from answering.wrap_file import write_wrap_file
 from records.dataset_files import FORMATS
@@ -27,7 +27,9 @@ from shared.files import refuse_overwriting
 
 
 def answers_path(fname: str, dataset_name: str, max_length: int) -> str:
-    """Return the generation file that a flag means: the file itself, or the data set's file in the folder of that name."""
+    """Return the generation file that a flag means: the file itself, or the data set's file in the folder of
+    that name.
+    """
     return (
         fname
         if fname.endswith(FORMATS) and not os.path.isdir(fname)
@@ -35,7 +37,7 @@ def answers_path(fname: str, dataset_name: str, max_length: int) -> str:
     )
 
 
-def wrap_row(one: Answer, two: Answer, prompt_key: str) -> Row:
+def wrap_row(one: ModelAnswer, two: ModelAnswer, prompt_key: str) -> Row:
     """Return the row of two answers; its first three keys are the original tool's."""
     question = one.question
     return {
@@ -48,19 +50,20 @@ def wrap_row(one: Answer, two: Answer, prompt_key: str) -> Row:
     }
 
 
-def left_out_entry(one: Answer, two: Answer) -> Row:
+def left_out_entry(one: ModelAnswer, two: ModelAnswer) -> Row:
     """Return what Meta_Info says of a question that not both models could be asked."""
     files = [number for number, answer in ((1, one), (2, two)) if answer.response is None]
     return {"id": one.question.id, "skipped": one.skipped or two.skipped, "file": files if len(files) > 1 else files[0]}
 
 
-def report(path: str, num_pairs: int, left_out: list[Row]) -> None:
+def say_wrap_file(path: str, num_pairs: int, left_out: list[Row]) -> None:
     """Print what the wrap file holds and which questions it does not."""
     names = ", ".join(f"{entry['id']} ({entry['skipped']}, file {entry['file']})" for entry in left_out)
     say(f"{num_pairs} pairs, {len(left_out)} questions left out{': ' if names else ''}{names} -> {path}")
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = new_parser(__doc__)
     parser.add_argument(
         "--dataset_name", required=True, help="test set: sample, vicuna, koala, wizardlm, sinstruct, lima, or your own"
@@ -80,22 +83,24 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Pair the answers of two models and write the wrap file."""
     args = parse_args(argv)
     paths = [answers_path(fname, args.dataset_name, args.max_length) for fname in (args.fname1, args.fname2)]
     save_path = os.path.join(args.save_name, f"{args.dataset_name}_wrap.json")
     refuse_overwriting(save_path, *paths)
-    first, second = (read_answers(path, args.dataset_name) for path in paths)
+    first, second = (read_generation_file(path, args.dataset_name) for path in paths)
     pairs = pair_answers(first, second, (paths[0], paths[1]))
     answered = [(one, two) for one, two in pairs if one.response is not None and two.response is not None]
     left_out = [left_out_entry(one, two) for one, two in pairs if one.response is None or two.response is None]
     if not answered:
         raise UserError(
-            f"{paths[0]} and {paths[1]}: there is no question that both models could be asked; raise --max_length of the generation"
+            f"{paths[0]} and {paths[1]}: there is no question that both models could be asked; raise --max_length of "
+            "the generation"
         )
     prompt_key = question_keys(args.dataset_name).prompt
     meta = {"dataset_name": args.dataset_name, "fname1": args.fname1, "fname2": args.fname2, "left_out": left_out}
     write_wrap_file(save_path, meta, [wrap_row(*pair, prompt_key) for pair in answered])
-    report(save_path, len(answered), left_out)
+    say_wrap_file(save_path, len(answered), left_out)
 
 
 if __name__ == "__main__":

@@ -108,7 +108,8 @@ def wait_for_answer(process: subprocess.Popen, url: str, start_seconds: int, log
         if process.poll() is not None:
             lines = Path(log_path).read_text(encoding="utf-8", errors="replace").strip().splitlines()
             raise UserError(
-                f"transformers serve ended with code {process.returncode}: {lines[-1] if lines else 'no words'}; see {log_path}"
+                f"transformers serve ended with code {process.returncode}: {lines[-1] if lines else 'no words'}; see "
+                f"{log_path}"
             )
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
@@ -133,7 +134,10 @@ def stop(process: subprocess.Popen) -> None:
 
 
 def run_command(command: list[str], api_base: str, api_model: str) -> int:
-    """Run a command that asks the judge and return its exit code, as the shell reports it. Ctrl-C is handed on to it."""
+    """Run a command that asks the judge and return its exit code, as the shell reports it.
+
+    Ctrl-C is handed on to it.
+    """
     environment = os.environ | {"API_BASE": api_base, "API_MODEL": api_model}
     # In a session of its own, so that all that it has started can be told to end.
     process = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=end_with_parent)
@@ -155,6 +159,7 @@ def leave(number: int, frame: FrameType | None) -> None:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = new_parser(__doc__)
     parser.add_argument(
         "--model_name_or_path",
@@ -179,10 +184,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command while the server is there, and leave with its exit code."""
     args = parse_args(argv)
     if not all(map(importlib.util.find_spec, ("fastapi", "uvicorn"))):
         raise UserError(
-            "transformers serve needs fastapi and uvicorn: `source .venv/bin/activate` where quickstart_eval.sh was run, or `pip install -r evaluation/requirements.txt`"
+            "transformers serve needs fastapi and uvicorn: `source .venv/bin/activate` where quickstart_eval.sh was "
+            "run, or `pip install -r evaluation/requirements.txt`"
         )
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)

@@ -8,37 +8,36 @@ python evaluation/generation/review_eval_score.py --task_list vicuna koala \\
     --review_home_path outputs/evaluation/model1-VS-model2 --key1 model1 --key2 model2
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
-from shared.cli import new_parser, run, say
+from shared.cli import run, say
 from shared.files import atomic_writer, encode_json
-from verdict.figure import draw
-from verdict.flags import add_verdict_flags, read_reviews
-from verdict.scoreboard import as_json, make_scoreboard
-from verdict.text import table_text, warnings
-
-
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = new_parser(__doc__)
-    add_verdict_flags(parser)
-    return parser.parse_args(argv)
+from verdict.figure import draw_scoreboard
+from verdict.flags import parse_verdict_flags, read_reviews
+from verdict.scoreboard import make_scoreboard, scoreboard_json
+from verdict.text import table_text, verdict_warnings
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
-    board = make_scoreboard(read_reviews(args, ".json", ".png", ".svg"), args)
-    contents = {".json": encode_json(as_json(board)) + b"\n", ".png": draw(board, "png"), ".svg": draw(board, "svg")}
+    """Count who wins; write the numbers and the figure."""
+    settings = parse_verdict_flags(__doc__, argv)
+    files = read_reviews(settings, ".json", ".png", ".svg")
+    board = make_scoreboard(files, settings.key1, settings.key2, settings.api_model, settings.rule)
+    contents = {
+        ".json": encode_json(scoreboard_json(board)) + b"\n",
+        ".png": draw_scoreboard(board, "png"),
+        ".svg": draw_scoreboard(board, "svg"),
+    }
     for extension, content in contents.items():
-        with atomic_writer(args.save_name + extension) as file:
+        with atomic_writer(settings.save_name + extension) as file:
             file.write(content)
-    for warning in warnings(board):
+    for warning in verdict_warnings(board):
         print(f"warning: {warning}", file=sys.stderr)
-    say(f"{table_text(board)}\n\n-> {args.save_name}.json .png .svg")
+    say(f"{table_text(board)}\n\n-> {settings.save_name}.json .png .svg")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ python evaluation/generation/review_viewer.py --task_list vicuna koala \\
     --review_home_path outputs/evaluation/model1-VS-model2 --key1 model1 --key2 model2
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,13 +15,13 @@ from typing import Any
 sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
 from reporting.html_page import image_uri, make_page
-from shared.cli import new_parser, run, say
+from shared.cli import run, say
 from shared.files import atomic_writer
-from verdict.figure import draw
-from verdict.flags import add_verdict_flags, read_reviews
+from verdict.figure import draw_scoreboard
+from verdict.flags import parse_verdict_flags, read_reviews
 from verdict.review_file import Review, ReviewFile
-from verdict.scoreboard import Scoreboard, Standing, make_scoreboard
-from verdict.text import conclusion, health_lines, row_texts, rule_text, score_meaning, tie_lines, warnings
+from verdict.scoreboard import Scoreboard, ScoreboardRow, make_scoreboard
+from verdict.text import conclusion, health_lines, row_texts, rule_text, score_meaning, tie_lines, verdict_warnings
 from verdict.verdict import RULES, is_conflicting, is_parsed, outcome
 
 PAGE = Path(__file__).parent / "verdict" / "page"
@@ -30,21 +29,21 @@ PAGE = Path(__file__).parent / "verdict" / "page"
 
 def page(files: list[ReviewFile], board: Scoreboard) -> bytes:
     """Return the page."""
-    figures = {f"figure_{theme}": image_uri(draw(board, "svg", theme)) for theme in ("light", "dark")}
-    return make_page(PAGE, "Verdict", page_data(files, board), figures)
+    figures = {f"figure_{theme}": image_uri(draw_scoreboard(board, "svg", theme)) for theme in ("light", "dark")}
+    return make_page(PAGE, "Verdict", verdict_page_data(files, board), figures)
 
 
-def page_data(files: list[ReviewFile], board: Scoreboard) -> dict[str, Any]:
+def verdict_page_data(files: list[ReviewFile], board: Scoreboard) -> dict[str, Any]:
     """Return what the page shows, as its script reads it."""
     return {
         "key1": board.key1,
         "key2": board.key2,
         "judge": f"Judged by {board.api_model} in both orders. {rule_text(board.rule)}",
         "conclusion": conclusion(board),
-        "warnings": warnings(board),
-        "rows": [_row(board, standing, board.rule) for standing in board.rows],
+        "warnings": verdict_warnings(board),
+        "rows": [_row(board, row, board.rule) for row in board.rows],
         "others": [
-            {"rule": rule_text(rule), "rows": [_row(board, standing, rule) for standing in board.rows]}
+            {"rule": rule_text(rule), "rows": [_row(board, row, rule) for row in board.rows]}
             for rule in RULES
             if rule != board.rule
         ],
@@ -54,13 +53,13 @@ def page_data(files: list[ReviewFile], board: Scoreboard) -> dict[str, Any]:
     }
 
 
-def _row(board: Scoreboard, standing: Standing, rule: str) -> dict[str, Any]:
-    shown = standing.verdict.rules[rule]
+def _row(board: Scoreboard, row: ScoreboardRow, rule: str) -> dict[str, Any]:
+    shown = row.verdict.rules[rule]
     score, interval, sign_test = row_texts(shown)
     return {
-        "name": standing.name,
-        "is_total": standing is board.total,
-        "pairs": standing.verdict.pairs,
+        "name": row.name,
+        "is_total": row is board.total,
+        "pairs": row.verdict.pairs,
         "win": shown.win,
         "tie": shown.tie,
         "lose": shown.lose,
@@ -87,19 +86,14 @@ def _pair(review: Review, set_name: str, rule: str) -> dict[str, Any]:
     }
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = new_parser(__doc__)
-    add_verdict_flags(parser)
-    return parser.parse_args(argv)
-
-
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
-    files = read_reviews(args, ".html")
-    board = make_scoreboard(files, args)
-    with atomic_writer(f"{args.save_name}.html") as file:
+    """Write the page."""
+    settings = parse_verdict_flags(__doc__, argv)
+    files = read_reviews(settings, ".html")
+    board = make_scoreboard(files, settings.key1, settings.key2, settings.api_model, settings.rule)
+    with atomic_writer(f"{settings.save_name}.html") as file:
         file.write(page(files, board))
-    say(f"{sum(len(file.reviews) for file in files)} pairs -> {args.save_name}.html, for any browser")
+    say(f"{sum(len(file.reviews) for file in files)} pairs -> {settings.save_name}.html, for any browser")
 
 
 if __name__ == "__main__":

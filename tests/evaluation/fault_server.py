@@ -1,7 +1,7 @@
 """A judge's server on this machine that fails on demand, and keeps a ledger of what it was asked and what it served.
 
-python fault_server.py '{"latency_seconds": 0.05, "fault_rate": 0.05, "ledger": "ledger.jsonl"}' prints its port and serves
-until it is ended. Plain asyncio: it takes a fraction of the processor time of the client that is being measured.
+python fault_server.py '{"latency_seconds": 0.05, "fault_rate": 0.05, "ledger": "ledger.jsonl"}' prints its port and
+serves until it is ended. Plain asyncio: it takes a fraction of the processor time of the client that is being measured.
 """
 
 import asyncio
@@ -72,7 +72,8 @@ def responses(fault: str, body: bytes, key: str, model: str) -> tuple[int, dict[
             400,
             {},
             error(
-                "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+                "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' "
+                "instead."
             ),
         )
     date = email.utils.formatdate(time.time() + 2, usegmt=True)

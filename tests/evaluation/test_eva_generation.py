@@ -1,4 +1,6 @@
-"""The generation as users run it: its file, its refusals, and a run that is stopped in every way and still ends the same."""
+"""The generation as users run it: its file, its refusals, and a run that is stopped in every way and still ends the
+same.
+"""
 
 import json
 import os
@@ -139,7 +141,7 @@ def test_response_is_the_raw_output_without_special_tokens_and_space(
     ]
     # <s> is what ends an answer of this model: the others are as long as they may be.
     num_ended = sum(answer["raw_output"].endswith("<s>") for answer in answers)
-    assert 0 < num_ended
+    assert num_ended > 0
     assert f"{12 - num_ended} of them cut at --max_length 250" in done.stdout
 
 
@@ -243,7 +245,7 @@ def test_other_test_set_or_model_is_refused(
     (model / "added.json").write_text("{}", encoding="utf-8")
     assert "(model_fingerprint: " in error_line(generate(model, tmp_path / "out"))
     (model / "added.json").unlink()
-    write_set(make_rows(5) + [{"prompt": "another"}])
+    write_set([*make_rows(5), {"prompt": "another"}])
     assert "(test_set_sha256: " in error_line(generate(model, tmp_path / "out"))
 
 

@@ -185,10 +185,10 @@ def script(wrap: Path, url: str, *flags: str, key: str | None = KEY) -> subproce
 def test_a_second_process_on_the_same_journal_is_refused_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from judging.answer_journal import AnswerJournal, journal_path
+    from judging.answer_journal import AnswerJournal, answer_journal_path
 
     wrap = write_pairs(tmp_path, 1)
-    with AnswerJournal(journal_path(str(review_of(wrap)))):
+    with AnswerJournal(answer_journal_path(str(review_of(wrap)))):
         done = judge(monkeypatch, wrap, "http://127.0.0.1:1/v1")
     assert "another process is writing it; wait for it" in done.error
 

@@ -125,7 +125,8 @@ def test_rows_without_id_are_paired_by_prompt_and_input(which: str, run_script: 
         (
             QUESTIONS,
             QUESTIONS[:2],
-            'mine_1024.json (2 questions) do not answer the same questions: id "c" ("Extract.") is missing in the second',
+            "mine_1024.json (2 questions) do not answer the same questions: "
+            'id "c" ("Extract.") is missing in the second',
         ),
         (QUESTIONS[:1], QUESTIONS, 'id "b" ("Extract.") is missing in the first'),
         (QUESTIONS, [*QUESTIONS[:3], QUESTIONS[3] | {"id": "e"}], 'id "d" ("Write.") is missing in the second'),

@@ -31,11 +31,11 @@ def num_kept(wrap: Path) -> int:
 
 
 FATAL = {
-    "401": "wrong key (401): Incorrect API key provided: [key]. You can find your key on the page of keys.; check OPENAI_API_KEY, "
-    "and that it belongs to --api_base",
+    "401": "wrong key (401): Incorrect API key provided: [key]. You can find your key on the page of keys.; "
+    "check OPENAI_API_KEY, and that it belongs to --api_base",
     "403": "not allowed (403): Your country is not supported.",
-    "404": "not found (404): The model `judge-0` does not exist.; check --api_model, and that --api_base ends as the server "
-    "wants it (mostly /v1)",
+    "404": "not found (404): The model `judge-0` does not exist.; check --api_model, and that --api_base ends as the "
+    "server wants it (mostly /v1)",
     "400": "bad request (400): Unknown parameter: 'frobnicate'.; check --api_model, --max_tokens and --temperature",
     "quota": "quota exhausted (429): You exceeded your current quota, please check your plan.",
     "moved": "refused (301): moved to http://127.0.0.1/elsewhere",

@@ -21,8 +21,10 @@ from shared.cli import UserError
 # Asks the server one question and prints where it is, what it is called and how it has answered.
 ASK = """
 import json, os, urllib.request
-body = {"model": os.environ["API_MODEL"], "messages": [{"role": "user", "content": "Name three"}], "max_tokens": 4, "temperature": 0}
-request = urllib.request.Request(os.environ["API_BASE"] + "/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
+messages = [{"role": "user", "content": "Name three"}]
+body = {"model": os.environ["API_MODEL"], "messages": messages, "max_tokens": 4, "temperature": 0}
+headers = {"Content-Type": "application/json"}
+request = urllib.request.Request(os.environ["API_BASE"] + "/chat/completions", json.dumps(body).encode(), headers)
 answer = json.load(urllib.request.urlopen(request, timeout=120))
 print(json.dumps([os.environ["API_BASE"], os.environ["API_MODEL"], answer["usage"]["completion_tokens"]]))
 raise SystemExit(7)

@@ -71,7 +71,8 @@ def test_the_same_command_writes_the_same_bytes(run_script: RunScript, home: Pat
 def test_too_many_conflicts_and_unparsed_pairs_are_warned_of(run_script: RunScript, home: Path) -> None:
     done = run_script("review_eval_score", "--review_home_path", home, "--task_list", "two", *FLAGS)
     assert done.stderr.splitlines() == [
-        "warning: the judge contradicts itself in more than 30% of the pairs (two 1 of 3 (33%)): its verdict is hardly worth anything; use a "
+        "warning: the judge contradicts itself in more than 30% of the pairs (two 1 of 3 (33%)): its verdict is "
+        "hardly worth anything; use a "
         "stronger judge",
         "warning: pairs without readable scores in both orders are left out: two 1 of 4",
     ]
@@ -117,7 +118,8 @@ def test_missing_file_says_what_is_there(run_script: RunScript, home: Path) -> N
         run_script("review_eval_score", "--review_home_path", home, "--task_list", "one", "three", *FLAGS)
     )
     assert error.startswith(
-        f"{home}/three_wrap_reviews_gpt4.json: not there; the folder has one_wrap_reviews_gpt4.json, two_wrap_reviews_gpt4.json"
+        f"{home}/three_wrap_reviews_gpt4.json: not there; the folder has one_wrap_reviews_gpt4.json, "
+        "two_wrap_reviews_gpt4.json"
     )
     assert files_in(home) == before
 
@@ -166,11 +168,22 @@ def test_output_never_overwrites_reviews(run_script: RunScript, home: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "module", ["review_file", "scoreboard", "verdict_flags", "verdict_figure", "review_eval_score", "review_viewer"]
+    "module",
+    [
+        "verdict.review_file",
+        "verdict.scoreboard",
+        "verdict.flags",
+        "verdict.figure",
+        "review_eval_score",
+        "review_viewer",
+    ],
 )
 def test_reading_reviews_imports_no_heavy_package(module: str) -> None:
     folders = [str(ROOT / "evaluation" / "generation"), str(ROOT / "code_ifd")]
-    code = f"import sys; sys.path[:0] = {folders}; import {module}; print({{'numpy', 'matplotlib', 'torch', 'openai'}} & set(sys.modules))"
+    code = (
+        f"import sys; sys.path[:0] = {folders}; import {module}; "
+        f"print({{'numpy', 'scipy', 'matplotlib', 'torch', 'openai'}} & set(sys.modules))"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 

@@ -1,6 +1,5 @@
 """The page of a verdict, opened in a real browser with the network off."""
 
-import argparse
 import json
 import re
 from pathlib import Path
@@ -12,7 +11,7 @@ from browser import OpenPage
 from reporting.html_page import encode_data
 from review_viewer import page as page_of
 from script_runs import RunScript, error_line
-from verdict.flags import read_reviews
+from verdict.flags import VerdictSettings, read_reviews
 from verdict.scoreboard import make_scoreboard
 
 ATTACKS = (
@@ -26,18 +25,18 @@ ATTACK = " ".join(ATTACKS)
 
 
 def make_page(home: Path, *tasks: str, key1: str = "ours", key2: str = "theirs") -> Path:
-    args = argparse.Namespace(
+    settings = VerdictSettings(
         review_home_path=str(home),
-        task_list=tasks,
+        task_list=list(tasks),
         key1=key1,
         key2=key2,
         save_name=str(home / "verdict"),
         api_model="gpt-4",
         rule="published",
     )
-    files = read_reviews(args, ".html")
+    files = read_reviews(settings, ".html")
     path = home / "verdict.html"
-    path.write_bytes(page_of(files, make_scoreboard(files, args)))
+    path.write_bytes(page_of(files, make_scoreboard(files, key1, key2, "gpt-4", "published")))
     return path
 
 

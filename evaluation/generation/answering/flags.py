@@ -1,10 +1,36 @@
-"""The flags of eva_generation.py."""
+"""What eva_generation.py is asked with: its flags, and what follows from them for the answers."""
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from answering.prompt_batches import ASKING_TEMPLATES
 from shared.cli import decimal_number, new_parser, positive_int, rate
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How the next token is chosen: the likeliest at temperature 0, else drawn from the `top_p` share of the
+    likeliest.
+    """
+
+    max_length: int  # tokens of prompt and answer together
+    num_beams: int = 1
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class GenerationSettings:
+    """What decides the answers of a model beside the model. No `auto` is left in `dtype` and `device`."""
+
+    dataset_name: str
+    prompt: str  # the template
+    decoding: Decoding
+    batch_size: int
+    dtype: str
+    device: str
 
 
 def parse_args(docstring: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -55,7 +81,8 @@ def _add_decoding(group: argparse._ArgumentGroup) -> None:
         "--temperature",
         type=_temperature,
         default=0.0,
-        help="0 takes the likeliest token, whatever the checkpoint says; above 0, tokens are drawn (default: %(default)s)",
+        help="0 takes the likeliest token, whatever the checkpoint says; above 0, tokens are drawn (default: "
+        "%(default)s)",
     )
     group.add_argument(
         "--top_p",

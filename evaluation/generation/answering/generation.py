@@ -1,12 +1,13 @@
 """Let a causal language model go on from prompts: batches padded on the left, every row as if it were alone.
 
-A row ends at a stop token, or when it has `max_length` tokens in all; what its neighbours do changes nothing but rounding.
+A row ends at a stop token, or when it has `max_length` tokens in all; what its neighbours do changes nothing but
+rounding.
 """
 
 import hashlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 from transformers import (
@@ -17,25 +18,15 @@ from transformers import (
     StoppingCriteriaList,
 )
 
+from answering.flags import Decoding
 from models.batch_models import check_model
 from models.out_of_memory import unless_out_of_memory
 from models.sequences import check_vocabulary
 from shared.cli import UserError
 
 
-@dataclass(frozen=True)
-class Decoding:
-    """How the next token is chosen: the likeliest at temperature 0, else drawn from the `top_p` share of the likeliest."""
-
-    max_length: int  # tokens of prompt and answer together
-    num_beams: int = 1
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
-
-
 def stop_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    """Return the tokens that end an answer by what the checkpoint says: those of its generation config and of its tokenizer."""
+    """Return the tokens that end an answer: those of the checkpoint's generation config and of its tokenizer."""
     ids = model.generation_config.eos_token_id
     return {*(ids if isinstance(ids, list) else [ids]), tokenizer.eos_token_id} - {None}
 
@@ -43,8 +34,8 @@ def stop_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> s
 class AnswerGenerator:
     """A model that goes on from prompts. `on_token` hears the number of tokens that the running batch has so far.
 
-    What the checkpoint's generation config says on sampling, penalties and lengths does not apply: the answers are those
-    of `decoding` and nothing else. Raises UserError for a model that is not causal.
+    What the checkpoint's generation config says on sampling, penalties and lengths does not apply: the answers are
+    those of `decoding` and nothing else. Raises UserError for a model that is not causal.
     """
 
     def __init__(
@@ -64,18 +55,21 @@ class AnswerGenerator:
         model.register_forward_pre_hook(self._limit_positions, with_kwargs=True)
 
     def answer(self, prompts: list[list[int]], stream: str) -> list[list[int]]:
-        """Return each prompt's new token ids, the stop token with them. `stream` names the random numbers of this batch.
+        """Return each prompt's new token ids, the stop token with them; `stream` names this batch's random numbers.
 
-        When memory does not hold the batch, its halves run one after the other. Raises UserError when it does not hold one
-        prompt, or for a token that the model does not know.
+        When memory does not hold the batch, its halves run one after the other. Raises UserError when it does not hold
+        one prompt, or for a token that the model does not know.
         """
-        check_vocabulary(max(map(max, prompts)), self.model.get_input_embeddings().weight.shape[0])
+        embeddings = self.model.get_input_embeddings().weight
+        assert isinstance(embeddings, torch.Tensor)  # (vocabulary, hidden_size)
+        check_vocabulary(max(map(max, prompts)), embeddings.shape[0])
         answers = unless_out_of_memory(lambda: self._generate(prompts, stream))
         if answers is not None:
             return answers
         if len(prompts) == 1:
             raise UserError(
-                f"out of memory on a single prompt of {len(prompts[0])} tokens; lower --max_length or --num_beams, or use a smaller model"
+                f"out of memory on a single prompt of {len(prompts[0])} tokens; lower --max_length or --num_beams, or "
+                "use a smaller model"
             )
         print(
             f"note: memory does not hold a batch of {len(prompts)}, it is halved; lower --batch_size", file=sys.stderr
@@ -93,7 +87,7 @@ class AnswerGenerator:
         rooms = [self.decoding.max_length - len(prompt) for prompt in prompts]
         digest = hashlib.sha256(f"{self.decoding.seed} {stream}".encode()).digest()
         torch.manual_seed(int.from_bytes(digest[:7], "big"))
-        output = self.model.generate(  # (prompts, length + new)
+        output = self.model.generate(  # type: ignore[operator]  # torch takes it for a tensor; (prompts, length + new)
             input_ids=input_ids.to(device),
             attention_mask=mask.to(device),
             generation_config=self._settings(max(rooms), padding_id),
@@ -102,7 +96,7 @@ class AnswerGenerator:
         return [self._cut(ids[:room]) for ids, room in zip(output[:, length:].tolist(), rooms, strict=True)]
 
     def _settings(self, max_new_tokens: int, padding_id: int) -> GenerationConfig:
-        settings = {"do_sample": False}
+        settings: dict[str, Any] = {"do_sample": False}
         if self.decoding.temperature > 0:
             # top_k is 50 unless one says otherwise.
             settings = {
@@ -120,7 +114,7 @@ class AnswerGenerator:
         )
 
     def _cut(self, ids: list[int]) -> list[int]:
-        end = next((place for place, token in enumerate(ids, start=1) if token in self.stop_ids), len(ids))
+        end = next((num for num, token in enumerate(ids, start=1) if token in self.stop_ids), len(ids))
         return ids[:end]
 
     def _limit_positions(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
@@ -131,14 +125,17 @@ class AnswerGenerator:
 
 
 class RowLimit(StoppingCriteria):
-    """Ends every row where its room ends. `rooms` are the rows' limits in new tokens, `start` the length of their padded prompts."""
+    """Ends every row where its room ends.
+
+    `rooms` are the rows' limits in new tokens, `start` the length of their padded prompts.
+    """
 
     def __init__(self, start: int, rooms: list[int], on_token: Callable[[int], None]) -> None:
         self.start = start
         self.rooms = torch.tensor(rooms)
         self.on_token = on_token
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **kwargs: object) -> torch.BoolTensor:
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: object) -> torch.Tensor:
         """Return for each row, or for each beam of each row, whether it has ended."""
         num_new = input_ids.shape[1] - self.start
         self.on_token(num_new)

@@ -1,8 +1,9 @@
-"""Generation files: what one model answered to the questions of a test set. The generation writes them, the wrap reads them.
+"""Generation files: what one model answered to the questions of a test set. The generation writes them, the wrap reads
+them.
 
 A JSON array in the order of the test set. A row is the test set's own with `raw_output`, the new text with its special
-tokens, and `response`, without them and stripped. A question that could not be asked has null in both, and the reason in
-`skipped`.
+tokens, and `response`, without them and stripped. A question that could not be asked has null in both, and the reason
+in `skipped`.
 """
 
 import os
@@ -18,7 +19,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Answer:
+class ModelAnswer:
     """A question and what a model answered, or, where `response` is None, why it could not be asked."""
 
     question: Question
@@ -42,8 +43,10 @@ def skipped_row(question: Question, reason: str) -> Row:
     return question.row | {"raw_output": None, "response": None, "skipped": reason}
 
 
-def read_answers(path: str, dataset_name: str) -> list[Answer]:
-    """Return the answers of a generation file in file order, ours or the original tool's. Raises UserError, naming the row."""
+def read_generation_file(path: str, dataset_name: str) -> list[ModelAnswer]:
+    """Return the answers of a generation file in file order, ours or the original tool's. Raises UserError, naming the
+    row.
+    """
     if not os.path.exists(path):
         raise UserError(f"{path}: not there; eva_generation.py (do_eval_generation.sh) makes it")
     rows = read_dataset(path)
@@ -56,5 +59,5 @@ def read_answers(path: str, dataset_name: str) -> list[Answer]:
         if not is_skipped and not isinstance(response, str):
             seen = f"is {describe(response)}" if "response" in row else "is missing"
             raise UserError(f"{path}: row {index}: field 'response' {seen}; it must be a string, the model's answer")
-        answers.append(Answer(question, id_key in row, response, reason if is_skipped else None))
+        answers.append(ModelAnswer(question, id_key in row, response, reason if is_skipped else None))
     return answers

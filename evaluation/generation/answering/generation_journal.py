@@ -1,4 +1,5 @@
-"""The journal of a generation: a line a finished batch, beside the generation file, which is written when all are there.
+"""The journal of a generation: a line a finished batch, beside the generation file, which is written when all are
+there.
 
 It stays: it says what the answers were made with, and that they are all there.
 """
@@ -16,24 +17,25 @@ from records.journal import LineJournal
 from shared.cli import UserError
 from shared.locked_file import open_locked
 
-Fields = dict[str, Any]
-
 # What decides where the files lie.
 FLAG = "--output_dir (EVAL_DIR of the shell scripts)"
 
 
-def journal_path(output: str) -> str:
+def generation_journal_path(output: str) -> str:
     """Return where the journal of a generation file lies."""
     return f"{output}.journal.jsonl"
 
 
 @contextlib.contextmanager
-def open_journal(output: str, header: Fields) -> Iterator[LineJournal]:
-    """Yield the journal of a generation file. Raises UserError when it is another run's, or when the file lies there without one."""
-    path = journal_path(output)
+def open_journal(output: str, header: dict[str, Any]) -> Iterator[LineJournal]:
+    """Yield the journal of a generation file. Raises UserError when it is another run's, or when the file lies there
+    without one.
+    """
+    path = generation_journal_path(output)
     if Path(output).exists() and not Path(path).exists():
         raise UserError(
-            f"{output}: exists, but {path} does not, so nothing says how it was made; remove it, or give {FLAG} another name"
+            f"{output}: exists, but {path} does not, so nothing says how it was made; remove it, or give {FLAG} "
+            "another name"
         )
     _forget_unused(path)
     with LineJournal(path, header, FLAG) as journal:
@@ -57,12 +59,15 @@ def _forget_unused(path: str) -> None:
 
 
 def rows_of(journal: LineJournal, questions: list[Question]) -> dict[int, Row]:
-    """Return the rows that are done, by the places of their questions. Raises UserError for a journal that is damaged."""
+    """Return the rows that are done, by the indices of their questions.
+
+    Raises UserError for a journal that is damaged.
+    """
     rows = {}
     try:
         for entry in journal.entries:
-            for place in entry.get("skipped", []):
-                rows[place] = skipped_row(questions[place], "long_prompt")
+            for index in entry.get("skipped", []):
+                rows[index] = skipped_row(questions[index], "long_prompt")
             for answer in entry.get("answers", []):
                 question = questions[answer["place"]]
                 rows[answer["place"]] = answered_row(question, answer["raw_output"], answer["response"])
@@ -75,10 +80,11 @@ def rows_of(journal: LineJournal, questions: list[Question]) -> dict[int, Row]:
 
 def write_rows(output: str, rows: dict[int, Row]) -> None:
     """Write the generation file, or find it as it was written before. Raises UserError when it was changed since."""
-    in_order = [rows[place] for place in range(len(rows))]
+    in_order = [rows[index] for index in range(len(rows))]
     if not Path(output).exists():
         write_dataset(output, in_order)
     elif read_dataset(output) != in_order:
         raise UserError(
-            f"{output}: was changed after it was made; remove it and run again to get it back, or give {FLAG} another name"
+            f"{output}: was changed after it was made; remove it and run again to get it back, or give {FLAG} another "
+            "name"
         )

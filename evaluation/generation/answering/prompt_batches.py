@@ -26,19 +26,20 @@ def encode_questions(tokenizer: "PreTrainedTokenizerBase", questions: list[Quest
 
 
 def cut_batches(lengths: list[int], batch_size: int, max_length: int) -> tuple[list[list[int]], list[int]]:
-    """Return batches of the places of prompts, longest prompts first, and the places of those that leave no room to answer.
+    """Return batches of the indices of prompts, longest prompts first, and the indices of those that leave no room to
+    answer.
 
     `lengths` are in tokens. The result depends on nothing else, so that a run that goes on cuts the same batches.
     """
-    with_room = [place for place, length in enumerate(lengths) if length < max_length]
-    with_room.sort(key=lambda place: -lengths[place])
+    with_room = [index for index, length in enumerate(lengths) if length < max_length]
+    with_room.sort(key=lambda index: -lengths[index])
     batches = [with_room[start : start + batch_size] for start in range(0, len(with_room), batch_size)]
-    return batches, [place for place, length in enumerate(lengths) if length >= max_length]
+    return batches, [index for index, length in enumerate(lengths) if length >= max_length]
 
 
 def end_of_turn(tokenizer: "PreTrainedTokenizerBase") -> int | None:
     """Return the token that the chat template sets after an answer, or None when that is no token of its own."""
     turns = [{"role": "user", "content": "A question."}, {"role": "assistant", "content": ANSWER}]
-    after = tokenizer.apply_chat_template(turns, tokenize=False).rpartition(ANSWER)[2].lstrip()
+    after = str(tokenizer.apply_chat_template(turns, tokenize=False)).rpartition(ANSWER)[2].lstrip()
     ids = encode(tokenizer, [after], special_tokens=False)[0]
     return ids[0] if ids and ids[0] in tokenizer.added_tokens_decoder else None

@@ -1,4 +1,5 @@
-"""Wrap files: the answers of two models side by side, a question an entry. The judge reads them, review files extend them.
+"""Wrap files: the answers of two models side by side, a question an entry. The judge reads them, review files extend
+them.
 
 {"Meta_Info": {"dataset_name": ...}, "data": [{"prompt": ..., "Answer1": ..., "Answer2": ...}]}
 
@@ -21,7 +22,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two answers to one question. `id` is the row number where the file has none, `input` empty where there is none."""
+    """Two answers to one question.
+
+    `id` is the row number where the file has none, `input` empty where there is none.
+    """
 
     id: str | int
     category: str | None
@@ -47,22 +51,28 @@ class WrapFile:
 
 
 def read_wrap_file(path: str) -> WrapFile:
-    """Return a wrap file, or a review file, whose rows have more. Raises UserError for anything else, naming the row."""
+    """Return a wrap file, or a review file, whose rows have more.
+
+    Raises UserError for anything else, naming the row.
+    """
     if not os.path.exists(path):
         raise UserError(
-            f"{path}: not there; eval_generation_wrap.py (do_eval_generation_wrap.sh) makes wrap files, eval.py (do_eval.sh) reviews"
+            f"{path}: not there; eval_generation_wrap.py (do_eval_generation_wrap.sh) makes wrap files, eval.py "
+            "(do_eval.sh) reviews"
         )
     try:
         content = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise UserError(
-            f"{path}: broken JSON: {error}; make it again: a wrap file with eval_generation_wrap.py, reviews with eval.py, which asks nothing twice"
+            f"{path}: broken JSON: {error}; make it again: a wrap file with eval_generation_wrap.py, reviews with "
+            "eval.py, which asks nothing twice"
         ) from None
     meta = content.get("Meta_Info") if isinstance(content, dict) else None
     rows = content.get("data") if isinstance(content, dict) else None
     if not isinstance(meta, dict) or not isinstance(meta.get("dataset_name"), str) or not isinstance(rows, list):
         raise UserError(
-            f"{path}: neither a wrap file nor one of reviews: it must be an object with Meta_Info.dataset_name and a list called data"
+            f"{path}: neither a wrap file nor one of reviews: it must be an object with Meta_Info.dataset_name and a "
+            "list called data"
         )
     if not rows:
         raise UserError(f"{path}: no pairs in it")

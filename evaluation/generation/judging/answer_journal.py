@@ -5,22 +5,22 @@ Answers that arrive while the disk is busy with others share its next turn: hund
 
 import asyncio
 
-from judging.outcomes import Answer
+from judging.outcomes import JudgeAnswer
 from records.journal import Entry, LineJournal, read_entries
 from shared.cli import UserError
 
 HEADER = {"format": 1, "journal": "answers of a judge"}
 FLAG = "the wrap file"
 
-Answers = dict[str, Answer]
+Answers = dict[str, JudgeAnswer]
 
 
-def journal_path(review_path: str) -> str:
+def answer_journal_path(review_path: str) -> str:
     """Return the journal that belongs to a review file."""
     return f"{review_path}.journal.jsonl"
 
 
-def read_answers(path: str) -> Answers:
+def read_answer_journal(path: str) -> Answers:
     """Return the answers that a journal has, without a change to it. Raises UserError."""
     return _answers(read_entries(path, HEADER, FLAG), path)
 
@@ -39,7 +39,7 @@ class AnswerJournal:
         except UserError:
             self._journal.__exit__(None, None, None)
             raise
-        self._waiting: list[tuple[str, Answer, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[str, JudgeAnswer, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
 
     def __enter__(self) -> "AnswerJournal":
@@ -48,7 +48,7 @@ class AnswerJournal:
     def __exit__(self, *error: object) -> None:
         self._journal.__exit__(None, None, None)
 
-    def add(self, key: str, answer: Answer) -> "asyncio.Future[None]":
+    def add(self, key: str, answer: JudgeAnswer) -> "asyncio.Future[None]":
         """Return a future that is done when the answer is on the disk, with a UserError when it cannot be written."""
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((key, answer, done))
@@ -77,7 +77,7 @@ class AnswerJournal:
         self._writer = None
 
     @staticmethod
-    def _settle(batch: "list[tuple[str, Answer, asyncio.Future[None]]]", error: Exception | None) -> None:
+    def _settle(batch: "list[tuple[str, JudgeAnswer, asyncio.Future[None]]]", error: Exception | None) -> None:
         for _, _, done in batch:
             if done.done():  # its request was given up
                 continue
@@ -93,7 +93,7 @@ def _answers(entries: list[Entry], path: str) -> Answers:
         fields = dict(entry)
         key = fields.pop("key", None)
         try:
-            answer = Answer(**fields)
+            answer = JudgeAnswer(**fields)
         except TypeError:
             answer = None
         if answer is None or not isinstance(key, str) or not _is_sound(answer):
@@ -102,7 +102,7 @@ def _answers(entries: list[Entry], path: str) -> Answers:
     return answers
 
 
-def _is_sound(answer: Answer) -> bool:
+def _is_sound(answer: JudgeAnswer) -> bool:
     counts = (answer.prompt_tokens, answer.completion_tokens)
     names = (answer.model, answer.finish_reason)
     return (

@@ -9,7 +9,7 @@ import ipaddress
 from types import TracebackType
 from urllib.parse import urlsplit
 
-from judging.outcomes import Answer, Failure, classify_status, one_line, read_completion
+from judging.outcomes import Failure, JudgeAnswer, classify_status, one_line, read_completion
 from judging.requests import JudgeRequest
 from shared.cli import UserError
 
@@ -86,7 +86,7 @@ class JudgeClient:
     async def __aexit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._connection.close()
 
-    async def ask(self, request: JudgeRequest) -> Answer | Failure:
+    async def ask(self, request: JudgeRequest) -> JudgeAnswer | Failure:
         """Send a request once and return what comes of it."""
         limit_name = self._limit_name
         outcome = await self._send(request, limit_name)
@@ -100,13 +100,13 @@ class JudgeClient:
             outcome = await self._send(request, self._limit_name)
         return outcome
 
-    async def _send(self, request: JudgeRequest, limit_name: str) -> Answer | Failure:
+    async def _send(self, request: JudgeRequest, limit_name: str) -> JudgeAnswer | Failure:
         content = request.content if limit_name == "max_tokens" else request.content_with(limit_name)
         try:
             # The client's own timeout is for each read; a server that sends a byte a minute would never end.
             async with asyncio.timeout(self._timeout_seconds):
                 response = await self._connection.post(content)
-        except (asyncio.TimeoutError, *self._openai_client.ERRORS) as error:
+        except (TimeoutError, *self._openai_client.ERRORS) as error:
             return self._connection_failure(error)
         if response.is_success:
             return read_completion(self._without_key(response.content, SHORTEST_KEY_IN_ANSWERS))
@@ -118,7 +118,7 @@ class JudgeClient:
         words = one_line(self._without_key(words.encode("utf-8", "replace")).decode("utf-8", "replace"), 200)
         if any(isinstance(link, self._openai_client.NOT_CONNECTED) for link in chain):
             return Failure("retry", "cannot connect", words)
-        if any(isinstance(link, asyncio.TimeoutError) for link in chain):
+        if any(isinstance(link, TimeoutError) for link in chain):
             return Failure("retry", "timeout", f"no answer within {self._timeout_seconds:g} s", charged=True)
         return Failure("retry", "connection cut", words, charged=True)
 

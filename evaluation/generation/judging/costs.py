@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from judging.outcomes import Answer
+from judging.outcomes import JudgeAnswer
 from judging.requests import JudgeRequest
 
 # A tokenizer adds a few tokens around every message, and a few around the whole.
@@ -23,7 +23,10 @@ class Prices:
 
 
 def estimated_tokens(request: JudgeRequest) -> int:
-    """Return about how many tokens a prompt has. English text has four bytes a token, most other text fewer characters."""
+    """Return about how many tokens a prompt has.
+
+    English text has four bytes a token, most other text fewer characters.
+    """
     return sum(len(message["content"].encode("utf-8", "replace")) // 4 + EXTRA_TOKENS for message in request.messages)
 
 
@@ -51,8 +54,10 @@ class Budget:
         self._reserved[request.key] = worst
         return True
 
-    def settle(self, request: JudgeRequest, answer: Answer | None, charged: bool) -> None:
-        """Give back what was set aside and add what was spent: as reported, or the worst where nothing was and it may be charged."""
+    def settle(self, request: JudgeRequest, answer: JudgeAnswer | None, charged: bool) -> None:
+        """Give back what was set aside and add what was spent: as reported, or the worst where nothing was and it may
+        be charged.
+        """
         self._reserved.pop(request.key, None)
         if self.prices is None or not charged:
             return

@@ -41,32 +41,37 @@ def _add_judge(group: argparse._ArgumentGroup) -> None:
         "--api_base",
         default=os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE,
         metavar="URL",
-        help=f"address of any OpenAI-compatible server, up to and with /v1 (default: OPENAI_BASE_URL, or else {DEFAULT_BASE})",
+        help="address of any OpenAI-compatible server, up to and with /v1 (default: OPENAI_BASE_URL, or else "
+        f"{DEFAULT_BASE})",
     )
     group.add_argument(
         "--api_key",
         "--api-key",
         metavar="KEY",
-        help="better leave it in the environment variable OPENAI_API_KEY (the default): other users of the machine see a "
+        help="better leave it in the environment variable OPENAI_API_KEY (the default): other users of the machine "
+        "see a "
         "command line. A server on this machine needs none",
     )
     group.add_argument(
         "--max_tokens",
         type=positive_int,
         default=1024,
-        help="tokens that an answer may have; sent as max_completion_tokens to a server that asks for it (default: %(default)s)",
+        help="tokens that an answer may have; sent as max_completion_tokens to a server that asks for it (default: "
+        "%(default)s)",
     )
     group.add_argument(
         "--temperature",
         type=_temperature,
         default=0.0,
-        help="0 to 2, or the word default to send none, as some models want it (default: %(default)s; published reviews: 0.2)",
+        help="0 to 2, or the word default to send none, as some models want it (default: %(default)s; published "
+        "reviews: 0.2)",
     )
     group.add_argument(
         "--judge_input",
         choices=("on", "off"),
         default="on",
-        help="show a question's input to the judge; off asks with the published prompt in every case (default: %(default)s)",
+        help="show a question's input to the judge; off asks with the published prompt in every case (default: "
+        "%(default)s)",
     )
 
 
@@ -90,7 +95,8 @@ def _add_traffic(group: argparse._ArgumentGroup) -> None:
         "--refused_prompts",
         choices=("stop", "skip"),
         default="stop",
-        help="prompts that the server refuses, mostly as too long, while it answers others: stop writes no review file and "
+        help="prompts that the server refuses, mostly as too long, while it answers others: stop writes no review "
+        "file and "
         "ends with an error once the others are answered; skip writes them without scores (default: %(default)s)",
     )
 
@@ -106,7 +112,8 @@ def _add_costs(group: argparse._ArgumentGroup) -> None:
         "--max_cost",
         type=_money,
         metavar="USD",
-        help="never spend more on this review file, what was paid for it before included: a request is sent only when the "
+        help="never spend more on this review file, what was paid for it before included: a request is sent only when "
+        "the "
         "worst case of it and of those in flight fits (default: no limit)",
     )
     group.add_argument(
@@ -116,7 +123,8 @@ def _add_costs(group: argparse._ArgumentGroup) -> None:
 
 def _money(text: str) -> Decimal:
     value = decimal_number(text)
-    if value < 0 or value.adjusted() > 12 or value.as_tuple().exponent < -20:
+    exponent = value.as_tuple().exponent  # a letter for what is no number
+    if not isinstance(exponent, int) or value < 0 or value.adjusted() > 12 or exponent < -20:
         raise argparse.ArgumentTypeError(f"{text!r} is not a sum of dollars")
     return value
 

@@ -1,4 +1,6 @@
-"""The openai package, set up for many small requests from one processor core. Takes a second to import: import it where used."""
+"""The openai package, set up for many small requests from one processor core. Takes a second to import: import it where
+used.
+"""
 
 import aiohttp
 import httpx2
@@ -25,7 +27,10 @@ class ChatConnection:
         self._prepared: httpx2.Request | None = None
 
     async def post(self, content: bytes) -> httpx2.Response:
-        """Send the JSON of one request and return the response, read whole, whatever its status. Raises one of ERRORS."""
+        """Send the JSON of one request and return the response, read whole, whatever its status.
+
+        Raises one of ERRORS.
+        """
         if self._prepared is None:
             return await self._post_first(content)
         first = self._prepared
@@ -34,10 +39,12 @@ class ChatConnection:
         )
 
     async def _post_first(self, content: bytes) -> httpx2.Response:
-        options = {"headers": {"Content-Type": "application/json"}}
         try:
             response = await self._client.post(
-                "/chat/completions", cast_to=httpx2.Response, content=content, options=options
+                "/chat/completions",
+                cast_to=httpx2.Response,
+                content=content,
+                options={"headers": {"Content-Type": "application/json"}},
             )
         except openai.APIStatusError as error:
             response = error.response
@@ -51,7 +58,9 @@ class ChatConnection:
 
 
 def words_of(error: BaseException) -> tuple[str, list[BaseException]]:
-    """Return what an error says and all that it was caused by. The package's own error says no more than that there is one."""
+    """Return what an error says and all that it was caused by. The package's own error says no more than that there is
+    one.
+    """
     chain = [error]
     while (cause := chain[-1].__cause__) is not None:
         chain.append(cause)

@@ -1,4 +1,7 @@
-"""What can come of a request: an answer, or a failure of a known class. Pure: bytes and status codes in, outcomes out."""
+"""What can come of a request: an answer, or a failure of a known class.
+
+Pure: bytes and status codes in, outcomes out.
+"""
 
 import email.utils
 import json
@@ -36,7 +39,7 @@ LONGEST_PAUSE_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class JudgeAnswer:
     """What the judge said. `model` is the name that the server reports; token counts are None where it reports none."""
 
     text: str
@@ -50,7 +53,8 @@ class Answer:
 class Failure:
     """Why there is no answer: its class, its cause in few words (retries are counted by it), the server's words.
 
-    `retry_after` is the pause that the server asks of everyone, in seconds; `charged` is true where it may have been paid.
+    `retry_after` is the pause that the server asks of everyone, in seconds; `charged` is true where it may have been
+    paid.
     """
 
     kind: FailureClass
@@ -64,7 +68,7 @@ class Failure:
         return f"{self.cause}: {self.words}" if self.words else self.cause
 
 
-def read_completion(body: bytes) -> Answer | Failure:
+def read_completion(body: bytes) -> JudgeAnswer | Failure:
     """Return the answer in the body of a response with status 200, or what it is instead."""
     try:
         completion = json.loads(body)
@@ -79,7 +83,7 @@ def read_completion(body: bytes) -> Answer | Failure:
         return _no_completion("an error", _error_words(completion)[0])
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(message, dict):
+    if not isinstance(choice, dict) or not isinstance(message, dict):
         return _no_completion("no choices", "")
     reason = choice.get("finish_reason")
     text = message.get("content")
@@ -91,7 +95,7 @@ def read_completion(body: bytes) -> Answer | Failure:
         return _no_completion("null content", "")
     usage = completion.get("usage")
     prompt_tokens, completion_tokens = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
-    return Answer(text, _string(completion.get("model")), _string(reason), prompt_tokens, completion_tokens)
+    return JudgeAnswer(text, _string(completion.get("model")), _string(reason), prompt_tokens, completion_tokens)
 
 
 def classify_status(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
@@ -119,7 +123,9 @@ def classify_status(status: int, headers: Mapping[str, str], body: bytes) -> Fai
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Return the pause that a response asks for, in seconds, at least 0; None where it asks for none that can be read."""
+    """Return the pause that a response asks for, in seconds, at least 0; None where it asks for none that can
+    be read.
+    """
     for name, seconds_per_unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         text = headers.get(name, "").strip()
         if re.fullmatch(r"[0-9]+(\.[0-9]*)?", text):

@@ -1,4 +1,6 @@
-"""What the judge is asked: the published prompt for a pair of answers, and the short request when its scores cannot be read."""
+"""What the judge is asked: the published prompt for a pair of answers, and the short request when its scores cannot be
+read.
+"""
 
 from answering.wrap_file import Pair
 
@@ -6,15 +8,21 @@ Messages = list[dict[str, str]]
 
 SYSTEM = "You are a helpful and precise assistant for checking the quality of the answer."
 CRITERIA = (
-    "We would like to request your feedback on the performance of two AI assistants in response to the user question displayed above. \n"
-    "Please rate the helpfulness, relevance, accuracy, level of details of their responses. Each assistant receives an overall score on "
+    "We would like to request your feedback on the performance of two AI assistants in response to the user question "
+    "displayed above. \n"
+    "Please rate the helpfulness, relevance, accuracy, level of details of their responses. Each assistant receives "
+    "an overall score on "
     "a scale of 1 to 10, where a higher score indicates better overall performance. \n"
-    "Please first output a single line containing only two values indicating the scores for Assistant 1 and 2, respectively. The two "
-    "scores are separated by a space. In the subsequent line, please provide a comprehensive explanation of your evaluation, avoiding "
-    "any potential bias and ensuring that the order in which the responses were presented does not affect your judgment."
+    "Please first output a single line containing only two values indicating the scores for Assistant 1 and 2, "
+    "respectively. The two "
+    "scores are separated by a space. In the subsequent line, please provide a comprehensive explanation of your "
+    "evaluation, avoiding "
+    "any potential bias and ensuring that the order in which the responses were presented does not affect your "
+    "judgment."
 )
 ASK_AGAIN = (
-    "Your scores could not be read. Please reply with one line that holds nothing but two numbers from 1 to 10, separated by a space: "
+    "Your scores could not be read. Please reply with one line that holds nothing but two numbers from 1 to 10, "
+    "separated by a space: "
     "the score of Assistant 1, then the score of Assistant 2."
 )
 
@@ -28,8 +36,10 @@ def judge_messages(pair: Pair, reverse: bool, show_input: bool) -> Messages:
     question = f"{pair.prompt}\n\nInput:\n{pair.input}" if show_input and pair.input else pair.prompt
     # Joined once, never formatted again: braces in the data are data.
     user = (
-        f"[Question]\n{question}\n\n[The Start of Assistant 1's Answer]\n{first}\n\n[The End of Assistant 1's Answer]\n\n"
-        f"[The Start of Assistant 2's Answer]\n{second}\n\n[The End of Assistant 2's Answer]\n\n[System]\n{CRITERIA}\n\n"
+        f"[Question]\n{question}\n\n"
+        f"[The Start of Assistant 1's Answer]\n{first}\n\n[The End of Assistant 1's Answer]\n\n"
+        f"[The Start of Assistant 2's Answer]\n{second}\n\n[The End of Assistant 2's Answer]\n\n"
+        f"[System]\n{CRITERIA}\n\n"
     )
     return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": user}]
 

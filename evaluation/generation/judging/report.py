@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from judging.costs import Prices, estimated_tokens
-from judging.outcomes import Answer, Failure
+from judging.outcomes import Failure, JudgeAnswer
 from judging.requests import JudgeRequest
 from shared.cli import say
 from shared.texts import shorten
@@ -21,7 +21,7 @@ Unanswered = tuple[JudgeRequest, Failure]
 class RunReport:
     """What a run did. `failed` and `refused` are the requests without an answer, each with its last failure."""
 
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[JudgeAnswer] = field(default_factory=list)
     retries: "Counter[str]" = field(default_factory=Counter)
     num_asked_again: int = 0
     failed: list[Unanswered] = field(default_factory=list)
@@ -35,7 +35,10 @@ def say_plan(
     """Print how much is to be asked, and what it costs at most."""
     num_in = sum(map(estimated_tokens, missing))
     num_out = sum(request.judge.max_tokens for request in missing)
-    line = f"{num_pairs} pairs in both orders: {num_answered} requests answered before, {len(missing)} to send to {judge_name}"
+    line = (
+        f"{num_pairs} pairs in both orders: {num_answered} requests answered before, {len(missing)} to send to "
+        f"{judge_name}"
+    )
     if missing:
         line += f"; about {num_in:,} tokens of prompts, at most {num_out:,} of answers"
         line += (
@@ -54,7 +57,10 @@ def say_run(report: RunReport, prices: Prices | None) -> None:
     num_in = sum(answer.prompt_tokens or 0 for answer in counted)
     num_out = sum(answer.completion_tokens or 0 for answer in counted)
     num = len(report.answers)
-    line = f"{num} answers in {report.seconds:.1f} s ({num / max(report.seconds, 1e-9):.1f}/s), {num_in:,} tokens of prompts, {num_out:,} of answers"
+    line = (
+        f"{num} answers in {report.seconds:.1f} s ({num / max(report.seconds, 1e-9):.1f}/s), {num_in:,} tokens "
+        f"of prompts, {num_out:,} of answers"
+    )
     if prices:
         line += f", {prices.cost(num_in, num_out):,.4f} USD"
     if len(counted) < num:
@@ -66,13 +72,14 @@ def say_run(report: RunReport, prices: Prices | None) -> None:
     say(line)
 
 
-def warn_of_models(answers: Iterable[Answer]) -> None:
+def warn_of_models(answers: Iterable[JudgeAnswer]) -> None:
     """Warn when the server has reported more than one model: verdicts of different judges would be mixed."""
     models = Counter(answer.model for answer in answers if answer.model is not None)
     if len(models) > 1:
         names = ", ".join(f"{shorten(name)} for {count}" for name, count in sorted(models.items()))
         print(
-            f"warning: the server reports more than one model: {names} answers; give --api_model a name that stays the same",
+            f"warning: the server reports more than one model: {names} answers; give --api_model a name that stays "
+            "the same",
             file=sys.stderr,
         )
 

@@ -20,7 +20,10 @@ class Job:
 
 
 class RequestQueue:
-    """Jobs in the order in which they are to be sent. Those whose time has come go before those that were never sent."""
+    """Jobs in the order in which they are to be sent.
+
+    Those whose time has come go before those that were never sent.
+    """
 
     def __init__(self, requests: Iterable[JudgeRequest]) -> None:
         self._ready = collections.deque(map(Job, requests))
@@ -39,7 +42,9 @@ class RequestQueue:
         heapq.heappush(self._later, (when, next(self._numbers), job))
 
     def first(self, now: float) -> tuple[Job | None, float]:
-        """Return the job that may go now, or none and the seconds until there is one, infinity for not before one is added."""
+        """Return the job that may go now, or none and the seconds until there is one, infinity for not before one is
+        added.
+        """
         while self._later and self._later[0][0] <= now:
             self._ready.appendleft(heapq.heappop(self._later)[2])
         if self._ready:

@@ -1,4 +1,7 @@
-"""Requests to the judge. The key of one is a hash of all that decides its answer, so that no answer is paid for twice."""
+"""Requests to the judge.
+
+The key of one is a hash of all that decides its answer, so that no answer is paid for twice.
+"""
 
 import hashlib
 import json
@@ -41,7 +44,9 @@ class JudgeRequest:
 
     @cached_property
     def content(self) -> bytes:
-        """Judge, parameters and messages as canonical JSON: what is sent, unless the server has its own name for max_tokens."""
+        """Judge, parameters and messages as canonical JSON: what is sent, unless the server has its own name for
+        max_tokens.
+        """
         return self.content_with("max_tokens")
 
     @cached_property

@@ -1,7 +1,8 @@
 """When a request may be sent, or sent again. Pure: times go in as numbers of seconds, nothing here sleeps.
 
 Retries are bounded and exponential with jitter. A pause that the server asks for holds for every request. A run of
-failures opens a circuit breaker: nothing is sent but one probe after a pause, until a probe is answered or none is left.
+failures opens a circuit breaker: nothing is sent but one probe after a pause, until a probe is answered or none is
+left.
 """
 
 import math
@@ -48,7 +49,9 @@ class Traffic:
         return self.probe_at is not None
 
     def wait_seconds(self, now: float, num_in_flight: int) -> float:
-        """Return the seconds until a request may be sent: 0 for now, infinity for not before one in flight has ended."""
+        """Return the seconds until a request may be sent: 0 for now, infinity for not before one in flight has
+        ended.
+        """
         wait = max(self.paused_until - now, 0.0)
         if self.probe_at is None:
             return wait
@@ -70,7 +73,9 @@ class Traffic:
         self._probing = False
 
     def on_failure(self, failure: Failure, now: float, counts: bool) -> bool:
-        """Note a failure that may be retried; return True when it was the last probe. `counts` is false where others pass."""
+        """Note a failure that may be retried; return True when it was the last probe. `counts` is false where others
+        pass.
+        """
         if failure.retry_after is not None:
             self.paused_until = max(self.paused_until, now + failure.retry_after)
         self.failures_in_a_row += counts

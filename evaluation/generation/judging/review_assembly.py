@@ -7,7 +7,7 @@ from typing import Any
 
 from answering.wrap_file import Row, WrapFile
 from judging.answer_journal import Answers
-from judging.outcomes import Answer
+from judging.outcomes import JudgeAnswer
 from judging.requests import Judge, JudgeRequest, PairRequests
 from verdict.scores import format_scores, parse_scores
 
@@ -27,7 +27,7 @@ class OrderReview:
 
 
 @dataclass(frozen=True)
-class ReviewFile:
+class AssembledReviews:
     """A whole review file, and how many of its reviews have no scores."""
 
     meta: Row
@@ -35,7 +35,7 @@ class ReviewFile:
     num_unparsed: int
 
 
-def follow_up(request: JudgeRequest, answer: Answer) -> JudgeRequest | None:
+def follow_up(request: JudgeRequest, answer: JudgeAnswer) -> JudgeRequest | None:
     """Return the request that must follow an answer whose scores cannot be read, or None where none must."""
     return None if parse_scores(answer.text) is not None else request.ask_again(answer.text)
 
@@ -51,9 +51,9 @@ def missing_requests(pairs: list[PairRequests], answers: Answers) -> list[JudgeR
     return list(missing.values())
 
 
-def used_answers(pairs: list[PairRequests], answers: Answers) -> dict[str, tuple[JudgeRequest, Answer]]:
+def used_answers(pairs: list[PairRequests], answers: Answers) -> dict[str, tuple[JudgeRequest, JudgeAnswer]]:
     """Return the answers that belong to these pairs, with their requests, by key."""
-    used: dict[str, tuple[JudgeRequest, Answer]] = {}
+    used: dict[str, tuple[JudgeRequest, JudgeAnswer]] = {}
     for request in _both_orders(pairs):
         step: JudgeRequest | None = request
         while step is not None and step.key in answers:
@@ -64,7 +64,7 @@ def used_answers(pairs: list[PairRequests], answers: Answers) -> dict[str, tuple
 
 def assemble(
     wrap: WrapFile, pairs: list[PairRequests], judge: Judge, answers: Answers, refusals: Refusals
-) -> ReviewFile:
+) -> AssembledReviews:
     """Return the review file of a wrap file, every request of which was answered or refused."""
     rows: list[Row] = []
     scores: dict[str, list[tuple[float, float]]] = {"scores": [], "scores_reverse": []}
@@ -87,7 +87,7 @@ def assemble(
             format_scores((fmean(a for a, _ in values), fmean(b for _, b in values))) if values else None
         )
     meta["judge"] = judge.meta
-    return ReviewFile(meta, rows, 2 * len(rows) - sum(map(len, scores.values())))
+    return AssembledReviews(meta, rows, 2 * len(rows) - sum(map(len, scores.values())))
 
 
 def _order_review(request: JudgeRequest, answers: Answers, refusals: Refusals) -> OrderReview:

@@ -1,7 +1,8 @@
-"""Ask the judge everything that the journal does not have: `batch_size` requests in flight, each as soon as there is room.
+"""Ask the judge everything that the journal does not have: `batch_size` requests in flight, each as soon as there is
+room.
 
-An answer counts when it is on the disk; only a quarter of batch_size may wait for the disk beside those in flight. A failed
-request gives up its place while it waits for its retry.
+An answer counts when it is on the disk; only a quarter of batch_size may wait for the disk beside those in flight. A
+failed request gives up its place while it waits for its retry.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from judging.answer_journal import AnswerJournal
 from judging.client import JudgeClient
 from judging.costs import Budget
-from judging.outcomes import REMEDIES, Answer, Failure
+from judging.outcomes import REMEDIES, Failure, JudgeAnswer
 from judging.report import RunReport
 from judging.request_queue import Job, RequestQueue
 from judging.requests import JudgeRequest
@@ -23,15 +24,18 @@ from shared.cli import UserError
 # Prompts refused in a row, none answered between: then it is not the prompts.
 MAX_REFUSED_IN_A_ROW = 5
 # The next request need not wait for the disk while at most this part of batch_size does. Requests that all wait for the
-# same turn of the disk are sent, and answered, all at once from then on: a third of the rate is lost. A kill can cost what
-# is in flight and what waits for the disk.
+# same turn of the disk are sent, and answered, all at once from then on: a third of the rate is lost. A kill can cost
+# what is in flight and what waits for the disk.
 UNWRITTEN_DIVISOR = 4
 # What requests in flight get to end by themselves when the run cannot go on.
 GRACE_SECONDS = 1.0
 
 
 class JudgeRun:
-    """One run over the requests that are missing. It fills `report`, which is valid at any time, after a failure too."""
+    """One run over the requests that are missing.
+
+    It fills `report`, which is valid at any time, after a failure too.
+    """
 
     def __init__(
         self,
@@ -83,7 +87,9 @@ class JudgeRun:
             raise self._error
 
     def _start_what_may(self) -> float:
-        """Send what may be sent now and return the seconds after which more may be, infinity for when something ends."""
+        """Send what may be sent now and return the seconds after which more may be, infinity for when something
+        ends.
+        """
         while len(self._in_flight) < self.batch_size:
             job, seconds = self._take(len(self._in_flight))
             if job is None:
@@ -107,7 +113,8 @@ class JudgeRun:
         if not self.budget.reserve(job.request):
             if num_in_flight == 0:
                 self._error = UserError(
-                    f"--max_cost {self.budget.max_cost}: up to {self.budget.spent:.4f} USD are spent, and the next request could pass the limit: raise it to go on"
+                    f"--max_cost {self.budget.max_cost}: up to {self.budget.spent:.4f} USD are spent, and the next "
+                    "request could pass the limit: raise it to go on"
                 )
             return None, math.inf
         self._queue.pop()
@@ -116,7 +123,9 @@ class JudgeRun:
         return job, 0.0
 
     async def _work(self, job: Job | None) -> None:
-        """Attempt one request after the other, without a turn of the event loop between them, while there is one to send."""
+        """Attempt one request after the other, without a turn of the event loop between them, while there is one to
+        send.
+        """
         while job is not None:
             try:
                 await self._attempt(job)
@@ -159,7 +168,7 @@ class JudgeRun:
         if len(self._unwritten) > self.batch_size // UNWRITTEN_DIVISOR:
             await written
 
-    def _written(self, answer: Answer, written: "asyncio.Future[None]") -> None:
+    def _written(self, answer: JudgeAnswer, written: "asyncio.Future[None]") -> None:
         self._unwritten.discard(written)
         if not written.cancelled():
             if written.exception() is None:

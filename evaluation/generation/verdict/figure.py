@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from reporting.figure_style import INK, figure_bytes, figure_style, new_figure
 from shared.texts import shorten_middle
-from verdict.scoreboard import Scoreboard, Standing
+from verdict.scoreboard import Scoreboard, ScoreboardRow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ TEXT_COLORS = {"win": "#ffffff", "tie": "#1f2328", "lose": "#1f2328"}
 MAX_NAME = 40
 
 
-def draw(board: Scoreboard, file_format: str, theme: str = "light") -> bytes:
+def draw_scoreboard(board: Scoreboard, file_format: str, theme: str = "light") -> bytes:
     """Return the figure as PNG or SVG, the same bytes each time. A dark one has no background of its own."""
     with figure_style(theme):
         figure = new_figure(WIDTH_INCHES, 1, theme)
@@ -43,8 +43,8 @@ def _draw_on(figure: "Figure", board: Scoreboard, ink: str) -> None:
     _draw_legend(figure, names, in_one_line, 1 - 0.58 / height, 0.24 / height)
     left, right = 0.19, 0.89
     axes = figure.add_axes((left, 0.42 / height, right - left, 1 - (0.42 + header) / height), facecolor="none")
-    for position, standing in enumerate(board.rows):
-        _draw_bar(axes, board, standing, position)
+    for position, row in enumerate(board.rows):
+        _draw_bar(axes, board, row, position)
     axes.set(xlim=(0, 1), ylim=(len(board.rows) - 0.5, -0.5), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     if board.rows[-1] is board.total:
@@ -63,7 +63,7 @@ def _draw_legend(figure: "Figure", names: list[str], in_one_line: bool, top: flo
     from matplotlib.patches import Rectangle
 
     x = 0.02
-    for index, (name, color) in enumerate(zip(names, COLORS.values())):
+    for index, (name, color) in enumerate(zip(names, COLORS.values(), strict=True)):
         y = top if in_one_line else top - index * step
         figure.add_artist(Rectangle((x, y - step * 0.25), 0.022, step * 0.5, color=color, transform=figure.transFigure))
         figure.text(x + 0.032, y, name, va="center")
@@ -79,12 +79,14 @@ def _width(figure: "Figure", text: str) -> float:
     return width
 
 
-def _draw_bar(axes: "Axes", board: Scoreboard, standing: Standing, position: int) -> None:
-    shown, num_pairs = board.shown(standing), standing.verdict.pairs
-    weight = "bold" if standing is board.total else "normal"
+def _draw_bar(axes: "Axes", board: Scoreboard, row: ScoreboardRow, position: int) -> None:
+    shown, num_pairs = board.shown(row), row.verdict.pairs
+    weight = "bold" if row is board.total else "normal"
     score = "\N{EN DASH}" if shown.winning_score is None else f"{shown.winning_score:.2f}"
     num_chars = MAX_NAME
-    while _width(axes.figure, name := shorten_middle(standing.name, num_chars)) > 0.165:
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    while _width(figure, name := shorten_middle(row.name, num_chars)) > 0.165:
         num_chars -= 1
     axes.text(-0.02, position, name, ha="right", va="center", weight=weight)
     axes.text(1.02, position, score, va="center", weight=weight)

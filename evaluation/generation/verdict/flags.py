@@ -2,17 +2,58 @@
 
 import argparse
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from shared.cli import UserError
+from shared.cli import UserError, new_parser
 from shared.files import refuse_overwriting
 from shared.texts import printable
 from verdict.review_file import ReviewFile, judge_slug, read_review_file, review_path
 from verdict.verdict import RULES
 
 
-def add_verdict_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that review_eval_score.py and review_viewer.py share."""
+@dataclass(frozen=True)
+class VerdictSettings:
+    """What a verdict is asked for: the review files in a folder, the names of the two models, judge and rule.
+
+    `save_name` is the path of what is written, without its extension.
+    """
+
+    review_home_path: str
+    task_list: list[str]
+    key1: str
+    key2: str
+    api_model: str
+    rule: str
+    save_name: str
+
+
+def parse_verdict_flags(docstring: str | None, argv: Sequence[str] | None) -> VerdictSettings:
+    """Parse the flags that review_eval_score.py and review_viewer.py share.
+
+    Raises UserError for names that make no sense together.
+    """
+    parser = new_parser(docstring)
+    _add_flags(parser)
+    args = parser.parse_args(argv)
+    if args.key1 == args.key2:
+        raise UserError(f"--key1 and --key2 are both {args.key1!r}; give the two models different names")
+    save_name = args.save_name
+    if save_name is None:
+        save_name = os.path.join(args.review_home_path, f"verdict_{judge_slug(args.api_model)}")
+    return VerdictSettings(
+        args.review_home_path,
+        _tasks(args.task_list),
+        args.key1,
+        args.key2,
+        args.api_model,
+        args.rule,
+        save_name,
+    )
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--review_home_path", required=True, help="folder with the <task>_wrap_reviews_<judge>.json files of eval.py"
     )
@@ -46,7 +87,8 @@ def add_verdict_flags(parser: argparse.ArgumentParser) -> None:
         "--rule",
         choices=RULES,
         default="published",
-        help="when a pair is won. published: the sign of the two orders' winners added up, a win and a loss cancel; strict: both orders "
+        help="when a pair is won. published: the sign of the two orders' winners added up, a win and a loss cancel; "
+        "strict: both orders "
         "agree; mean: the sign of the mean score difference (default: %(default)s)",
     )
 
@@ -59,21 +101,16 @@ def key_name(text: str) -> str:
     return name
 
 
-def read_reviews(args: argparse.Namespace, *extensions: str) -> list[ReviewFile]:
-    """Return the review file of each task, and set `args.save_name` where it was not given.
+def read_reviews(settings: VerdictSettings, *extensions: str) -> list[ReviewFile]:
+    """Return the review file of each task.
 
-    Raises UserError for names that make no sense together, a missing or wrong file, and an output `save_name + extension`
-    that would overwrite one of them.
+    Raises UserError for a missing or wrong file, and for an output `save_name + extension` that would overwrite one.
     """
-    if args.key1 == args.key2:
-        raise UserError(f"--key1 and --key2 are both {args.key1!r}; give the two models different names")
-    if args.save_name is None:
-        args.save_name = os.path.join(args.review_home_path, f"verdict_{judge_slug(args.api_model)}")
-    tasks = _tasks(args.task_list)
-    paths = [review_path(os.path.join(args.review_home_path, f"{task}_wrap.json"), args.api_model) for task in tasks]
+    folder, api_model = settings.review_home_path, settings.api_model
+    paths = [review_path(os.path.join(folder, f"{task}_wrap.json"), api_model) for task in settings.task_list]
     for extension in extensions:
-        refuse_overwriting(args.save_name + extension, *paths)
-    return [_read(task, path, args) for task, path in zip(tasks, paths)]
+        refuse_overwriting(settings.save_name + extension, *paths)
+    return [_read(task, path, folder, api_model) for task, path in zip(settings.task_list, paths, strict=True)]
 
 
 def _tasks(words: list[str]) -> list[str]:
@@ -83,15 +120,17 @@ def _tasks(words: list[str]) -> list[str]:
     for task in tasks:
         if tasks.count(task) > 1:
             raise UserError(
-                f"--task_list: {task} is there {tasks.count(task)} times; its pairs would be counted again; name it once"
+                f"--task_list: {task} is there {tasks.count(task)} times; its pairs would be counted again; name it "
+                "once"
             )
     return tasks
 
 
-def _read(task: str, path: str, args: argparse.Namespace) -> ReviewFile:
+def _read(task: str, path: str, folder: str, api_model: str) -> ReviewFile:
     if not os.path.isfile(path):
         raise UserError(
-            f"{path}: not there; {_what_is_there(args.review_home_path)}; run eval.py --api_model {args.api_model} first, or "
+            f"{path}: not there; {_what_is_there(folder)}; run eval.py --api_model {api_model} "
+            "first, or "
             "change --task_list, --api_model or --review_home_path"
         )
     file = read_review_file(path)

@@ -1,6 +1,7 @@
-"""Whether the judge deserves trust: does it contradict itself, prefer a place, or length? Pure arithmetic on reviews."""
+"""Whether the judge deserves trust: does it contradict itself, prefer a place, or length? Pure arithmetic."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from verdict.review_file import Review
 from verdict.verdict import is_conflicting, is_parsed, outcome, sign_test, signs
@@ -10,14 +11,16 @@ MAX_CONFLICTS = 0.3
 
 @dataclass(frozen=True)
 class JudgeHealth:
-    """What the parsed pairs tell about their judge. Winners are those of the published rule; shares are None without a case.
+    """What the parsed pairs tell about their judge.
+
+    Winners are those of the published rule; shares are None without a case.
 
     `conflicts` are the pairs whose orders name different winners; a tie in one order contradicts nobody.
-    `first_shown_won` and so on count single reviews, two a pair. `pairs_for_first` and `pairs_for_second` count the pairs
-    that one shown place gained by, and `place_p` is the sign test between those two: the reviews of a pair are not
-    independent, pairs are.
-    `length_decided` are the decided pairs of answers of different length, `longer_won` those that the longer one won.
-    Answers are `identical` and empty up to the white space around them; of `one_empty` pairs exactly one answer is empty.
+    `first_shown_won` and so on count single reviews, two a pair. `pairs_for_first` and `pairs_for_second` count the
+    pairs that one shown place gained by, and `place_p` is the sign test between those two: the reviews of a pair are
+    not independent, pairs are. `length_decided` are the decided pairs of answers of different length, `longer_won`
+    those that the longer one won. Answers are `identical` and empty up to the white space around them; of `one_empty`
+    pairs exactly one answer is empty.
     """
 
     pairs: int
@@ -56,7 +59,7 @@ def judge_health(reviews: list[Review]) -> JudgeHealth:
     )
 
 
-def _places(parsed: list[Review]) -> dict[str, int | float | None]:
+def _places(parsed: list[Review]) -> dict[str, Any]:
     # In order 2 Answer 2 is shown first.
     wins = [(order1, -order2) for order1, order2 in map(signs, parsed)]
     singles = [place for pair in wins for place in pair]
@@ -71,7 +74,7 @@ def _places(parsed: list[Review]) -> dict[str, int | float | None]:
     }
 
 
-def _lengths(parsed: list[Review]) -> dict[str, int | float | None]:
+def _lengths(parsed: list[Review]) -> dict[str, Any]:
     longer = [
         (len(review.pair.answer1.strip()) - len(review.pair.answer2.strip())) * outcome(review, "published")
         for review in parsed

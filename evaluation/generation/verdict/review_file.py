@@ -1,8 +1,10 @@
 """Review files: a wrap file with what a judge said about each pair, in both orders, and where they lie.
 
-`scores` and `scores_reverse` are in the order in which the answers were shown: [Answer1, Answer2], then [Answer2, Answer1].
+`scores` and `scores_reverse` are in the order in which the answers were shown: [Answer1, Answer2], then [Answer2,
+Answer1].
 """
 
+import contextlib
 import hashlib
 import json
 import re
@@ -48,14 +50,14 @@ class ReviewFile:
 def read_review_file(path: str) -> ReviewFile:
     """Return a review file of ours or of the original tool. Raises UserError for anything else, naming pair and field.
 
-    Stored scores that are not two numbers from 0 to 10 (the original tool wrote "[-1, -1]" for a failure) are looked for
-    once more in the review. null is the last word of our own judging.
+    Stored scores that are not two numbers from 0 to 10 (the original tool wrote "[-1, -1]" for a failure) are looked
+    for once more in the review. null is the last word of our own judging.
     """
     wrap = read_wrap_file(path)
     return ReviewFile(
         path,
         wrap.meta,
-        [_review(*both, f"{path}: pair {index}") for index, both in enumerate(zip(wrap.rows, wrap.pairs))],
+        [_review(*both, f"{path}: pair {index}") for index, both in enumerate(zip(wrap.rows, wrap.pairs, strict=True))],
     )
 
 
@@ -76,7 +78,9 @@ def judge_slug(api_model: str) -> str:
 
 
 def review_path(wrap_path: str, api_model: str) -> str:
-    """Return where the reviews of a wrap file by a judge lie: beside it, `X_wrap.json` -> `X_wrap_reviews_gpt4.json`."""
+    """Return where the reviews of a wrap file by a judge lie: beside it, `X_wrap.json` ->
+    `X_wrap_reviews_gpt4.json`.
+    """
     return f"{wrap_path.removesuffix('.json')}_reviews_{judge_slug(api_model)}.json"
 
 
@@ -95,10 +99,8 @@ def _stored_scores(row: Row, field: str, where: str) -> Scores | None:
     """Return the scores of a row, a list or the published string "[8.0, 9.0]"; None where they are no scores."""
     value = row.get(field)
     if isinstance(value, str):
-        try:
+        with contextlib.suppress(ValueError, RecursionError):
             value = json.loads(value)
-        except (ValueError, RecursionError):
-            pass
     if not isinstance(value, list) or any(
         isinstance(number, bool) or not isinstance(number, int | float) for number in value
     ):

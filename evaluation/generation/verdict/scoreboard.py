@@ -1,6 +1,7 @@
-"""All the numbers of a comparison: each test set's and the total's, as one object that the table, figure, page and JSON show."""
+"""All the numbers of a comparison: each test set's and the total's, as one object that the table, figure, page and JSON
+show.
+"""
 
-import argparse
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from verdict.verdict import NUM_RESAMPLES, SEED, RuleVerdict, Verdict, judge_pai
 
 
 @dataclass(frozen=True)
-class Standing:
+class ScoreboardRow:
     """A test set, or all of them: its verdict and what its reviews tell about the judge."""
 
     name: str
@@ -20,33 +21,36 @@ class Standing:
 
 @dataclass(frozen=True)
 class Scoreboard:
-    """A comparison of the model `key1` (Answer 1) with `key2` (Answer 2). The total is over all pairs of the test sets."""
+    """A comparison of the model `key1` (Answer 1) with `key2` (Answer 2).
+
+    The total is over all pairs of the test sets.
+    """
 
     key1: str
     key2: str
     api_model: str
     rule: str
-    sets: list[Standing]
-    total: Standing
+    sets: list[ScoreboardRow]
+    total: ScoreboardRow
 
     @property
-    def rows(self) -> list[Standing]:
+    def rows(self) -> list[ScoreboardRow]:
         """The rows of a table: the test sets, then the total where that is something else."""
         return [*self.sets, self.total] if len(self.sets) > 1 else self.sets
 
-    def shown(self, standing: Standing) -> RuleVerdict:
-        """Return a standing's verdict by the rule that was asked for."""
-        return standing.verdict.rules[self.rule]
+    def shown(self, row: ScoreboardRow) -> RuleVerdict:
+        """Return a row's verdict by the rule that was asked for."""
+        return row.verdict.rules[self.rule]
 
 
-def make_scoreboard(files: list[ReviewFile], args: argparse.Namespace) -> Scoreboard:
-    """Return the scoreboard of the files that `verdict_flags.read_reviews` gave for `args`."""
-    sets = [_standing(file.dataset_name, file.reviews) for file in files]
-    total = _standing("total", [review for file in files for review in file.reviews])
-    return Scoreboard(args.key1, args.key2, args.api_model, args.rule, sets, total)
+def make_scoreboard(files: list[ReviewFile], key1: str, key2: str, api_model: str, rule: str) -> Scoreboard:
+    """Return the scoreboard of review files of one judge."""
+    sets = [_scoreboard_row(file.dataset_name, file.reviews) for file in files]
+    total = _scoreboard_row("total", [review for file in files for review in file.reviews])
+    return Scoreboard(key1, key2, api_model, rule, sets, total)
 
 
-def as_json(board: Scoreboard) -> dict[str, Any]:
+def scoreboard_json(board: Scoreboard) -> dict[str, Any]:
     """Return every number of a scoreboard for the JSON file. What does not exist is null."""
     return asdict(board) | {
         "bootstrap": {"resamples": NUM_RESAMPLES, "seed": SEED, "percentiles": [2.5, 97.5]},
@@ -54,5 +58,5 @@ def as_json(board: Scoreboard) -> dict[str, Any]:
     }
 
 
-def _standing(name: str, reviews: list[Review]) -> Standing:
-    return Standing(name, judge_pairs(reviews), judge_health(reviews))
+def _scoreboard_row(name: str, reviews: list[Review]) -> ScoreboardRow:
+    return ScoreboardRow(name, judge_pairs(reviews), judge_health(reviews))

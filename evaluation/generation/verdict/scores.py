@@ -1,7 +1,8 @@
 """The two scores in a judge's review, or none: a score is never guessed.
 
 First the first line that says anything: two numbers and nothing else, as the judge was asked for. Failing that, scores
-that carry the name of their assistant, anywhere. Words on the first line ("Scores: 8 9") make it prose, which is not read.
+that carry the name of their assistant, anywhere. Words on the first line ("Scores: 8 9") make it prose, which is not
+read.
 """
 
 import re
@@ -31,7 +32,8 @@ _NOTHING_MORE = re.compile(r"[ ,;.|)&>\u2022-]{0,9}(?:and|vs)?[ ,;.|(>\u2022-]{0
 
 
 def parse_scores(text: str) -> Scores | None:
-    """Return the scores of the answers that were shown as Assistant 1 and Assistant 2, or None where they are not clear.
+    """Return the scores of the answers that were shown as Assistant 1 and Assistant 2, or None where they are not
+    clear.
 
     "8 9", "8.5, 9", "**8/10 and 9/10**" on the first non-empty line; or "Assistant 1: 7/10 ... Assistant 2: 8/10" with
     exactly one distinct value for each. Takes time linear in the length of the text.
@@ -63,7 +65,8 @@ def _labelled_scores(text: str) -> Scores | None:
     labels = list(_ASSISTANT.finditer(text))
     if len(labels) > _MAX_LABELS:
         return None
-    for label, next_begin in zip(labels, [label.start() for label in labels[1:]] + [len(text)]):
+    begins = [*(label.start() for label in labels), len(text)]
+    for label, next_begin in zip(labels, begins[1:], strict=True):
         value = _after_label(text[label.end() : _line_end(text, label.end(), next_begin)])
         if value is None or not (value[:1].isnumeric() or value[:1] in tuple("+-.\u2212")):
             continue  # the assistant is talked about, not scored
@@ -84,7 +87,9 @@ def _after_label(text: str) -> str | None:
 
 
 def _ends_there(rest: str, out_of_ten: bool) -> bool:
-    """Whether a labelled number is the whole score: words may follow "7/10", no words a bare 7, and neither a number."""
+    """Whether a labelled number is the whole score: words may follow "7/10", no words a bare 7, and neither a
+    number.
+    """
     if out_of_ten:
         return not any(char.isnumeric() for char in rest)
     return bool(_NOTHING_MORE.fullmatch(rest))

@@ -3,7 +3,7 @@
 import textwrap
 
 from verdict.health import MAX_CONFLICTS, JudgeHealth
-from verdict.scoreboard import Scoreboard, Standing
+from verdict.scoreboard import Scoreboard, ScoreboardRow
 from verdict.verdict import RULES, RuleVerdict
 
 WIDTH = 80
@@ -40,8 +40,10 @@ def rule_text(rule: str) -> str:
 def score_meaning(board: Scoreboard) -> str:
     """Return how the score, its interval and the sign test are to be read."""
     return (
-        f"Score = (win - lose) / pairs + 1: 1.00 is even, 2.00 means that {board.key1} wins every pair, 0.00 that {board.key2} does. Its 95% "
-        "interval is by bootstrap over the pairs. Sign test: the chance of a split of wins and losses at least this uneven between equals."
+        f"Score = (win - lose) / pairs + 1: 1.00 is even, 2.00 means that {board.key1} wins every pair, 0.00 that "
+        f"{board.key2} does. Its 95% "
+        "interval is by bootstrap over the pairs. Sign test: the chance of a split of wins and losses at least this "
+        "uneven between equals."
     )
 
 
@@ -55,11 +57,16 @@ def row_texts(shown: RuleVerdict) -> tuple[str, str, str]:
 
 
 def conclusion(board: Scoreboard) -> str:
-    """Return who wins, and whether that is more than chance: the sign test decides, which is exact for few pairs too."""
+    """Return who wins, and whether that is more than chance: the sign test decides, which is exact for few
+    pairs too.
+    """
     shown = board.shown(board.total)
     if not board.total.verdict.pairs:
         return "No verdict: the judge gave no readable scores for any pair."
-    counts = f"{board.key1} wins {shown.win} of {board.total.verdict.pairs} pairs, {board.key2} wins {shown.lose}, {shown.tie} are ties"
+    counts = (
+        f"{board.key1} wins {shown.win} of {board.total.verdict.pairs} pairs, {board.key2} wins "
+        f"{shown.lose}, {shown.tie} are ties"
+    )
     score, interval, p = row_texts(shown)
     figures = f"score {score}, 95% interval {interval}" + (f", sign test {p}" if shown.sign_test_p is not None else "")
     if shown.sign_test_p is None or shown.sign_test_p >= MAX_CHANCE:
@@ -72,7 +79,8 @@ def tie_lines(board: Scoreboard) -> list[str]:
     shown, verdict = board.shown(board.total), board.total.verdict
     one_sided = f", {shown.ties_one_sided} with a tie in one order only" if shown.ties_one_sided else ""
     lines = [
-        f"Of {shown.tie} ties, both orders agree on {shown.ties_agreed}, and {shown.ties_conflicting} are conflicts, where the orders "
+        f"Of {shown.tie} ties, both orders agree on {shown.ties_agreed}, and {shown.ties_conflicting} are conflicts, "
+        "where the orders "
         f"name different winners{one_sided}."
     ]
     if verdict.unparsed:
@@ -102,12 +110,13 @@ def health_lines(board: Scoreboard) -> list[str]:
         )
     if health.one_empty:
         lines.append(
-            f"one empty answer: it wins {health.empty_won} and ties {health.empty_tied} of {health.one_empty} pairs, and should lose all"
+            f"one empty answer: it wins {health.empty_won} and ties {health.empty_tied} of {health.one_empty} pairs, "
+            "and should lose all"
         )
     return lines
 
 
-def warnings(board: Scoreboard) -> list[str]:
+def verdict_warnings(board: Scoreboard) -> list[str]:
     """Return what a reader must know before believing the verdict."""
     found = []
     contradicted = [
@@ -117,7 +126,8 @@ def warnings(board: Scoreboard) -> list[str]:
     ]
     if contradicted:
         found.append(
-            f"the judge contradicts itself in more than {MAX_CONFLICTS:.0%} of the pairs ({', '.join(contradicted)}): its verdict is "
+            f"the judge contradicts itself in more than {MAX_CONFLICTS:.0%} of the pairs ({', '.join(contradicted)}): "
+            "its verdict is "
             "hardly worth anything; use a stronger judge"
         )
     unparsed = [
@@ -131,10 +141,16 @@ def warnings(board: Scoreboard) -> list[str]:
 
 
 def _place_line(health: JudgeHealth) -> str:
-    counts = f"the first shown answer wins {health.first_shown_won} reviews, the second {health.second_shown_won}, {health.shown_equal} are equal"
+    counts = (
+        f"the first shown answer wins {health.first_shown_won} reviews, the second "
+        f"{health.second_shown_won}, {health.shown_equal} are equal"
+    )
     if health.place_p is None:
         return f"place: {counts}"
-    gained = f"the first place gains {health.pairs_for_first} pairs, the second {health.pairs_for_second} ({p_text(health.place_p)})"
+    gained = (
+        f"the first place gains {health.pairs_for_first} pairs, the second {health.pairs_for_second} "
+        f"({p_text(health.place_p)})"
+    )
     slot = "first" if health.pairs_for_first > health.pairs_for_second else "second"
     return f"place: {counts}; {gained}: " + (
         f"it prefers the {slot}" if health.place_p < MAX_CHANCE else "no preference beyond chance"
@@ -147,16 +163,19 @@ def p_text(p: float) -> str:
 
 
 def _table(board: Scoreboard, rule: str) -> str:
-    name_width = min(max(len(name) for name in ["test set", *(standing.name for standing in board.rows)]), 20)
+    name_width = min(max(len(name) for name in ["test set", *(row.name for row in board.rows)]), 20)
     heading = f"{'test set':<{name_width}}  pairs    win    tie   lose  score  95% interval  sign test"
-    return "\n".join([heading, *(_row(standing, rule, name_width) for standing in board.rows)])
+    return "\n".join([heading, *(_row(row, rule, name_width) for row in board.rows)])
 
 
-def _row(standing: Standing, rule: str, name_width: int) -> str:
-    shown = standing.verdict.rules[rule]
-    name = standing.name if len(standing.name) <= name_width else standing.name[: name_width - 3] + "..."
+def _row(row: ScoreboardRow, rule: str, name_width: int) -> str:
+    shown = row.verdict.rules[rule]
+    name = row.name if len(row.name) <= name_width else row.name[: name_width - 3] + "..."
     score, interval, p = row_texts(shown)
-    return f"{name:<{name_width}}  {standing.verdict.pairs:>5}  {shown.win:>5}  {shown.tie:>5}  {shown.lose:>5}  {score:>5}  {interval:>12}  {p:>9}"
+    return (
+        f"{name:<{name_width}}  {row.verdict.pairs:>5}  {shown.win:>5}  {shown.tie:>5}  {shown.lose:>5}  "
+        f"{score:>5}  {interval:>12}  {p:>9}"
+    )
 
 
 def _share(part: int, whole: int) -> str:

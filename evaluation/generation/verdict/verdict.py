@@ -2,7 +2,8 @@
 
 A pair is judged in both orders, because a judge may prefer a place. The rules differ in what they make of the two:
 
-published  the sign of (winner in order 1 + winner in order 2): a win and a tie is a win, a win and a loss cancel to a tie
+published  the sign of (winner in order 1 + winner in order 2): a win and a tie is a win,
+           a win and a loss cancel to a tie
 strict     won only if both orders name the same winner
 mean       the sign of the mean score difference over both orders
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from verdict.review_file import Review
+from verdict.scores import Scores
 
 RULES = ("published", "strict", "mean")
 NUM_RESAMPLES = 10_000
@@ -45,7 +47,9 @@ class RuleVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on a set of pairs by all rules. `pairs` and the mean scores (over both orders) leave out unparsed ones."""
+    """The verdict on a set of pairs by all rules. `pairs` and the mean scores (over both orders) leave out unparsed
+    ones.
+    """
 
     pairs: int
     unparsed: int
@@ -58,8 +62,9 @@ def judge_pairs(reviews: list[Review]) -> Verdict:
     parsed = [review for review in reviews if is_parsed(review)]
     means = None
     if parsed:
-        firsts = math.fsum(review.scores[0] + review.scores_reverse[1] for review in parsed)
-        seconds = math.fsum(review.scores[1] + review.scores_reverse[0] for review in parsed)
+        orders = [_scores_in_both_orders(review) for review in parsed]
+        firsts = math.fsum(shown[0] + reverse[1] for shown, reverse in orders)
+        seconds = math.fsum(shown[1] + reverse[0] for shown, reverse in orders)
         means = (firsts / (2 * len(parsed)), seconds / (2 * len(parsed)))
     return Verdict(len(parsed), len(reviews) - len(parsed), means, {rule: _by_rule(parsed, rule) for rule in RULES})
 
@@ -93,14 +98,11 @@ def outcome(review: Review, rule: str) -> int:
 
 def sign_test(num_one: int, num_other: int) -> float | None:
     """Return the exact two-sided p of a split between two kinds that are equally likely; None without a case."""
-    num_cases = num_one + num_other
-    if num_cases == 0:
+    if num_one + num_other == 0:
         return None
-    term = tail = 1
-    for index in range(min(num_one, num_other)):
-        term = term * (num_cases - index) // (index + 1)  # binomial coefficient
-        tail += term
-    return min(1.0, 2 * tail / 2**num_cases)
+    from scipy.stats import binomtest  # here: it takes a second to import
+
+    return float(binomtest(num_one, num_one + num_other).pvalue)
 
 
 def score_interval(win: int, tie: int, lose: int) -> tuple[float, float] | None:
@@ -121,7 +123,7 @@ def score_interval(win: int, tie: int, lose: int) -> tuple[float, float] | None:
 def _by_rule(parsed: list[Review], rule: str) -> RuleVerdict:
     outcomes = [outcome(review, rule) for review in parsed]
     win, tie, lose = (outcomes.count(value) for value in (1, 0, -1))
-    ties = [review for review, value in zip(parsed, outcomes) if value == 0]
+    ties = [review for review, value in zip(parsed, outcomes, strict=True) if value == 0]
     agreed, conflicting = _count(signs(review) == (0, 0) for review in ties), _count(map(is_conflicting, ties))
     return RuleVerdict(
         win,
@@ -137,9 +139,17 @@ def _by_rule(parsed: list[Review], rule: str) -> RuleVerdict:
 
 
 def _leads(review: Review) -> Orders:
-    """Return by how much Answer 1 leads in each order, exactly: 8.1 - 8 and 8 - 7.9 are the same, which in floats differ."""
-    shown, reversed_ = review.scores, review.scores_reverse
-    return _exact(shown[0]) - _exact(shown[1]), _exact(reversed_[1]) - _exact(reversed_[0])
+    """Return by how much Answer 1 leads in each order, exactly: 8.1 - 8 and 8 - 7.9 are the same, which in floats
+    differ.
+    """
+    shown, reverse = _scores_in_both_orders(review)
+    return _exact(shown[0]) - _exact(shown[1]), _exact(reverse[1]) - _exact(reverse[0])
+
+
+def _scores_in_both_orders(review: Review) -> tuple[Scores, Scores]:
+    """Return the scores of a parsed pair, each in the order shown."""
+    assert review.scores is not None and review.scores_reverse is not None
+    return review.scores, review.scores_reverse
 
 
 def _exact(score: float) -> Decimal:

@@ -81,5 +81,5 @@ def test_what_is_no_wrap_file_is_an_error(content: Any, message: str, tmp_path: 
 
 def test_broken_json_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "wrap.json").write_text('{"Meta_Info": ', encoding="utf-8")
-    with pytest.raises(UserError, match="broken JSON.*eval_generation_wrap.py"):
+    with pytest.raises(UserError, match=r"broken JSON.*eval_generation_wrap.py"):
         read_wrap_file(str(tmp_path / "wrap.json"))

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from judging.answer_journal import HEADER, AnswerJournal, read_answers
-from judging.outcomes import Answer
+from judging.answer_journal import HEADER, AnswerJournal, read_answer_journal
+from judging.outcomes import JudgeAnswer
 from shared.cli import UserError
 
 
-def answer(number: int) -> Answer:
-    return Answer(f"{number} 9\n\u2028\U0001f389", "judge-1", "stop", number, None)
+def answer(number: int) -> JudgeAnswer:
+    return JudgeAnswer(f"{number} 9\n\u2028\U0001f389", "judge-1", "stop", number, None)
 
 
 async def add_all(journal: AnswerJournal, numbers: range) -> list[object]:
@@ -29,11 +29,11 @@ def test_answers_read_back(tmp_path: Path) -> None:
     with AnswerJournal(path) as journal:
         asyncio.run(add_all(journal, range(3, 5)))
         assert journal.answers == {str(number): answer(number) for number in range(5)}
-    assert read_answers(path) == journal.answers
+    assert read_answer_journal(path) == journal.answers
 
 
 def test_reading_without_a_journal_makes_none(tmp_path: Path) -> None:
-    assert read_answers(str(tmp_path / "journal.jsonl")) == {}
+    assert read_answer_journal(str(tmp_path / "journal.jsonl")) == {}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -91,6 +91,6 @@ def test_an_answer_whose_asker_has_gone_is_kept(tmp_path: Path) -> None:
 def test_a_line_that_is_no_answer_is_named(entry: dict, tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_text(json.dumps(HEADER) + "\n" + json.dumps(entry) + "\n{}\n")
-    for open_journal in (AnswerJournal, read_answers):
+    for open_journal in (AnswerJournal, read_answer_journal):
         with pytest.raises(UserError, match="line 2 is not the answer of a judge"):
             open_journal(str(path))

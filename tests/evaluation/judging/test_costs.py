@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from judging.costs import EXTRA_TOKENS, Budget, Prices, estimated_tokens, most_tokens
-from judging.outcomes import Answer
+from judging.outcomes import JudgeAnswer
 from judging.requests import Judge, JudgeRequest
 
 PRICES = Prices(Decimal(30), Decimal(60))
@@ -35,14 +35,14 @@ def test_what_is_in_flight_counts_at_its_worst() -> None:
 def test_an_answer_gives_back_what_it_did_not_need() -> None:
     budget = Budget(PRICES, worst("a"))
     assert budget.reserve(request("a"))
-    budget.settle(request("a"), Answer("8 9", None, None, 1, 0), charged=True)
+    budget.settle(request("a"), JudgeAnswer("8 9", None, None, 1, 0), charged=True)
     assert budget.spent == PRICES.cost(1, 0)
     assert not budget.reserve(request("b"))
 
 
 def test_unreported_tokens_count_at_their_worst() -> None:
     budget = Budget(PRICES, None)
-    budget.settle(request("a"), Answer("8 9", None, None, None, None), charged=True)
+    budget.settle(request("a"), JudgeAnswer("8 9", None, None, None, None), charged=True)
     budget.settle(request("a"), None, charged=True)  # timed out: maybe paid
     budget.settle(request("a"), None, charged=False)  # never sent
     assert budget.spent == 2 * worst("a")

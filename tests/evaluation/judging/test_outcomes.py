@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from judging.outcomes import Answer, Failure, classify_status, read_completion, retry_after_seconds
+from judging.outcomes import Failure, JudgeAnswer, classify_status, read_completion, retry_after_seconds
 
 
 def completion(**choice: Any) -> bytes:
@@ -18,23 +18,23 @@ def completion(**choice: Any) -> bytes:
 
 def test_a_completion_is_an_answer_with_what_the_server_reports() -> None:
     body = completion(message={"content": "8 9\nGood."}, finish_reason="length")
-    assert read_completion(body) == Answer("8 9\nGood.", "m", "length", 3, 2)
+    assert read_completion(body) == JudgeAnswer("8 9\nGood.", "m", "length", 3, 2)
 
 
 def test_missing_usage_is_not_invented() -> None:
     body = b'{"choices": [{"message": {"content": "8 9"}}], "usage": {"prompt_tokens": true, "completion_tokens": -1}}'
-    assert read_completion(body) == Answer("8 9", None, None, None, None)
+    assert read_completion(body) == JudgeAnswer("8 9", None, None, None, None)
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter"])
 def test_an_answer_cut_before_its_first_word_is_an_answer(reason: str) -> None:
     outcome = read_completion(completion(message={"content": None}, finish_reason=reason))
-    assert isinstance(outcome, Answer) and outcome.text == ""
+    assert isinstance(outcome, JudgeAnswer) and outcome.text == ""
 
 
 def test_a_refusal_is_the_answer_of_the_judge() -> None:
     outcome = read_completion(completion(message={"content": None, "refusal": "I cannot."}, finish_reason="stop"))
-    assert isinstance(outcome, Answer) and outcome.text == "I cannot."
+    assert isinstance(outcome, JudgeAnswer) and outcome.text == "I cannot."
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Judge health: contradictions, places, lengths, and answers that should be easy."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,9 @@ def test_real_judges_warn_where_they_should(judge: str, warns: bool, real_data_d
         for name in ("vicuna", "koala")
     ]
     sets = [file.reviews for file in files]
-    assert [judge_health(reviews).too_many_conflicts for reviews in [*sets, sum(sets, [])]] == [warns] * 3
+    assert [judge_health(reviews).too_many_conflicts for reviews in [*sets, list(itertools.chain(*sets))]] == [
+        warns
+    ] * 3
 
 
 def test_places_are_counted_as_shown() -> None:

@@ -131,7 +131,7 @@ def test_a_missing_field_names_file_pair_and_field(field: str, tmp_path: Path) -
 )
 def test_scores_of_another_kind_are_an_error(stored: Any, tmp_path: Path) -> None:
     path = write_reviews(tmp_path / "r.json", ROW | {"scores_reverse": stored})
-    with pytest.raises(UserError, match="pair 0: field 'scores_reverse' is .*; it must be two numbers"):
+    with pytest.raises(UserError, match=r"pair 0: field 'scores_reverse' is .*; it must be two numbers"):
         read_review_file(str(path))
 
 

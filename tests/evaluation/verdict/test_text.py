@@ -1,18 +1,16 @@
 """A scoreboard in words: what is said is what the numbers say."""
 
-import argparse
-
 import pytest
 from reviews import CONFLICT, LOSE, ONE_SIDED, TIE, UNPARSED, WIN, Orders, make_reviews
 
 from verdict.review_file import ReviewFile
 from verdict.scoreboard import Scoreboard, make_scoreboard
-from verdict.text import conclusion, health_lines, table_text, tie_lines, warnings
+from verdict.text import conclusion, health_lines, table_text, tie_lines, verdict_warnings
 
 
 def board(*orders: Orders, rule: str = "published", name: str = "set") -> Scoreboard:
     file = ReviewFile("x.json", {"dataset_name": name}, make_reviews(*orders))
-    return make_scoreboard([file], argparse.Namespace(key1="ours", key2="theirs", api_model="gpt-4", rule=rule))
+    return make_scoreboard([file], "ours", "theirs", api_model="gpt-4", rule=rule)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +29,8 @@ def test_ahead_is_who_wins_beyond_chance(orders: list[Orders], begin: str) -> No
 
 def test_ties_are_told_apart() -> None:
     assert tie_lines(board(TIE, CONFLICT, CONFLICT, ONE_SIDED, rule="strict"))[0] == (
-        "Of 4 ties, both orders agree on 1, and 2 are conflicts, where the orders name different winners, 1 with a tie in one order only."
+        "Of 4 ties, both orders agree on 1, and 2 are conflicts, where the orders name different winners, 1 with a "
+        "tie in one order only."
     )
 
 
@@ -43,7 +42,7 @@ def test_place_is_preferred_only_beyond_chance() -> None:
 
 
 def test_a_sound_verdict_has_no_warning() -> None:
-    assert warnings(board(WIN, WIN, TIE)) == []
+    assert verdict_warnings(board(WIN, WIN, TIE)) == []
 
 
 def test_table_of_a_long_name_fits_80_columns() -> None:
