@@ -30,6 +30,7 @@ from models.sequences import encode_chunk
 from models.source import find_model
 from records.conversations import check_records
 from records.dataset import read_dataset
+from records.record import Skipped
 from selection.flags import add_selection_flags, wanted_number
 from selection.ifd import select
 from shared.cli import UserError, new_parser, positive_int, run, say
@@ -74,7 +75,7 @@ def count_work(task: Task) -> dict[str, float]:
     vocabulary, hidden = model.get_output_embeddings().weight.shape
     tokenizer = AutoTokenizer.from_pretrained(task.folder)
     pairs = [
-        pair for pair in encode_chunk(tokenizer, task.records, "none", task.max_length) if not isinstance(pair, str)
+        pair for pair in encode_chunk(tokenizer, task.records, "none", task.max_length) if not isinstance(pair, Skipped)
     ]
     sequences = [sequence for pair in pairs for sequence in (pair.direct, pair.conditioned)]
     tokens = sum(len(sequence.input_ids) for sequence in sequences)

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from models.sequences import SequencePair, encode_chunk
 from records.conversations import Fields, exchanges, is_conversation
-from records.record import Record
+from records.record import Record, Skipped
 from scoring.score_file import score_line, skipped_line, turns_line
 from scoring.score_journal import ScoreJournal
 from shared.cli import new_bar
@@ -28,7 +28,7 @@ SHORT_RESPONSE_TOKENS = 24
 class Chunk:
     """Records that are being scored: for each exchange its sequences and their dtype, or the reason why it has no score."""
 
-    entries: list[tuple[SequencePair, str] | str]
+    entries: list[tuple[SequencePair, str] | Skipped]
     nums_turns: list[int] | None  # exchanges of each record; None for plain records, of which each is one
     pending: dict[str, "PendingLosses"]  # by dtype
     says_dtype: bool
@@ -47,8 +47,8 @@ class Chunk:
         losses = {dtype: iter(pending.result(on_batch)) for dtype, pending in self.pending.items()}
         lines = []
         for entry in self.entries:
-            if isinstance(entry, str):
-                lines.append(skipped_line(entry))
+            if isinstance(entry, Skipped):
+                lines.append(skipped_line(entry.reason))
                 continue
             pair, dtype = entry
             loss_direct, loss_conditioned = next(losses[dtype]), next(losses[dtype])
@@ -78,10 +78,10 @@ def submit_chunk(
     Lines of a scorer with several dtypes say which one they have.
     """
     groups = [exchanges(record, fields) for record in records]
-    entries: list[tuple[SequencePair, str] | str] = []
+    entries: list[tuple[SequencePair, str] | Skipped] = []
     sequences: dict[str, list] = {}
     for pair in encode_chunk(tokenizer, list(chain.from_iterable(groups)), template, max_length):
-        if isinstance(pair, str):
+        if isinstance(pair, Skipped):
             entries.append(pair)
             continue
         chosen = "float32" if "float32" in scorer.models and pair.direct.num_scored <= SHORT_RESPONSE_TOKENS else dtype

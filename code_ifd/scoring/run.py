@@ -11,6 +11,7 @@ from records.conversations import add_fields_flag, check_records
 from records.dataset import Dataset, RecordRange
 from records.dataset_files import DATASET_HELP
 from records.prompts import TEMPLATES
+from records.record import Skipped
 from scoring.chunks import ChunkScorer
 from scoring.score_file import META_FORMAT, ScoreFile, skipped_summary
 from selection.flags import add_selection_flags, wanted_number
@@ -114,8 +115,8 @@ def report(args: argparse.Namespace, num_new: int, seconds: float) -> None:
     reasons: Counter[str] = Counter()
     for result in ScoreFile(args.save_path):
         summary = summarize(result, "mean")
-        if isinstance(summary, str):
-            reasons[summary] += 1
+        if isinstance(summary, Skipped):
+            reasons[summary.reason] += 1
         else:
             num_scored += 1
             num_misaligned += summary["ifd_ppl"] is not None and summary["ifd_ppl"] >= 1
