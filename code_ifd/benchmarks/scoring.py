@@ -260,7 +260,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="bench_") as folder:
         name = prepare_model(args.model_name_or_path, args.max_length, Path(folder))
         task = Task(
-            name, folder, records, args.max_length, wanted_number(args, num_records), float(args.filter_threash)
+            name,
+            folder,
+            records,
+            args.max_length,
+            wanted_number(args.sample_num, args.sample_rate, num_records),
+            float(args.filter_threash),
         )
         names = ["reference", *(["lm-eval"] if has_lm_eval() else []), *dtypes, *floors]
         runs = measure(names, task, args.repeats)

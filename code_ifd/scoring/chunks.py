@@ -10,6 +10,7 @@ from tqdm import tqdm
 from models.sequences import SequencePair, encode_chunk
 from records.conversations import Fields, exchanges, is_conversation
 from records.record import Record, Skipped
+from scoring.flags import ScoringSettings
 from scoring.score_file import score_line, skipped_line, turns_line
 from scoring.score_journal import ScoreJournal
 from shared.cli import new_bar
@@ -17,6 +18,7 @@ from shared.cli import new_bar
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from models.source import ModelSource
     from scoring.scorer import PendingLosses, Scorer
 
 # Rounding errors of single tokens cancel over a long response, not over a short one. Responses of up to this many scored
@@ -124,3 +126,20 @@ class ChunkScorer:
     def submit(self, records: list[Record], dtype: str) -> Chunk:
         """Encode the records of one chunk and begin to score them."""
         return submit_chunk(self.scorer, self.tokenizer, records, self.template, self.max_length, dtype, self.fields)
+
+
+def load_scorer(settings: ScoringSettings, source: "ModelSource") -> ChunkScorer:
+    """Return the model with its tokenizer and settings, ready to run. Its scorer must be closed. Raises UserError."""
+    # torch takes seconds to import: a mistyped path or a broken record should not wait for it.
+    from models.causal_lm import choose_device, load_batch_models
+    from scoring.scorer import Scorer, default_num_workers, default_tokens_per_batch
+
+    device = choose_device(settings.device)
+    models, tokenizer = load_batch_models(
+        source, settings.dtype, device, settings.max_length, settings.trust_remote_code
+    )
+    tokens_per_batch = settings.tokens_per_batch or default_tokens_per_batch(device)
+    scorer = Scorer(models, tokens_per_batch, default_num_workers(models))
+    return ChunkScorer(
+        scorer, tokenizer, settings.prompt, settings.max_length, settings.records_per_chunk, settings.fields
+    )
