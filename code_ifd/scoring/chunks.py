@@ -1,4 +1,4 @@
-"""A chunk: the records that are scored and saved as one. Tokens go in, score lines come out; in between it runs by itself."""
+"""Chunks: the records that are scored and saved as one. The next chunk is encoded while one is being scored."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ SHORT_RESPONSE_TOKENS = 24
 
 @dataclass(frozen=True)
 class Chunk:
-    """Records that are being scored: for each exchange its sequences and their dtype, or the reason why it has no score."""
+    """Records that are being scored: for each exchange its sequences and their dtype, or why it has no score."""
 
     entries: list[tuple[SequencePair, str] | Skipped]
     nums_turns: list[int] | None  # exchanges of each record; None for plain records, of which each is one
@@ -118,7 +118,7 @@ class ChunkScorer:
         with new_bar(journal.num_records, journal.num_done) as bar:
             running = next(chunks, None)
             while running is not None:
-                # The next chunk is encoded, and waits in line, before this one is waited for: no core runs dry between them.
+                # The next chunk is encoded and submitted before this one is waited for: no core is idle between them.
                 following = next(chunks, None)
                 journal.append(running.lines(bar))
                 running = following

@@ -76,7 +76,8 @@ class ScoreFile:
                     # The original tool's last line may lack its end.
                     if not data.endswith(b"\n") and self.meta is not None:
                         raise UserError(
-                            f"{self.path}: its last line is torn, so step 1 has not finished; run it again with the same flags"
+                            f"{self.path}: its last line is torn, so step 1 has not finished; "
+                            "run it again with the same flags"
                         )
                     yield decode(data, self.path, offset)
                     offset += len(data)
@@ -143,7 +144,7 @@ def differences(
 
 
 def skipped_summary(num_scored: int, reasons: Counter[str]) -> str:
-    """Return how many records have a score, and how many have none by reason: `97 with a score; skipped: long_prompt 3`."""
+    """Return the numbers of records with a score, and without by reason: `97 with a score; skipped: long_prompt 3`."""
     skipped = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "none"
     return f"{num_scored} with a score; skipped: {skipped}"
 
@@ -167,7 +168,9 @@ def _result_of(value: Any) -> Score | Skipped:
 
 
 def parse_original_line(line: str) -> Score | Skipped:
-    """Return the score of a line that the original tool wrote. It is skipped as `not_scored` for {} and 0, or `non_finite`.
+    """Return the score of a line that the original tool wrote.
+
+    It is skipped as `not_scored` for {} and 0, or as `non_finite`.
 
     A perplexity is at least 1; the original tool wrote 0 where scoring had failed. Raises ValueError.
     """

@@ -1,4 +1,4 @@
-"""From token sequences to mean negative log-likelihoods: batches under a token budget, spread over the processor's cores.
+"""From token sequences to mean negative log-likelihoods: batches under a token budget, spread over the cores.
 
 On a CPU every core runs batches of its own: a product split over cores waits for the slowest of them at every layer.
 A sequence's loss depends on its batch alone, so it does not depend on the number of cores.
@@ -71,7 +71,7 @@ class Scorer:
         self._pool.shutdown(cancel_futures=True)
 
     def submit(self, sequences: list[TokenSequence], dtype: str = "float32") -> PendingLosses:
-        """Begin to score sequences with the model in `dtype`. Raises UserError for a token that the model does not know."""
+        """Begin to score sequences with the model in `dtype`. Raises UserError for a token that the model lacks."""
         model = self.models[dtype]
         highest = max((max(sequence.input_ids) for sequence in sequences), default=0)
         check_vocabulary(highest, model.vocabulary)

@@ -1,4 +1,4 @@
-"""How much to select, and below which score: the flags of step 3, which step 1 knows too where scores may be rounded."""
+"""How much to select, and below which score: the flags of step 3, which step 1 needs for --dtype mixed."""
 
 import argparse
 from decimal import Decimal

@@ -15,8 +15,9 @@ Numbers = dict[str, float | None]
 def summarize(result: Result, turns: str) -> Numbers | Skipped:
     """Return a record's numbers, or the reason why it has none.
 
-    Of a conversation, `mean` averages each number over the turns that have a score; `last` takes those of the last turn;
-    `max` those of the turn with the highest ifd_ppl, the first of several. Turns without a score count for `last` alone.
+    Of a conversation, `mean` averages each number over the turns that have a score; `last` takes those of the last
+    turn; `max` those of the turn with the highest ifd_ppl, the first of several. Turns without a score count for
+    `last` alone.
     """
     if not isinstance(result, list):
         return _numbers(result)
@@ -32,7 +33,7 @@ def summarize(result: Result, turns: str) -> Numbers | Skipped:
 
 
 def turn_numbers(result: Result) -> list[dict[str, Any]] | None:
-    """Return the numbers of each turn, `ifd_skipped` with its reason for one without; None for a record without turns."""
+    """Return the numbers of each turn, `ifd_skipped` saying why one has none; None for a record without turns."""
     if not isinstance(result, list):
         return None
     each = [_numbers(turn) for turn in result]
