@@ -13,44 +13,49 @@ import argparse
 import time
 from collections.abc import Sequence
 
+from scoring.chunks import load_scorer
+from scoring.flags import add_scoring_flags, scoring_settings
 from scoring.mixed import score_mixed
-from scoring.run import ScoringRun, add_scoring_flags, load_scorer, prepare_run, report
+from scoring.run import ScoringRun, prepare_run, report
 from scoring.score_journal import ScoreJournal
 from selection.flags import wanted_number
 from shared.cli import Interrupted, new_parser, run
 
 
-def score_missing(journal: ScoreJournal, scoring: ScoringRun, args: argparse.Namespace) -> None:
+def score_missing(journal: ScoreJournal, scoring: ScoringRun) -> None:
     """Score the records that the journal does not have yet. Raises Interrupted on Ctrl-C."""
-    records = scoring.records
-    chunks = load_scorer(args, scoring.source)
+    settings, records = scoring.settings, scoring.records
+    is_mixed = settings.dtype == "mixed"
+    chunks = load_scorer(settings, scoring.source)
     try:
         with chunks.scorer:
-            if args.dtype == "mixed":
-                score_mixed(journal, records, chunks, float(args.filter_threash), wanted_number(args, len(records)))
+            if is_mixed:
+                num_wanted = wanted_number(settings.sample_num, settings.sample_rate, len(records))
+                score_mixed(journal, records, chunks, float(settings.filter_threash), num_wanted)
             else:
-                chunks.score_rest(journal, records, args.dtype)
+                chunks.score_rest(journal, records, settings.dtype)
     except KeyboardInterrupt:
-        if args.dtype == "mixed":
+        if is_mixed:
             raise Interrupted(f"what is done lies beside {journal.path}; the same command goes on from there") from None
         raise Interrupted(journal.progress()) from None
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the values of the flags."""
     parser = new_parser(__doc__)
     add_scoring_flags(parser)
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
-    scoring = prepare_run(args)
-    with ScoreJournal(args.save_path, scoring.meta) as journal:
+    """Check the dataset, score what the score file lacks, say what it holds."""
+    scoring = prepare_run(scoring_settings(vars(parse_args(argv))))
+    with ScoreJournal(scoring.settings.save_path, scoring.meta) as journal:
         num_before, started = journal.num_done, time.perf_counter()
         if journal.num_done < journal.num_records:
-            score_missing(journal, scoring, args)
+            score_missing(journal, scoring)
         num_new = journal.num_done - num_before
-    report(args, num_new, time.perf_counter() - started)
+    report(scoring.settings, num_new, time.perf_counter() - started)
 
 
 if __name__ == "__main__":

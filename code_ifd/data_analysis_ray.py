@@ -12,30 +12,47 @@ python code_ifd/data_analysis_ray.py --data_path data/sample_alpaca.json \\
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from cluster.chunk_driver import ChunkDriver, Worker, log
 from cluster.ray_cluster import Layout, choose_layout, ray_cluster
-from scoring.run import ScoringRun, add_scoring_flags, prepare_run, report
+from scoring.flags import add_scoring_flags, scoring_settings
+from scoring.run import ScoringRun, prepare_run, report
 from scoring.score_journal import ScoreJournal
 from shared.cli import Interrupted, UserError, new_parser, positive_int, run
 
 
-def score_missing(journal: ScoreJournal, scoring: ScoringRun, args: argparse.Namespace) -> None:
+@dataclass(frozen=True)
+class ClusterSettings:
+    """Where the workers run and what each of them takes, as the flags of the same names say."""
+
+    address: str | None
+    num_workers: int | None
+    cpus_per_worker: int | None
+    gpus_per_worker: float | None
+
+
+def score_missing(journal: ScoreJournal, scoring: ScoringRun, cluster: ClusterSettings) -> None:
     """Score the records that the journal does not have yet. Raises Interrupted on Ctrl-C."""
     started = time.perf_counter()
     num_before = journal.num_done
+    settings = scoring.settings
     try:
-        with ray_cluster(args.address) as nodes:
+        with ray_cluster(cluster.address) as nodes:
             # Ray is there by now; ray_workers would be of no use without.
             from cluster.ray_workers import RayPool
 
-            layout = choose_layout(nodes, args.num_workers, args.cpus_per_worker, args.gpus_per_worker, args.device)
-            if layout.gpus_per_worker and args.device == "auto":
-                args.device = "cuda"  # a worker that finds none must say so, not be fifty times slower
+            layout = choose_layout(
+                nodes, cluster.num_workers, cluster.cpus_per_worker, cluster.gpus_per_worker, settings.device
+            )
+            if layout.gpus_per_worker and settings.device == "auto":
+                settings = replace(
+                    settings, device="cuda"
+                )  # a worker that finds none must say so, not be fifty times slower
             log(describe_start(journal, layout, len(nodes)))
             joined = time.perf_counter()
             pool = RayPool(
-                args, scoring.source, journal.meta["versions"], layout.cpus_per_worker, layout.gpus_per_worker
+                settings, scoring.source, journal.meta["versions"], layout.cpus_per_worker, layout.gpus_per_worker
             )
             driver = ChunkDriver(journal, scoring.records, pool, layout.num_workers)
             driver.run()
@@ -45,7 +62,8 @@ def score_missing(journal: ScoreJournal, scoring: ScoringRun, args: argparse.Nam
         raise Interrupted(journal.progress()) from None
     if driver.num_redone:
         log(
-            f"{driver.num_redone} chunks of lost workers were scored again; all {journal.num_done - num_before} new records are written once"
+            f"{driver.num_redone} chunks of lost workers were scored again; "
+            f"all {journal.num_done - num_before} new records are written once"
         )
 
 
@@ -55,25 +73,28 @@ def describe_start(journal: ScoreJournal, layout: Layout, num_nodes: int) -> str
     line = f"{layout.num_workers} workers of {layout.cpus_per_worker} CPUs{gpus} on {num_nodes} nodes"
     if journal.num_done:
         first = journal.meta["start_idx"] + journal.num_done
-        line += f"; {journal.num_done} records are done, scoring goes on at record {first}: chunks that were under way are scored again"
+        line += (
+            f"; {journal.num_done} records are done, scoring goes on at record {first}: "
+            "chunks that were under way are scored again"
+        )
     return line
 
 
 def describe_workers(workers: Sequence[Worker], ray_seconds: float, joined: float, ended: float) -> list[str]:
-    """Return lines on how long the start took, what each worker did, and how much of their time was spent on scoring."""
+    """Return lines on how long the start took, what each worker did, and how much of their time it scored."""
     ready = [worker for worker in workers if worker.ready_at is not None]
-    first, last = min(worker.ready_at for worker in ready), max(worker.ready_at for worker in ready)
+    ready_times = [worker.ready_at for worker in workers if worker.ready_at is not None]
+    first, last = min(ready_times), max(ready_times)
     loads = max(worker.load_seconds for worker in ready)
     lines = [
-        f"start-up: Ray {ray_seconds:.1f} s, first worker ready after another {first - joined:.1f} s, last {last - joined:.1f} s "
-        f"(imports and model: up to {loads:.1f} s)"
+        f"start-up: Ray {ray_seconds:.1f} s, first worker ready after another {first - joined:.1f} s, "
+        f"last {last - joined:.1f} s (imports and model: up to {loads:.1f} s)"
     ]
     busy = available = 0.0
     for worker in workers:
         if worker.ready_at is None:
-            lines.append(
-                f"worker {worker.number} ({worker.name}): {'lost' if worker.lost_at else 'not yet ready when all was done'}"
-            )
+            state = "lost" if worker.lost_at else "not yet ready when all was done"
+            lines.append(f"worker {worker.number} ({worker.name}): {state}")
             continue
         seconds = (worker.lost_at or ended) - worker.ready_at
         busy, available = busy + worker.busy_seconds, available + seconds
@@ -82,8 +103,8 @@ def describe_workers(workers: Sequence[Worker], ray_seconds: float, joined: floa
         lines.append(f"worker {worker.number} ({worker.name}): {worker.num_records} records, {rate}, {state}")
     num_records = sum(worker.num_records for worker in ready)
     lines.append(
-        f"efficiency {busy / available:.1%}: {num_records / available:.2f} records/s of each worker, from its model loaded to the end, "
-        f"and {num_records / busy:.2f} while it scores"
+        f"efficiency {busy / available:.1%}: {num_records / available:.2f} records/s of each worker, "
+        f"from its model loaded to the end, and {num_records / busy:.2f} while it scores"
     )
     return lines
 
@@ -94,12 +115,13 @@ def gpu_share(text: str) -> float:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not (0 <= value < 1 or value.is_integer() and value >= 1):
+    if not (0 <= value < 1 or (value.is_integer() and value >= 1)):
         raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number of GPUs nor a part of one such as 0.5")
     return value
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the values of the flags."""
     parser = new_parser(__doc__)
     add_scoring_flags(parser)
     group = parser.add_argument_group("where it runs")
@@ -113,7 +135,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     group.add_argument(
         "--cpus_per_worker",
         type=positive_int,
-        help="CPUs, and threads, of a worker (default: all of the smallest node; with GPUs, a node's CPUs shared out among them)",
+        help="CPUs, and threads, of a worker (default: all of the smallest node; with GPUs, a node's CPUs shared out "
+        "among them)",
     )
     group.add_argument(
         "--gpus_per_worker",
@@ -124,22 +147,26 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Check the dataset, score what the score file lacks on the workers, say what it holds."""
     args = parse_args(argv)
     if args.dtype == "mixed":
         raise UserError(
-            "--dtype mixed: chooses in rounds what to score again, which workers cannot share; choose bfloat16 or float32, or data_analysis.py"
+            "--dtype mixed: chooses in rounds what to score again, which workers cannot share; "
+            "choose bfloat16 or float32, or data_analysis.py"
         )
     if args.address and args.address.startswith("ray://"):
         raise UserError(
-            f"--address {args.address}: Ray Client is not supported; run this on a node of the cluster, with --address auto"
+            f"--address {args.address}: Ray Client is not supported; "
+            "run this on a node of the cluster, with --address auto"
         )
-    scoring = prepare_run(args)
-    with ScoreJournal(args.save_path, scoring.meta) as journal:
+    scoring = prepare_run(scoring_settings(vars(args)))
+    cluster = ClusterSettings(args.address, args.num_workers, args.cpus_per_worker, args.gpus_per_worker)
+    with ScoreJournal(scoring.settings.save_path, scoring.meta) as journal:
         num_before, started = journal.num_done, time.perf_counter()
         if journal.num_done < journal.num_records:
-            score_missing(journal, scoring, args)
+            score_missing(journal, scoring, cluster)
         num_new = journal.num_done - num_before
-    report(args, num_new, time.perf_counter() - started)
+    report(scoring.settings, num_new, time.perf_counter() - started)
 
 
 if __name__ == "__main__":

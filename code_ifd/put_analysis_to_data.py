@@ -18,8 +18,8 @@ from itertools import islice, pairwise
 
 from records.dataset import Dataset, dataset_writer
 from records.dataset_files import DATASET_HELP
-from records.record import Block, Column
-from scoring.score_file import SCORING_KEYS, Result, ScoreFile, differences, meta_path, skipped_summary
+from records.record import Block, Column, Result, Skipped
+from scoring.score_file import SCORING_KEYS, ScoreFile, differences, meta_path, skipped_summary
 from selection.score_summary import NUMBERS, TURNS, summarize, turn_numbers
 from shared.cli import UserError, new_parser, run, say
 from shared.files import refuse_overwriting
@@ -96,11 +96,11 @@ class Merger:
     def add(self, block: Block, results: list[Result]) -> Block:
         """Return the records with their scores; scores that they had from an earlier run are replaced."""
         found = [summarize(result, self.turns) for result in results]
-        reasons = [numbers if isinstance(numbers, str) else None for numbers in found]
+        reasons = [numbers.reason if isinstance(numbers, Skipped) else None for numbers in found]
         self.num_records += len(block)
         self.reasons.update(reason for reason in reasons if reason)
         columns = [
-            Column(name, "number", [None if isinstance(numbers, str) else numbers[name] for numbers in found])
+            Column(name, "number", [None if isinstance(numbers, Skipped) else numbers[name] for numbers in found])
             for name in NUMBERS
         ]
         columns.append(Column("ifd_skipped", "text", reasons))
@@ -115,7 +115,7 @@ def merge(dataset: Dataset, shards: list[ScoreFile], merger: Merger, save_path: 
         for block in dataset.blocks():
             found = list(islice(results, len(block)))
             num_lines += len(found)
-            writer.write(merger.add(block, found + ["missing"] * (len(block) - len(found))))
+            writer.write(merger.add(block, found + [Skipped("missing")] * (len(block) - len(found))))
         num_lines += sum(1 for _ in results)
         if num_lines != merger.num_records:
             raise UserError(

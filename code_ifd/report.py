@@ -44,7 +44,9 @@ def stand(data: ScoredData, args: argparse.Namespace, selected: SelectedRecords 
             data.scores, threshold, selected.numbers(data.scores, args.json_data_path)
         ), f"({Path(args.selected).name})"
     amount = f"--sample_num {args.sample_num}" if args.sample_num is not None else f"--sample_rate {args.sample_rate}"
-    return stand_by_rank(data.scores, threshold, wanted_number(args, len(data))), f"({amount})"
+    return stand_by_rank(
+        data.scores, threshold, wanted_number(args.sample_num, args.sample_rate, len(data))
+    ), f"({amount})"
 
 
 def page_data(

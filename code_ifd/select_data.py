@@ -11,6 +11,7 @@ python code_ifd/select_data.py --json_data_path outputs/scored.json \\
 import argparse
 import sys
 from collections.abc import Sequence
+from decimal import Decimal
 
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP
@@ -22,21 +23,22 @@ from shared.cli import UserError, new_parser, run, say
 from shared.files import refuse_overwriting
 
 
-def report(selection: Selection, args: argparse.Namespace, num_records: int, num_wanted: int) -> None:
+def report(selection: Selection, threshold: Decimal, num_records: int, num_wanted: int, save_path: str) -> None:
     """Print where every record went, and on stderr when fewer qualified than were asked for."""
     num_kept = len(selection.indices)
     say(
         f"{num_records} records: {selection.num_skipped} skipped (no score), {selection.num_at_or_over} at or over the "
-        f"threshold {args.filter_threash}, {selection.num_below_cut} below the cut, {num_kept} selected -> {args.json_save_path}"
+        f"threshold {threshold}, {selection.num_below_cut} below the cut, {num_kept} selected -> {save_path}"
     )
     if num_kept < num_wanted:
         print(
-            f"note: {num_wanted} were asked for, but only {num_kept} have a score below {args.filter_threash}",
+            f"note: {num_wanted} were asked for, but only {num_kept} have a score below {threshold}",
             file=sys.stderr,
         )
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the values of the flags."""
     parser = new_parser(__doc__)
     parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
     parser.add_argument(
@@ -53,18 +55,19 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Read the scores, select, write the selected records, say how many."""
     args = parse_args(argv)
     dataset = Dataset(args.json_data_path)
     refuse_overwriting(args.json_save_path, *dataset.files)
     scores = read_scores(dataset, args.key_name)
-    num_wanted = wanted_number(args, len(scores))
+    num_wanted = wanted_number(args.sample_num, args.sample_rate, len(scores))
     selection = select(scores, float(args.filter_threash), num_wanted)
     if not len(selection.indices):
         raise UserError(
             f"{args.json_data_path}: no record has {args.key_name} below {args.filter_threash}; nothing was written"
         )
     write_selected(dataset, args.json_save_path, selection.indices, args.keep_order)
-    report(selection, args, len(scores), num_wanted)
+    report(selection, args.filter_threash, len(scores), num_wanted, args.json_save_path)
 
 
 if __name__ == "__main__":

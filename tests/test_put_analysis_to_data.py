@@ -9,8 +9,9 @@ import pytest
 from put_analysis_to_data import Merger
 from records.dataset import read_dataset
 from records.json_lines import JsonChunk
+from records.record import Score
 from scored_data import make_meta
-from scoring.score_file import Score, encode_lines, score_line, skipped_line
+from scoring.score_file import encode_lines, score_line, skipped_line
 from script_runs import RunScript, error_line, files_in, write_json
 from shared.files import sha256_of
 

@@ -22,7 +22,7 @@ from models.cpu_kernels import linear
 from models.output_head import HEAD_VOCABULARY
 from models.sequences import SequencePair, TokenSequence, encode_chunk
 from models.source import find_model
-from records.record import Record
+from records.record import Record, Skipped
 from scoring.chunks import ChunkScorer
 from scoring.mixed import read_lines, score_mixed
 from scoring.score_journal import ScoreJournal
@@ -59,7 +59,7 @@ class Reference:
         """Return the losses of all records."""
         found = []
         for index, pair in enumerate(_pairs(self.tokenizer, self.task)):
-            if not isinstance(pair, str):
+            if not isinstance(pair, Skipped):
                 found.append((index, self._loss(pair.direct), self._loss(pair.conditioned)))
         return found
 
@@ -110,7 +110,7 @@ class LmEval:
         """Return the losses of all records."""
         requests, numbers = [], []
         for index, pair in enumerate(_pairs(self.tokenizer, self.task)):
-            if not isinstance(pair, str):
+            if not isinstance(pair, Skipped):
                 numbers.append((index, pair.direct.num_scored, pair.conditioned.num_scored))
                 for sequence in (pair.direct, pair.conditioned):
                     ids = sequence.input_ids
@@ -197,5 +197,5 @@ def serve(connection: Connection, name: str, task: BenchTask) -> None:
         connection.send((seconds, result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit))
 
 
-def _pairs(tokenizer: Any, task: BenchTask) -> list[SequencePair | str]:
+def _pairs(tokenizer: Any, task: BenchTask) -> list[SequencePair | Skipped]:
     return encode_chunk(tokenizer, task.records, "none", task.max_length)

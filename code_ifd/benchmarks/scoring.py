@@ -32,6 +32,7 @@ from models.sequences import encode_chunk
 from models.source import find_model
 from records.conversations import check_records
 from records.dataset import read_dataset
+from records.record import Skipped
 from selection.flags import add_selection_flags, wanted_number
 from selection.ifd import select
 from shared.cli import UserError, new_parser, positive_int, run, say
@@ -76,7 +77,7 @@ def count_work(task: BenchTask) -> dict[str, float]:
     vocabulary, hidden = model.get_output_embeddings().weight.shape
     tokenizer = AutoTokenizer.from_pretrained(task.folder)
     pairs = [
-        pair for pair in encode_chunk(tokenizer, task.records, "none", task.max_length) if not isinstance(pair, str)
+        pair for pair in encode_chunk(tokenizer, task.records, "none", task.max_length) if not isinstance(pair, Skipped)
     ]
     sequences = [sequence for pair in pairs for sequence in (pair.direct, pair.conditioned)]
     tokens = sum(len(sequence.input_ids) for sequence in sequences)
@@ -256,7 +257,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="bench_") as folder:
         name = prepare_model(args.model_name_or_path, args.max_length, Path(folder))
         task = BenchTask(
-            name, folder, records, args.max_length, wanted_number(args, num_records), float(args.filter_threash)
+            name,
+            folder,
+            records,
+            args.max_length,
+            wanted_number(args.sample_num, args.sample_rate, num_records),
+            float(args.filter_threash),
         )
         names = ["reference", *(["lm-eval"] if has_lm_eval() else []), *dtypes, *floors]
         runs = run_contenders(names, task, args.repeats)

@@ -1,4 +1,4 @@
-"""The driver of many workers: chunks go out as workers get free, their lines come back in any order and are written in order.
+"""The driver of many workers: chunks go out as workers get free, come back in any order and are written in order.
 
 Nothing here knows what a worker is: a `Pool` starts them, hands them chunks and tells what has happened. A worker that is
 lost takes nothing with it: its chunks go to the others first, and another worker is started in its place. How many chunks

@@ -62,7 +62,7 @@ def ray_cluster(address: str | None) -> Iterator[list[Node]]:
     if address:
         # Nodes need not see this folder: they get a copy. A local cluster has our path anyway.
         options["runtime_env"] = {"working_dir": str(Path(__file__).parents[1]), "excludes": ["__pycache__"]}
-    # Ray prints what befalls its daemons to stdout, which is for our summary. We report lost workers ourselves.
+    # Ray prints news of its daemons to stdout, which is for our summary. We report lost workers ourselves.
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         try:
             with silent_stderr():  # where it says that its log level is what we have set

@@ -7,7 +7,6 @@ until all others were scored, and with a bound on what is held (resource_limits)
 are joined into one block unless target_max_block_size forbids it, and no hook tells which of them are being redone.
 """
 
-import argparse
 import contextlib
 import io
 import os
@@ -21,25 +20,24 @@ from cluster.worker_pool import CHUNKS_PER_WORKER, Done, Event, Lost, Placed, Re
 from models.source import ModelSource, find_model, installed_versions
 from records.conversations import needed_keys
 from records.record import Record
-from scoring.run import load_scorer
+from scoring.chunks import ChunkScorer, load_scorer
+from scoring.flags import ScoringSettings
 from scoring.score_file import encode_lines
 from shared.cli import UserError
 
 if TYPE_CHECKING:
     import ray
 
-    from scoring.chunks import ChunkScorer
-
 
 class ScoringWorker:
     """One model, in a process of its own. Its methods are called from several threads at once."""
 
     def __init__(
-        self, args: argparse.Namespace, source: ModelSource, versions: dict[str, str], num_threads: int
+        self, settings: ScoringSettings, source: ModelSource, versions: dict[str, str], num_threads: int
     ) -> None:
         # Before anything that reads them is imported: a worker keeps to its CPUs.
         os.environ |= {"OMP_NUM_THREADS": str(num_threads), "RAYON_NUM_THREADS": str(num_threads)}
-        self._args, self._source, self._versions, self._num_threads = args, source, versions, num_threads
+        self._settings, self._source, self._versions, self._num_threads = settings, source, versions, num_threads
         self._encoding, self._counting = threading.Lock(), threading.Lock()
         self._chunks: ChunkScorer | None = None
         self._num_running, self._busy_since, self._busy_seconds = 0, 0.0, 0.0
@@ -62,7 +60,7 @@ class ScoringWorker:
             import torch
 
             torch.set_num_threads(self._num_threads)
-            self._chunks = load_scorer(self._args, self._source)
+            self._chunks = load_scorer(self._settings, self._source)
         return time.perf_counter() - started, heard.getvalue().strip()
 
     def score(self, records: list[Record]) -> tuple[bytes, float]:
@@ -75,7 +73,8 @@ class ScoringWorker:
                 self._busy_since = time.perf_counter()
         # The tokenizer is not made for two threads at once. The other one waits for its scores meanwhile.
         with self._encoding:
-            chunk = self._chunks.submit(records, self._args.dtype)
+            assert self._chunks is not None, "load comes before score"
+            chunk = self._chunks.submit(records, self._settings.dtype)
         with tqdm(disable=True) as bar:
             lines = encode_lines(chunk.lines(bar))
         with self._counting:
@@ -105,7 +104,7 @@ class RayPool:
 
     def __init__(
         self,
-        args: argparse.Namespace,
+        settings: ScoringSettings,
         source: ModelSource,
         versions: dict[str, str],
         cpus_per_worker: int,
@@ -125,14 +124,14 @@ class RayPool:
         if source.is_local and os.path.isdir(source.name):
             path = os.path.abspath(source.name)  # workers have a current folder of their own
             source = replace(source, name=path, location=path)
-        self._settings = (args, source, versions, cpus_per_worker)
-        self._keys = needed_keys(args.fields)
+        self._of_worker = (settings, source, versions, cpus_per_worker)
+        self._keys = needed_keys(settings.fields)
         self._actors: dict[int, ray.actor.ActorHandle] = {}
         self._calls: dict[ray.ObjectRef, tuple[str, int, int]] = {}  # what was called, of which worker, for which chunk
 
     def start(self, worker: int) -> None:
         """Begin to start a worker, as soon as there is room for it."""
-        actor = self._actor_class.remote(*self._settings)
+        actor = self._actor_class.remote(*self._of_worker)
         self._actors[worker] = actor
         self._calls[actor.place.remote()] = "place", worker, -1
         self._calls[actor.load.remote()] = "load", worker, -1

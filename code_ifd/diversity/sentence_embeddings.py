@@ -4,7 +4,7 @@ all-MiniLM-L6-v2 was trained with their mean, and so sentence-transformers runs 
 tokens included in the mean). Others take the first token, the last one, or the largest value of each dimension.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +13,10 @@ from safetensors import SafetensorError
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers import logging as transformers_logging
 
-from models.batch_models import take_padded
+from models.batch_models import padded_batch_size
 from models.causal_lm import check_context, choose_device
 from models.cpu_kernels import keep_freed_memory
-from models.out_of_memory import unless_out_of_memory
+from models.out_of_memory import in_halves
 from models.sequences import check_vocabulary, encode
 from models.source import ModelSource
 from shared.cli import UserError
@@ -51,7 +51,7 @@ class Embedder:
         check_vocabulary(max(map(max, ids)), self.model.get_input_embeddings().get_parameter("weight").shape[0])
         waiting = sorted(range(len(ids)), key=lambda index: -len(ids[index]))
         while waiting:
-            size = take_padded([len(ids[index]) for index in waiting], self.tokens_per_batch)
+            size = padded_batch_size([len(ids[index]) for index in waiting], self.tokens_per_batch)
             batch, waiting = waiting[:size], waiting[size:]
             yield Embedded(batch, self._run([ids[index] for index in batch]), [num_tokens[index] for index in batch])
 
@@ -71,20 +71,19 @@ class Embedder:
         return ids, num_tokens
 
     def _run(self, batch: list[list[int]]) -> np.ndarray:
-        """Return the embeddings of a batch, in two halves when memory does not hold the whole."""
-        with torch.inference_mode():
-            found = unless_out_of_memory(lambda: self._pooled(batch))
-        if found is not None:
-            return found.cpu().numpy()
-        if len(batch) == 1:
-            raise UserError(
-                f"out of memory on a single text of {len(batch[0])} tokens; "
-                "lower --max_length or use a smaller --emb_model"
-            )
-        half = len(batch) // 2
-        return np.concatenate([self._run(batch[:half]), self._run(batch[half:])])
+        """Return the embeddings of a batch, in halves when memory does not hold the whole."""
 
-    def _pooled(self, batch: list[list[int]]) -> torch.Tensor:
+        def too_small(ids: list[int]) -> UserError:
+            """Return the error for a text that memory does not hold."""
+            return UserError(
+                f"out of memory on a single text of {len(ids)} tokens; lower --max_length or use a smaller --emb_model"
+            )
+
+        with torch.inference_mode():
+            parts = in_halves(self._pooled, batch, too_small)
+        return np.concatenate([part.cpu().numpy() for part in parts])
+
+    def _pooled(self, batch: Sequence[list[int]]) -> torch.Tensor:
         length = max(map(len, batch))
         padding = self.tokenizer.pad_token_id or 0
         device = self.model.device

@@ -20,20 +20,26 @@ SHORTEST_SHARE = 0.8
 class BatchModel(Protocol):
     """A causal language model that scores a batch of sequences at once."""
 
-    vocabulary: int
-    runs_in_threads: bool
+    @property
+    def vocabulary(self) -> int:
+        """Number of token ids that the model has embeddings for."""
 
-    def take_batch(self, lengths: list[int], tokens_per_batch: int) -> int:
+    @property
+    def runs_in_threads(self) -> bool:
+        """Whether several threads may run it at once."""
+
+    def batch_size_of(self, lengths: list[int], tokens_per_batch: int) -> int:
         """Return how many of the sequences, whose lengths come in falling order, make a batch: at least one."""
 
     def mean_nll(self, batch: list[TokenSequence]) -> torch.Tensor:
-        """Return the mean negative log-likelihood of each sequence in nats per token, (sequences,) on the model's device."""
+        """Return each sequence's mean negative log-likelihood, nats per token, (sequences,) on the model's device."""
 
 
 class PaddedModel:
     """Any causal LM of transformers, on any device, with sequences padded on the right to the longest of their batch.
 
-    Attention is causal, so padding needs no mask: no real token sees it. Raises UserError for a model that is not causal.
+    Attention is causal, so padding needs no mask: no real token sees it. Raises UserError for a model that is not
+    causal.
     """
 
     # Some models keep what depends on the text (long rotary embeddings); code that comes with a model may do anything.
@@ -41,21 +47,21 @@ class PaddedModel:
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
-        self.vocabulary = model.get_input_embeddings().weight.shape[0]
+        self.vocabulary = vocabulary_size(model)
         head = model.get_output_embeddings()
         self.head = OutputHead(head.weight, head.bias, model.dtype) if check_model(model) else None
 
-    def take_batch(self, lengths: list[int], tokens_per_batch: int) -> int:
+    def batch_size_of(self, lengths: list[int], tokens_per_batch: int) -> int:
         """Return the size of the first batch."""
-        return take_padded(lengths, tokens_per_batch)
+        return padded_batch_size(lengths, tokens_per_batch)
 
     def mean_nll(self, batch: list[TokenSequence]) -> torch.Tensor:
-        """Return the mean negative log-likelihood of each sequence in nats per token, (sequences,) on the model's device."""
+        """Return each sequence's mean negative log-likelihood, nats per token, (sequences,) on the model's device."""
         length = max(len(sequence.input_ids) for sequence in batch)
         rows = [sequence.input_ids + [PADDING_ID] * (length - len(sequence.input_ids)) for sequence in batch]
         # A token is predicted at the position before it.
         row = [index for index, sequence in enumerate(batch) for _ in range(sequence.num_scored)]
-        position = [place - 1 for sequence in batch for place in range(sequence.first_scored, len(sequence.input_ids))]
+        position = [index - 1 for sequence in batch for index in range(sequence.first_scored, len(sequence.input_ids))]
         device = self.model.device
         input_ids = _to_device(torch.tensor(rows), device)  # (sequences, length)
         row_index, position_index = _to_device(torch.tensor([row, position]), device)  # (scored,) each
@@ -63,14 +69,13 @@ class PaddedModel:
         if self.head is None:
             logits = self.model(input_ids=input_ids, use_cache=False).logits  # (sequences, length, vocabulary)
             return _means(logits_nll(logits, row_index, position_index, targets), batch)
-        hidden = self.model.base_model(
-            input_ids=input_ids, use_cache=False
-        ).last_hidden_state  # (sequences, length, hidden)
+        # (sequences, length, hidden)
+        hidden = self.model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state
         return _means(self.head.nll(hidden[row_index, position_index], targets), batch)
 
 
-def take_padded(lengths: list[int], tokens_per_batch: int) -> int:
-    """Return how many sequences, whose lengths come in falling order, make the first batch: tokens count with their padding."""
+def padded_batch_size(lengths: list[int], tokens_per_batch: int) -> int:
+    """Return how many sequences, whose lengths come in falling order, make the first batch, padding counted."""
     longest = lengths[0]
     most = max(tokens_per_batch // longest, 1)
     for size, length in enumerate(lengths[:most]):
@@ -92,7 +97,7 @@ class PackedModel:
         """Number of token ids that the model has embeddings for."""
         return self.decoder.embeddings.shape[0]
 
-    def take_batch(self, lengths: list[int], tokens_per_batch: int) -> int:
+    def batch_size_of(self, lengths: list[int], tokens_per_batch: int) -> int:
         """Return the size of the first batch."""
         total = 0
         for size, length in enumerate(lengths):
@@ -122,15 +127,22 @@ def _to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
+def vocabulary_size(model: PreTrainedModel) -> int:
+    """Return the number of token ids that a model has embeddings for."""
+    weight = model.get_input_embeddings().weight
+    assert isinstance(weight, torch.Tensor)
+    return weight.shape[0]
+
+
 @torch.inference_mode()
 def check_model(model: PreTrainedModel) -> bool:
     """Try a model on eight tokens: is it causal, and is its output head a plain linear layer on its hidden states?
 
-    Returns whether `OutputHead` may be used; models that scale or cap their logits (Gemma 2, Cohere, Granite) give False
-    and take the slower way through whole logits. Raises UserError for a model that sees later tokens (BERT and its
-    like), whose perplexity means nothing.
+    Returns whether `OutputHead` may be used; models that scale or cap their logits (Gemma 2, Cohere, Granite) give
+    False, and their whole logits are computed, which is slower. Raises UserError for a model that sees later tokens
+    (BERT and its like), whose perplexity means nothing.
     """
-    vocabulary = model.get_input_embeddings().weight.shape[0]
+    vocabulary = vocabulary_size(model)
     input_ids = torch.arange(1, 9, device=model.device).remainder(vocabulary)[None]  # (1, 8)
     changed = input_ids.clone()
     changed[:, 4:] = PADDING_ID

@@ -1,5 +1,6 @@
 """Load a causal language model and its tokenizer, ready to be scored with: evaluation mode, one dtype, one device."""
 
+import copy
 import sys
 from pathlib import Path
 
@@ -28,7 +29,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device called `name`; `auto` takes CUDA, then MPS, then the CPU. Raises UserError for an absent one."""
+    """Return the device called `name`; `auto` takes CUDA, then MPS, then the CPU. Raises UserError for one not there."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(device for device, is_there in available.items() if is_there)
@@ -45,8 +46,9 @@ def load_causal_lm(
     trust_remote_code: bool = False,
     use_kernels: bool = True,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Return the model, in evaluation mode on `device`, and its tokenizer; without `use_kernels` all its layers are the library's.
+    """Return the model, in evaluation mode on `device`, and its tokenizer.
 
+    Without `use_kernels` all its layers are the library's.
     Raises UserError when it cannot be loaded, when `max_length` tokens are more than its positions reach, or when the
     checkpoint lacks weights, which transformers would make up.
     """
@@ -74,8 +76,8 @@ def load_causal_lm(
     if info["missing_keys"]:
         missing = ", ".join(sorted(info["missing_keys"])[:3])
         raise UserError(
-            f"--model_name_or_path {source.name}: the checkpoint lacks {len(info['missing_keys'])} weights that the model "
-            f"needs ({missing}); it was not saved as a causal language model"
+            f"--model_name_or_path {source.name}: the checkpoint lacks {len(info['missing_keys'])} weights "
+            f"that the model needs ({missing}); it was not saved as a causal language model"
         )
     model.eval().to(device)
     if device.type == "cpu" and use_kernels:
@@ -106,11 +108,29 @@ def load_batch_models(
             if packed or names == ("float32",):
                 return packed or {"float32": padded}, tokenizer
             del model, padded
-    models: dict[str, BatchModel] = {}
-    for name in names:
-        model, tokenizer = load_causal_lm(source, DTYPES[name], device, max_length, trust_remote_code)
-        models[name] = PaddedModel(model)
+    if len(names) == 1:
+        model, tokenizer = load_causal_lm(source, DTYPES[dtype], device, max_length, trust_remote_code)
+        return {dtype: PaddedModel(model)}, tokenizer
+    # The checkpoint is read once, in float32, and its copy rounded.
+    model, tokenizer = load_causal_lm(source, torch.float32, device, max_length, trust_remote_code)
+    models: dict[str, BatchModel] = {name: PaddedModel(converted(model, DTYPES[name])) for name in names}
     return models, tokenizer
+
+
+def converted(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
+    """Return a float32 model itself, or a copy of it in another dtype as transformers would load it.
+
+    The buffers that no checkpoint holds (a rotary embedding's frequencies) stay in float32, as they do after loading.
+    """
+    if dtype == model.dtype:
+        return model
+    copied = copy.deepcopy(model)
+    persistent = copied.state_dict(keep_vars=True).values()
+    for tensor in persistent:
+        if tensor.is_floating_point():
+            tensor.data = tensor.data.to(dtype)
+    copied.config.dtype = dtype
+    return copied
 
 
 def pack_model(padded: PaddedModel, names: set[str], max_length: int) -> dict[str, BatchModel]:

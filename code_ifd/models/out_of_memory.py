@@ -1,11 +1,34 @@
-"""Try a computation that memory may not hold."""
+"""Computations that memory may not hold: tried whole, then in halves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def in_halves(
+    compute: Callable[[Sequence[Item]], Result],
+    items: Sequence[Item],
+    too_small: Callable[[Item], Exception],
+    on_halving: Callable[[Sequence[Item]], None] = lambda items: None,
+) -> list[Result]:
+    """Return the results of `compute` on all items, or on the smaller and smaller halves that memory holds, in order.
+
+    `on_halving` hears of items that memory did not hold, before they are halved. Raises `too_small(item)` when memory
+    does not hold a single one.
+    """
+    result = unless_out_of_memory(lambda: compute(items))
+    if result is not None:
+        return [result]
+    if len(items) == 1:
+        raise too_small(items[0])
+    on_halving(items)
+    half = len(items) // 2
+    first = in_halves(compute, items[:half], too_small, on_halving)
+    return first + in_halves(compute, items[half:], too_small, on_halving)
 
 
 def unless_out_of_memory(compute: Callable[[], Result]) -> Result | None:

@@ -23,7 +23,7 @@ QUERY_BLOCK = 64
 STATIC_ROPE = ("default", "linear", "llama3", "yarn")
 
 
-class Product:
+class RoundedLinear:
     """A linear layer. In bfloat16, both inputs of the product are rounded and its result too; the sums are float32."""
 
     def __init__(self, layer: torch.nn.Linear, dtype: torch.dtype) -> None:
@@ -31,22 +31,22 @@ class Product:
         self.bias = None if layer.bias is None else layer.bias.to(dtype)  # (out,)
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return inputs @ weight.T + bias; inputs (tokens, in) float32, the result (tokens, out) in the weight's dtype."""
+        """Return inputs @ weight.T + bias; inputs (tokens, in), the result (tokens, out) in the weight's dtype."""
         return linear(inputs.to(self.weight.dtype), self.weight, self.bias)
 
 
 @dataclass(frozen=True)
 class Block:
-    """One layer of the decoder. `query_key_value` is one product (GPT-2) or three; a gate makes the MLP a gated one."""
+    """One layer of the decoder. `query_key_value` is one layer (GPT-2) or three; a gate makes the MLP a gated one."""
 
     attention_norm: Callable[[torch.Tensor], torch.Tensor]
-    query_key_value: tuple[Product, ...]
-    attention_out: Product
+    query_key_value: tuple[RoundedLinear, ...]
+    attention_out: RoundedLinear
     mlp_norm: Callable[[torch.Tensor], torch.Tensor]
-    gate: Product | None
-    up: Product
+    gate: RoundedLinear | None
+    up: RoundedLinear
     activation: Callable[[torch.Tensor], torch.Tensor]
-    down: Product
+    down: RoundedLinear
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,15 @@ class PackedDecoder:
     head_size: int
 
     def hidden(self, input_ids: torch.Tensor, lengths: list[int]) -> torch.Tensor:
-        """Return the last hidden states (tokens, hidden_size), float32, of sequences laid end to end in input_ids (tokens,)."""
-        place = torch.cat([torch.arange(length) for length in lengths])  # (tokens,) place in its sequence
+        """Return the last hidden states (tokens, hidden_size), float32, of sequences laid end to end.
+
+        `input_ids` is (tokens,), `lengths` the sequences' numbers of tokens.
+        """
+        index = torch.cat([torch.arange(length) for length in lengths])  # (tokens,) index in its sequence
         hidden = self.embeddings[input_ids]
         if self.positions is not None:
-            hidden += self.positions[place]
-        rotation = None if self.rotation is None else (self.rotation[0][place], self.rotation[1][place])
+            hidden += self.positions[index]
+        rotation = None if self.rotation is None else (self.rotation[0][index], self.rotation[1][index])
         for block in self.blocks:
             query, key, value = self._query_key_value(block, block.attention_norm(hidden), rotation)
             hidden += block.attention_out(self._attend(query, key, value, lengths))
@@ -80,8 +83,8 @@ class PackedDecoder:
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return query (groups, tokens, heads_per_group, head_size), key and value (groups, tokens, head_size), float32."""
         tokens = hidden.shape[0]
-        products = [product(hidden).float() for product in block.query_key_value]
-        query, key, value = products if len(products) == 3 else products[0].chunk(3, dim=-1)
+        projected = [project(hidden).float() for project in block.query_key_value]
+        query, key, value = projected if len(projected) == 3 else projected[0].chunk(3, dim=-1)
         query = query.view(tokens, self.num_groups * self.heads_per_group, self.head_size)
         key = key.view(tokens, self.num_groups, self.head_size)
         # The scale goes with the queries, which are the smallest of what it could be multiplied with.
@@ -180,13 +183,13 @@ def _pack_gpt2(model: PreTrainedModel, max_length: int, dtype: torch.dtype) -> P
     blocks = [
         Block(
             layer.ln_1,
-            (Product(layer.attn.c_attn, dtype),),
-            Product(layer.attn.c_proj, dtype),
+            (RoundedLinear(layer.attn.c_attn, dtype),),
+            RoundedLinear(layer.attn.c_proj, dtype),
             layer.ln_2,
             None,
-            Product(layer.mlp.c_fc, dtype),
+            RoundedLinear(layer.mlp.c_fc, dtype),
             layer.mlp.act,
-            Product(layer.mlp.c_proj, dtype),
+            RoundedLinear(layer.mlp.c_proj, dtype),
         )
         for layer in body.h
     ]
@@ -211,13 +214,13 @@ def _pack_llama(model: PreTrainedModel, max_length: int, dtype: torch.dtype) -> 
         blocks.append(
             Block(
                 _rms_norm(layer.input_layernorm),
-                tuple(Product(part, dtype) for part in (attention.q_proj, attention.k_proj, attention.v_proj)),
-                Product(attention.o_proj, dtype),
+                tuple(RoundedLinear(part, dtype) for part in (attention.q_proj, attention.k_proj, attention.v_proj)),
+                RoundedLinear(attention.o_proj, dtype),
                 _rms_norm(layer.post_attention_layernorm),
-                Product(mlp.gate_proj, dtype),
-                Product(mlp.up_proj, dtype),
+                RoundedLinear(mlp.gate_proj, dtype),
+                RoundedLinear(mlp.up_proj, dtype),
                 mlp.act_fn,
-                Product(mlp.down_proj, dtype),
+                RoundedLinear(mlp.down_proj, dtype),
             )
         )
     groups = config.num_key_value_heads

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from records.conversations import Message
 from records.prompts import build_prompt
-from records.record import Record
+from records.record import Record, Skipped
 from shared.cli import UserError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class SequencePair:
 
 def encode_chunk(
     tokenizer: "PreTrainedTokenizerBase", records: list[Record], template: str, max_length: int
-) -> list[SequencePair | str]:
+) -> list[SequencePair | Skipped]:
     """Return one entry a record or exchange, in order: its two sequences, or the reason why it has no score.
 
     Reasons: `empty_response`, `long_prompt` (no room left for the response), `short_response` (no token to predict).
@@ -57,7 +57,7 @@ def encode_chunk(
     else:
         prompt_ids, whole_ids, response_ids = _split(encode(tokenizer, prompts + wholes + responses), len(records))
     return [
-        _pair_or_reason(response, of_prompt, of_whole, of_response, max_length)
+        _pair_of(response, of_prompt, of_whole, of_response, max_length)
         for response, of_prompt, of_whole, of_response in zip(
             responses, prompt_ids, whole_ids, response_ids, strict=True
         )
@@ -93,13 +93,13 @@ def check_vocabulary(highest: int, vocabulary: int) -> None:
         )
 
 
-def _pair_or_reason(
+def _pair_of(
     response: str, prompt_ids: list[int], whole_ids: list[int], response_ids: list[int], max_length: int
-) -> SequencePair | str:
+) -> SequencePair | Skipped:
     if not response.strip():
-        return "empty_response"
+        return Skipped("empty_response")
     if len(prompt_ids) >= max_length:
-        return "long_prompt"
+        return Skipped("long_prompt")
     # Published convention: the direct pass may be one token longer than the room after the prompt, since it cannot
     # predict its first token, which therefore does not count.
     direct = TokenSequence(response_ids[: max_length - len(prompt_ids) + 1], first_scored=1)
@@ -107,7 +107,7 @@ def _pair_or_reason(
     # merges across the boundary. The count is of the untruncated prompt.
     conditioned = TokenSequence(whole_ids[:max_length], first_scored=max(len(prompt_ids), 1))
     if direct.num_scored < 1 or conditioned.num_scored < 1:
-        return "short_response"
+        return Skipped("short_response")
     return SequencePair(direct, conditioned)
 
 

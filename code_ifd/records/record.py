@@ -1,9 +1,29 @@
-"""What a record is, and what step 2 adds to one."""
+"""What a record is, the score that step 1 gives it, and the columns that step 2 adds."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Stands where a value would be; `reason` says why there is none: `empty_response`, `long_prompt`..."""
+
+    reason: str
+
+
+class Score(NamedTuple):
+    """Losses in nats per token, and their perplexities."""
+
+    ppl_direct: float
+    ppl_conditioned: float
+    loss_direct: float
+    loss_conditioned: float
+
+
+# What a record gets; of a conversation, one entry for each turn of the assistant.
+Result = Score | Skipped | list[Score | Skipped]
 
 
 @dataclass(frozen=True)
@@ -31,4 +51,4 @@ class Block(Protocol):
         """Return the records with values added; values that they have already under those names are replaced."""
 
     def take(self, indices: list[int]) -> "Block":
-        """Return the records at these places, in this order."""
+        """Return the records at these indices, in this order."""

@@ -1,4 +1,4 @@
-"""A chunk: the records that are scored and saved as one. Tokens go in, score lines come out; in between it runs by itself."""
+"""Chunks: the records that are scored and saved as one. The next chunk is encoded while one is being scored."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 from models.sequences import SequencePair, encode_chunk
 from records.conversations import Fields, exchanges, is_conversation
-from records.record import Record
+from records.record import Record, Skipped
+from scoring.flags import ScoringSettings
 from scoring.score_file import score_line, skipped_line, turns_line
 from scoring.score_journal import ScoreJournal
 from shared.cli import new_bar
@@ -17,6 +18,7 @@ from shared.cli import new_bar
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from models.source import ModelSource
     from scoring.scorer import PendingLosses, Scorer
 
 # Rounding errors of single tokens cancel over a long response, not over a short one. Responses of up to this many scored
@@ -26,9 +28,9 @@ SHORT_RESPONSE_TOKENS = 24
 
 @dataclass(frozen=True)
 class Chunk:
-    """Records that are being scored: for each exchange its sequences and their dtype, or the reason why it has no score."""
+    """Records that are being scored: for each exchange its sequences and their dtype, or why it has no score."""
 
-    entries: list[tuple[SequencePair, str] | str]
+    entries: list[tuple[SequencePair, str] | Skipped]
     nums_turns: list[int] | None  # exchanges of each record; None for plain records, of which each is one
     pending: dict[str, "PendingLosses"]  # by dtype
     says_dtype: bool
@@ -47,8 +49,8 @@ class Chunk:
         losses = {dtype: iter(pending.result(on_batch)) for dtype, pending in self.pending.items()}
         lines = []
         for entry in self.entries:
-            if isinstance(entry, str):
-                lines.append(skipped_line(entry))
+            if isinstance(entry, Skipped):
+                lines.append(skipped_line(entry.reason))
                 continue
             pair, dtype = entry
             loss_direct, loss_conditioned = next(losses[dtype]), next(losses[dtype])
@@ -78,10 +80,10 @@ def submit_chunk(
     Lines of a scorer with several dtypes say which one they have.
     """
     groups = [exchanges(record, fields) for record in records]
-    entries: list[tuple[SequencePair, str] | str] = []
+    entries: list[tuple[SequencePair, str] | Skipped] = []
     sequences: dict[str, list] = {}
     for pair in encode_chunk(tokenizer, list(chain.from_iterable(groups)), template, max_length):
-        if isinstance(pair, str):
+        if isinstance(pair, Skipped):
             entries.append(pair)
             continue
         chosen = "float32" if "float32" in scorer.models and pair.direct.num_scored <= SHORT_RESPONSE_TOKENS else dtype
@@ -116,7 +118,7 @@ class ChunkScorer:
         with new_bar(journal.num_records, journal.num_done) as bar:
             running = next(chunks, None)
             while running is not None:
-                # The next chunk is encoded, and waits in line, before this one is waited for: no core runs dry between them.
+                # The next chunk is encoded and submitted before this one is waited for: no core is idle between them.
                 following = next(chunks, None)
                 journal.append(running.lines(bar))
                 running = following
@@ -124,3 +126,20 @@ class ChunkScorer:
     def submit(self, records: list[Record], dtype: str) -> Chunk:
         """Encode the records of one chunk and begin to score them."""
         return submit_chunk(self.scorer, self.tokenizer, records, self.template, self.max_length, dtype, self.fields)
+
+
+def load_scorer(settings: ScoringSettings, source: "ModelSource") -> ChunkScorer:
+    """Return the model with its tokenizer and settings, ready to run. Its scorer must be closed. Raises UserError."""
+    # torch takes seconds to import: a mistyped path or a broken record should not wait for it.
+    from models.causal_lm import choose_device, load_batch_models
+    from scoring.scorer import Scorer, default_num_workers, default_tokens_per_batch
+
+    device = choose_device(settings.device)
+    models, tokenizer = load_batch_models(
+        source, settings.dtype, device, settings.max_length, settings.trust_remote_code
+    )
+    tokens_per_batch = settings.tokens_per_batch or default_tokens_per_batch(device)
+    scorer = Scorer(models, tokens_per_batch, default_num_workers(models))
+    return ChunkScorer(
+        scorer, tokenizer, settings.prompt, settings.max_length, settings.records_per_chunk, settings.fields
+    )

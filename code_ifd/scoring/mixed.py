@@ -1,25 +1,25 @@
 """--dtype mixed: the selection of float32 at nearly the price of bfloat16.
 
-All records are scored in bfloat16 into <save_path>.bfloat16, a score file like any other. Those whose place could change
-the selection are scored again in float32, in rounds, into <save_path>.float32. Both survive a kill, and go when the
+All records are scored in bfloat16 into <save_path>.bfloat16, a score file like any other. Those whose place could
+change the selection are scored again in float32, in rounds, into <save_path>.float32. Both survive a kill, and go when the
 score file is whole.
 """
 
-import contextlib
 import json
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from records.dataset import Fetcher
+from records.journal import LineJournal
 from records.record import Record
 from scoring.chunks import ChunkScorer
 from scoring.rescoring import RISK, RoughScore, next_to_rescore
 from scoring.score_file import meta_path
 from scoring.score_journal import ScoreJournal
-from shared.cli import UserError, say
-from shared.files import atomic_writer, encode_json, sha256_of
+from shared.cli import say
+from shared.files import encode_json, sha256_of
 
 Line = dict[str, Any]
 
@@ -35,14 +35,15 @@ def score_mixed(
     with ScoreJournal(rough_path(journal.path), rough_meta) as rough:
         chunks.score_rest(rough, records, "bfloat16")
         fetcher = Fetcher(records)
-        lines, num_rescored = rescore(
-            read_lines(rough.path),
-            RescoredFile(rescored_path(journal.path), rough.path),
-            lambda chosen: chunks.lines(fetcher.fetch(chosen), "float32"),
-            threshold,
-            num_wanted,
-            chunks.records_per_chunk,
-        )
+        with RescoredLines(rescored_path(journal.path), rough.path) as rescored:
+            lines, num_rescored = rescore(
+                read_lines(rough.path),
+                rescored,
+                lambda chosen: chunks.lines(fetcher.fetch(chosen), "float32"),
+                threshold,
+                num_wanted,
+                chunks.records_per_chunk,
+            )
         for start in range(journal.num_done, len(lines), chunks.records_per_chunk):
             journal.append(lines[start : start + chunks.records_per_chunk])
     remove_parts(journal.path)
@@ -52,43 +53,44 @@ def score_mixed(
     )
 
 
-class RescoredFile:
-    """Score lines of chosen records. One line of the file is one chunk, so a torn chunk is a torn line, and is dropped.
+class RescoredLines:
+    """Score lines of chosen records, by chunk, in a journal: a kill tears its last line at most, and so its last chunk.
 
-    The first line holds the hash of the rounded scores; a file that was begun with others is begun anew.
+    The journal's first line holds the hash of the rounded scores; a file that was begun with others is begun anew. Use it
+    in a `with` statement. Raises UserError when the file is in use or cannot be written.
     """
 
     def __init__(self, path: str, rough_path: str) -> None:
-        self.path = path
         header = {"rough_sha256": sha256_of(rough_path)}
-        self.chunks: dict[tuple[int, ...], list[Line]] = {}
-        found = _whole_lines(path)
-        if found[:1] == [header]:
-            self.chunks = {tuple(chunk["records"]): chunk["lines"] for chunk in found[1:]}
-        else:
-            found = [header]
-        # Without a torn last line; by a rename, so that a kill here loses none of the others.
-        with atomic_writer(path) as file:
-            file.writelines(encode_json(line) + b"\n" for line in found)
+        if not _begins_with(path, header):
+            Path(path).unlink(missing_ok=True)
+        self._journal = LineJournal(path, header, "--save_path")
+        self.chunks = {tuple(entry["records"]): entry["lines"] for entry in self._journal.entries}
+
+    def __enter__(self) -> "RescoredLines":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._journal.__exit__(kind, error, trace)
 
     def append(self, records: list[int], lines: list[Line]) -> None:
         """Add a chunk and return when it is on the disk. Raises UserError when it cannot be."""
-        try:
-            with open(self.path, "ab") as file:
-                file.write(encode_json({"records": records, "lines": lines}) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise UserError(
-                f"{self.path}: writing failed: {error.strerror}; what is done is kept, and the same command goes on from there "
-                "once there is space"
-            ) from None
+        self._journal.append([{"records": records, "lines": lines}])
         self.chunks[tuple(records)] = lines
+
+
+def _begins_with(path: str, header: dict[str, str]) -> bool:
+    """Tell whether a journal's first line is this header."""
+    try:
+        with open(path, "rb") as file:
+            return file.readline() == encode_json(header) + b"\n"
+    except OSError:
+        return False
 
 
 def rescore(
     lines: list[Line],
-    rescored: RescoredFile,
+    rescored: RescoredLines,
     score: Callable[[list[int]], list[Line]],
     threshold: float,
     num_wanted: int,
@@ -146,13 +148,3 @@ def read_lines(path: str) -> list[Line]:
 
 def _log_ifd(line: Line) -> float:
     return line["loss"][3] - line["loss"][1]
-
-
-def _whole_lines(path: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    with contextlib.suppress(FileNotFoundError, ValueError), open(path, "rb") as file:
-        for line in file:
-            if not line.endswith(b"\n"):
-                break
-            found.append(json.loads(line))
-    return found

@@ -1,7 +1,7 @@
 """Which rounded scores could change the selection, and so deserve float32? Pure arithmetic, no files, no torch.
 
-A score is log IFD = conditioned loss - direct loss. Rounding errors of single tokens are nearly independent, so the error
-of a score falls with the square root of its response's length: error = spread * t / sqrt(tokens). The spread comes from
+A score is log IFD = conditioned loss - direct loss. Rounding errors of single tokens are nearly independent, so the
+error of a score falls with the square root of its response's length: error = spread * t / sqrt(tokens). The spread comes from
 records that have both scores; t follows Student's distribution with 4 degrees of freedom, whose tails are at least as
 heavy as those observed.
 """
@@ -73,7 +73,8 @@ def upper_spread(errors: list[float]) -> float:
     """Return the scale of Student's distribution with 4 degrees of freedom from errors times sqrt(tokens).
 
     It errs on the large side: the upper end of the 95 percent confidence interval of the root mean square, by the
-    approximation of Wilson and Hilferty (1931) to the chi-squared quantile. That distribution's variance is twice its scale's square.
+    approximation of Wilson and Hilferty (1931) to the chi-squared quantile. That distribution's variance is twice the
+    square of its scale.
     """
     count = len(errors)
     root_mean_square = math.sqrt(sum(error * error for error in errors) / count)
@@ -84,10 +85,9 @@ def upper_spread(errors: list[float]) -> float:
 
 def student_tail(t: float) -> float:
     """Return P(T > t) for t >= 0, T of Student's distribution with 4 degrees of freedom."""
-    # (2 + s)(1 - s)^2 / 4 with s = t / sqrt(4 + t^2), written so that nothing cancels far out.
-    root = math.sqrt(4 + t * t)
-    one_minus_s = 4 / (root * (root + t))
-    return (3 - one_minus_s) * one_minus_s**2 / 4
+    from scipy.special import stdtr  # here: only --dtype mixed needs it, and it is slow to import
+
+    return float(stdtr(4, -t))
 
 
 def _distance(score: RoughScore, limits: list[float]) -> float:

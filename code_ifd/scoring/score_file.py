@@ -9,8 +9,9 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from records.record import Result, Score, Skipped
 from shared.cli import UserError
 from shared.files import decode, encode_json, read_text
 from shared.texts import json_type, shorten
@@ -45,19 +46,6 @@ META_TYPES = {
 }
 
 
-class Score(NamedTuple):
-    """Losses in nats per token, and their perplexities."""
-
-    ppl_direct: float
-    ppl_conditioned: float
-    loss_direct: float
-    loss_conditioned: float
-
-
-# A Score, or the reason why there is none; of a conversation, one for each turn of the assistant.
-Result = Score | str | list[Score | str]
-
-
 class ScoreFile:
     """A score file with its meta, None for a file of the original tool. Iterate it for one Result a line.
 
@@ -88,7 +76,8 @@ class ScoreFile:
                     # The original tool's last line may lack its end.
                     if not data.endswith(b"\n") and self.meta is not None:
                         raise UserError(
-                            f"{self.path}: its last line is torn, so step 1 has not finished; run it again with the same flags"
+                            f"{self.path}: its last line is torn, so step 1 has not finished; "
+                            "run it again with the same flags"
                         )
                     yield decode(data, self.path, offset)
                     offset += len(data)
@@ -155,7 +144,7 @@ def differences(
 
 
 def skipped_summary(num_scored: int, reasons: Counter[str]) -> str:
-    """Return how many records have a score, and how many have none by reason: `97 with a score; skipped: long_prompt 3`."""
+    """Return the numbers of records with a score, and without by reason: `97 with a score; skipped: long_prompt 3`."""
     skipped = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())) or "none"
     return f"{num_scored} with a score; skipped: {skipped}"
 
@@ -168,9 +157,9 @@ def parse_line(line: str | bytes) -> Result:
     return _result_of(value)
 
 
-def _result_of(value: Any) -> Score | str:
+def _result_of(value: Any) -> Score | Skipped:
     if isinstance(value, dict) and set(value) == {"skipped"} and isinstance(value["skipped"], str):
-        return value["skipped"]
+        return Skipped(value["skipped"])
     score = _score_of(value)
     numbers = (score.ppl_direct, score.ppl_conditioned, score.loss_direct, score.loss_conditioned)
     if not all(map(math.isfinite, numbers)) or min(numbers[:2]) < 1:
@@ -178,21 +167,23 @@ def _result_of(value: Any) -> Score | str:
     return score
 
 
-def parse_original_line(line: str) -> Score | str:
-    """Return the Score of a line that the original tool wrote, or a reason: `not_scored` for {} and 0, `non_finite`.
+def parse_original_line(line: str) -> Score | Skipped:
+    """Return the score of a line that the original tool wrote.
+
+    It is skipped as `not_scored` for {} and 0, or as `non_finite`.
 
     A perplexity is at least 1; the original tool wrote 0 where scoring had failed. Raises ValueError.
     """
     value = json.loads(line)
     if value == {}:
-        return "not_scored"
+        return Skipped("not_scored")
     if isinstance(value, dict) and isinstance(value.get("skipped"), str):
-        return value["skipped"]  # a file of ours that has lost its meta
+        return Skipped(value["skipped"])  # a file of ours that has lost its meta
     score = _score_of(value)
     numbers = (score.ppl_direct, score.ppl_conditioned, score.loss_direct, score.loss_conditioned)
     if not all(map(math.isfinite, numbers)):
-        return "non_finite"
-    return score if min(score.ppl_direct, score.ppl_conditioned) > 0 else "not_scored"
+        return Skipped("non_finite")
+    return score if min(score.ppl_direct, score.ppl_conditioned) > 0 else Skipped("not_scored")
 
 
 def encode_lines(lines: list[dict[str, Any]]) -> bytes:

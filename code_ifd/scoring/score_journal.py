@@ -23,8 +23,8 @@ BYTES_PER_LINE = 200
 class ScoreJournal:
     """An open score file, locked against other processes. `num_done` lines are safe on disk.
 
-    Use it in a `with` statement. Raises UserError when the file belongs to another run (the message names the difference),
-    is in use, is damaged, or cannot be written.
+    Use it in a `with` statement. Raises UserError when the file belongs to another run (the message names the
+    difference), is in use, is damaged, or cannot be written.
     """
 
     def __init__(self, path: str, meta: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ class ScoreJournal:
         self.num_done += num_lines
 
     def progress(self) -> str:
-        """Return what is done, and how to go on, for whom a stop has interrupted."""
+        """Return what is done and how to go on, for the user who has stopped the run."""
         return f"{self.num_done} of {self.num_records} records are in {self.path}; the same command goes on from there"
 
     def _resume(self) -> None:

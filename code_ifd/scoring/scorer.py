@@ -1,17 +1,17 @@
-"""From token sequences to mean negative log-likelihoods: batches under a token budget, spread over the processor's cores.
+"""From token sequences to mean negative log-likelihoods: batches under a token budget, spread over the cores.
 
 On a CPU every core runs batches of its own: a product split over cores waits for the slowest of them at every layer.
 A sequence's loss depends on its batch alone, so it does not depend on the number of cores.
 """
 
 import concurrent.futures
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 import torch
 
 from models.batch_models import BatchModel
-from models.out_of_memory import unless_out_of_memory
+from models.out_of_memory import in_halves
 from models.sequences import TokenSequence, check_vocabulary
 from shared.cli import UserError
 
@@ -30,7 +30,7 @@ class PendingLosses:
     """The losses of some sequences, while they are being computed."""
 
     def __init__(self, futures: dict[concurrent.futures.Future, list[int]]) -> None:
-        self._futures = futures  # and the places of their sequences
+        self._futures = futures  # and the indices of their sequences
 
     def result(self, on_batch: Callable[[int], None] = lambda num: None) -> list[float]:
         """Return each sequence's mean negative log-likelihood over its scored tokens, in nats per token, in order.
@@ -40,13 +40,13 @@ class PendingLosses:
         """
         losses: dict[int, torch.Tensor] = {}
         for future in concurrent.futures.as_completed(self._futures):
-            places = self._futures[future]
-            losses.update(zip(places, future.result(), strict=True))
-            on_batch(len(places))
+            indices = self._futures[future]
+            losses.update(zip(indices, future.result(), strict=True))
+            on_batch(len(indices))
         if not losses:
             return []
         # One transfer from the device for all sequences.
-        return torch.stack([losses[place] for place in range(len(losses))]).tolist()
+        return torch.stack([losses[index] for index in range(len(losses))]).tolist()
 
 
 class Scorer:
@@ -71,19 +71,19 @@ class Scorer:
         self._pool.shutdown(cancel_futures=True)
 
     def submit(self, sequences: list[TokenSequence], dtype: str = "float32") -> PendingLosses:
-        """Begin to score sequences with the model in `dtype`. Raises UserError for a token that the model does not know."""
+        """Begin to score sequences with the model in `dtype`. Raises UserError for a token that the model lacks."""
         model = self.models[dtype]
         highest = max((max(sequence.input_ids) for sequence in sequences), default=0)
         check_vocabulary(highest, model.vocabulary)
         # Longest first: what does not fit in memory shows at once, not after an hour; and no core is left alone with a
         # long batch at the end.
-        waiting = sorted(range(len(sequences)), key=lambda place: -len(sequences[place].input_ids))
+        waiting = sorted(range(len(sequences)), key=lambda index: -len(sequences[index].input_ids))
         futures = {}
         tokens_per_batch = self.tokens_per_batch  # one for the chunk: a worker may lower it at any moment
         while waiting:
-            size = model.take_batch([len(sequences[place].input_ids) for place in waiting], tokens_per_batch)
-            places, waiting = waiting[:size], waiting[size:]
-            futures[self._pool.submit(self._run, model, [sequences[place] for place in places])] = places
+            size = model.batch_size_of([len(sequences[index].input_ids) for index in waiting], tokens_per_batch)
+            indices, waiting = waiting[:size], waiting[size:]
+            futures[self._pool.submit(self._run, model, [sequences[index] for index in indices])] = indices
         return PendingLosses(futures)
 
     def mean_nll(self, sequences: list[TokenSequence], dtype: str = "float32") -> list[float]:
@@ -91,16 +91,17 @@ class Scorer:
         return self.submit(sequences, dtype).result()
 
     def _run(self, model: BatchModel, batch: list[TokenSequence]) -> list[torch.Tensor]:
-        """Return a 0-dimensional loss for each sequence of a batch, in two halves when memory does not hold the whole."""
+        """Return a 0-dimensional loss for each sequence of a batch, in halves when memory does not hold the whole."""
         with torch.inference_mode():
-            losses = unless_out_of_memory(lambda: model.mean_nll(batch))
-        if losses is not None:
-            return list(losses)
+            parts = in_halves(model.mean_nll, batch, self._too_small, self._lower_budget)
+        return [loss for part in parts for loss in part]
+
+    def _too_small(self, sequence: TokenSequence) -> UserError:
+        return UserError(
+            f"out of memory on a single sequence of {len(sequence.input_ids)} tokens; "
+            "lower --max_length or use a smaller model"
+        )
+
+    def _lower_budget(self, batch: Sequence[TokenSequence]) -> None:
         num_tokens = sum(len(sequence.input_ids) for sequence in batch)
-        if len(batch) == 1:
-            raise UserError(
-                f"out of memory on a single sequence of {num_tokens} tokens; lower --max_length or use a smaller model"
-            )
         self.tokens_per_batch = max(min(self.tokens_per_batch, num_tokens // 2), 1)
-        half = len(batch) // 2
-        return self._run(model, batch[:half]) + self._run(model, batch[half:])

@@ -1,4 +1,4 @@
-"""How much to select, and below which score: the flags of step 3, which step 1 knows too where scores may be rounded."""
+"""How much to select, and below which score: the flags of step 3, which step 1 needs for --dtype mixed."""
 
 import argparse
 from decimal import Decimal
@@ -6,8 +6,11 @@ from decimal import Decimal
 from selection.ifd import num_selected
 from shared.cli import UserError, decimal_number, positive_int, rate
 
+# A parser, or a group of its flags.
+FlagHolder = argparse.ArgumentParser | argparse._ArgumentGroup
 
-def add_selection_flags(parser: argparse.ArgumentParser) -> None:
+
+def add_selection_flags(parser: FlagHolder) -> None:
     """Add --sample_rate or --sample_num, and --filter_threash."""
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument(
@@ -20,7 +23,7 @@ def add_selection_flags(parser: argparse.ArgumentParser) -> None:
     add_threshold_flag(parser)
 
 
-def add_threshold_flag(parser: argparse.ArgumentParser) -> None:
+def add_threshold_flag(parser: FlagHolder) -> None:
     """Add --filter_threash."""
     parser.add_argument(
         "--filter_threash",
@@ -41,13 +44,16 @@ def add_key_name_flag(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def wanted_number(args: argparse.Namespace, num_records: int) -> int:
+def wanted_number(sample_num: int | None, sample_rate: Decimal, num_records: int) -> int:
     """Return how many records to keep at most. Raises UserError when the rate leaves none."""
-    return number_of(args.sample_num, args.sample_rate, num_records, "sample")
+    return number_of(sample_num, sample_rate, num_records, "sample")
 
 
 def number_of(num: int | None, share: Decimal, num_records: int, flag: str) -> int:
-    """Return `num`, or that share of the records where it is None. Raises UserError when the share is none, naming --<flag>_rate."""
+    """Return `num`, or that share of the records where it is None.
+
+    Raises UserError, naming --<flag>_rate, when the share is less than one record.
+    """
     if num is not None:
         return num
     num_wanted = num_selected(share, num_records)

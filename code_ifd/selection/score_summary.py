@@ -3,7 +3,7 @@
 import statistics
 from typing import Any
 
-from scoring.score_file import Result, Score
+from records.record import Result, Score, Skipped
 from selection.ifd import ratio
 
 # A record's numbers, under the names of the original tool; ifd_loss is the ratio of losses that Cherry_LLM uses.
@@ -12,38 +12,41 @@ TURNS = ("mean", "last", "max")
 Numbers = dict[str, float | None]
 
 
-def summarize(result: Result, turns: str) -> Numbers | str:
+def summarize(result: Result, turns: str) -> Numbers | Skipped:
     """Return a record's numbers, or the reason why it has none.
 
-    Of a conversation, `mean` averages each number over the turns that have a score; `last` takes those of the last turn;
-    `max` those of the turn with the highest ifd_ppl, the first of several. Turns without a score count for `last` alone.
+    Of a conversation, `mean` averages each number over the turns that have a score; `last` takes those of the last
+    turn; `max` those of the turn with the highest ifd_ppl, the first of several. Turns without a score count for
+    `last` alone.
     """
     if not isinstance(result, list):
         return _numbers(result)
     each = [_numbers(turn) for turn in result]
-    scored = [numbers for numbers in each if not isinstance(numbers, str) and numbers["ifd_ppl"] is not None]
+    scored = [(ifd, numbers) for numbers in each if not isinstance(numbers, Skipped) and (ifd := numbers["ifd_ppl"])]
     if turns == "last":
         return each[-1]
     if not scored:
-        return next((reason for reason in each if isinstance(reason, str)), "non_finite")
+        return next((turn for turn in each if isinstance(turn, Skipped)), Skipped("non_finite"))
     if turns == "max":
-        return max(scored, key=lambda numbers: numbers["ifd_ppl"])
-    return {name: _mean([numbers[name] for numbers in scored]) for name in NUMBERS}
+        return max(scored, key=lambda turn: turn[0])[1]
+    return {name: _mean([numbers[name] for _, numbers in scored]) for name in NUMBERS}
 
 
 def turn_numbers(result: Result) -> list[dict[str, Any]] | None:
-    """Return the numbers of each turn, `ifd_skipped` with its reason for one without; None for a record without turns."""
+    """Return the numbers of each turn, `ifd_skipped` saying why one has none; None for a record without turns."""
     if not isinstance(result, list):
         return None
     each = [_numbers(turn) for turn in result]
     return [
-        dict.fromkeys(NUMBERS) | {"ifd_skipped": turn} if isinstance(turn, str) else {**turn, "ifd_skipped": None}
+        {**dict.fromkeys(NUMBERS), "ifd_skipped": turn.reason}
+        if isinstance(turn, Skipped)
+        else {**turn, "ifd_skipped": None}
         for turn in each
     ]
 
 
-def _numbers(score: Score | str) -> Numbers | str:
-    if isinstance(score, str):
+def _numbers(score: Score | Skipped) -> Numbers | Skipped:
+    if isinstance(score, Skipped):
         return score
     return {
         "ppl_A_direct": score.ppl_direct,

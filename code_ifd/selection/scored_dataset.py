@@ -1,4 +1,4 @@
-"""The numbers of a scored dataset (step 2, or the original tool), as columns; what is read of it by all who look at scores."""
+"""The numbers of a scored dataset (of step 2, or of the original tool) as columns."""
 
 import math
 from array import array
@@ -15,7 +15,7 @@ NumberColumns = dict[str, "array[float]"]
 
 
 def read_scores(dataset: Dataset, key_name: str) -> "array[float]":
-    """Return each record's score, NaN where it has none. Raises UserError where no record has one, or one is no number."""
+    """Return each record's score, NaN where it has none. Raises UserError where none has one, or one is no number."""
     return read_numbers(dataset, (key_name,))[key_name]
 
 
@@ -37,7 +37,8 @@ def read_numbers(dataset: Dataset, key_names: Sequence[str]) -> NumberColumns:
             for value in values:
                 if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
                     raise UserError(
-                        f"{dataset.path}: record {len(column)}: {key_name!r} is {describe(value)}; it must be a number or null"
+                        f"{dataset.path}: record {len(column)}: {key_name!r} is {describe(value)}; "
+                        "it must be a number or null"
                     )
                 column.append(value if is_score(value) else math.nan)
     if unseen:
@@ -48,5 +49,5 @@ def read_numbers(dataset: Dataset, key_names: Sequence[str]) -> NumberColumns:
 
 
 def response_length(record: Record, fields: Fields, where: str = "record") -> int:
-    """Return the characters of a record's response, of all responses of a conversation. Raises UserError as `exchanges` does."""
+    """Return the characters of a record's response, or of all of a conversation's. Raises UserError as `exchanges` does."""
     return sum(len(exchange["output"]) for exchange in exchanges(record, fields, where))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from models.sequences import TokenSequence, encode_chunk
 from records.conversations import Fields, exchanges
 from records.dataset import Dataset
+from records.record import Skipped
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -39,7 +40,7 @@ def encode_dataset(
         pairs = encode_chunk(
             tokenizer, exchanges(record, fields, f"{dataset.path}: record {index}"), template, max_length
         )
-        sequences.append([pair.conditioned for pair in pairs if not isinstance(pair, str)])
+        sequences.append([pair.conditioned for pair in pairs if not isinstance(pair, Skipped)])
     return EncodedDataset(sequences)
 
 

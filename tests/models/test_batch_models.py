@@ -61,25 +61,25 @@ def test_both_kinds_know_as_many_tokens_as_there_are_embeddings(tiny_gpt2: Path)
 
 def test_padded_batch_is_filled_up_to_the_budget(tiny_gpt2: Path) -> None:
     padded, _ = padded_and_packed(tiny_gpt2)
-    assert padded.take_batch([50, 50, 50, 50], 149) == 2  # 2 * 50 <= 149 < 3 * 50
-    assert padded.take_batch([50, 49, 48, 47], 150) == 3  # padded to 50
-    assert padded.take_batch([30, 29, 28], 1000) == 3
-    assert padded.take_batch([50, 20], 7) == 1
+    assert padded.batch_size_of([50, 50, 50, 50], 149) == 2  # 2 * 50 <= 149 < 3 * 50
+    assert padded.batch_size_of([50, 49, 48, 47], 150) == 3  # padded to 50
+    assert padded.batch_size_of([30, 29, 28], 1000) == 3
+    assert padded.batch_size_of([50, 20], 7) == 1
 
 
 def test_padded_batch_ends_before_a_much_shorter_sequence_when_it_is_big_enough(tiny_gpt2: Path) -> None:
     padded, _ = padded_and_packed(tiny_gpt2)
-    assert padded.take_batch([100, 79, 79], 1600) == 2  # 79 < 0.8 * 100, but 1 * 100 < 1600 / 8 <= 2 * 100
-    assert padded.take_batch([100, 80, 80, 79], 1600) == 3  # 80 is not below
-    assert padded.take_batch([100, 90, 80], 1600) == 3
+    assert padded.batch_size_of([100, 79, 79], 1600) == 2  # 79 < 0.8 * 100, but 1 * 100 < 1600 / 8 <= 2 * 100
+    assert padded.batch_size_of([100, 80, 80, 79], 1600) == 3  # 80 is not below
+    assert padded.batch_size_of([100, 90, 80], 1600) == 3
 
 
 def test_packed_batch_is_filled_up_to_the_budget(tiny_gpt2: Path) -> None:
     _, packed = padded_and_packed(tiny_gpt2)
-    assert packed.take_batch([50, 30, 20, 10], 100) == 3  # 50 + 30 + 20 <= 100
-    assert packed.take_batch([50, 30, 20, 10], 99) == 2
-    assert packed.take_batch([50, 30, 20, 10], 1000) == 4
-    assert packed.take_batch([50, 20], 7) == 1
+    assert packed.batch_size_of([50, 30, 20, 10], 100) == 3  # 50 + 30 + 20 <= 100
+    assert packed.batch_size_of([50, 30, 20, 10], 99) == 2
+    assert packed.batch_size_of([50, 30, 20, 10], 1000) == 4
+    assert packed.batch_size_of([50, 20], 7) == 1
 
 
 def test_nan_weights_give_nan_losses_not_numbers(tiny_gpt2: Path) -> None:

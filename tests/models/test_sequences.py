@@ -3,6 +3,7 @@
 import pytest
 
 from models.sequences import SequencePair, encode_chunk
+from records.record import Skipped
 from shared.cli import UserError
 from tiny_models import build_tokenizer
 
@@ -16,7 +17,7 @@ def record(instruction: str, output: str, context: str | None = "") -> dict:
 
 def pair_of(
     tokenizer, instruction: str, output: str, max_length: int = 1000, template: str = "none"
-) -> SequencePair | str:
+) -> SequencePair | Skipped:
     return encode_chunk(tokenizer, [record(instruction, output)], template, max_length)[0]
 
 
@@ -50,17 +51,19 @@ def test_one_token_of_room_is_enough() -> None:
 @pytest.mark.parametrize("excess", [0, 1, 20])
 def test_prompt_that_fills_max_length_leaves_no_room(excess: int) -> None:
     num_prompt = len(PLAIN.encode("Name a colour of autumn leaves.\n"))
-    assert pair_of(PLAIN, "Name a colour of autumn leaves.", "Red.", max_length=num_prompt - excess) == "long_prompt"
+    assert pair_of(PLAIN, "Name a colour of autumn leaves.", "Red.", max_length=num_prompt - excess) == Skipped(
+        "long_prompt"
+    )
 
 
 @pytest.mark.parametrize("output", ["", " ", "\n\n\t", "\u3000"])
 def test_response_of_white_space_is_empty(output: str) -> None:
-    assert pair_of(PLAIN, "Name a colour.", output) == "empty_response"
+    assert pair_of(PLAIN, "Name a colour.", output) == Skipped("empty_response")
 
 
 def test_one_token_response_is_short_unless_a_bos_predicts_it() -> None:
     assert len(PLAIN.encode("a")) == 1
-    assert pair_of(PLAIN, "Name a letter.", "a") == "short_response"
+    assert pair_of(PLAIN, "Name a letter.", "a") == Skipped("short_response")
     assert pair_of(WITH_BOS, "Name a letter.", "a").direct.num_scored == 1
 
 
@@ -73,7 +76,7 @@ def test_response_that_merges_into_the_prompt_is_short() -> None:
         def __call__(self, texts: list[str], **options) -> dict:
             return {"input_ids": [[7] * text.count("\n") or [7, 7] for text in texts]}
 
-    assert pair_of(Merging(), "Say no.", "no way") == "short_response"
+    assert pair_of(Merging(), "Say no.", "no way") == Skipped("short_response")
 
 
 def test_chunk_equals_one_record_at_a_time() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from records.conversations import check_records, exchanges, parse_fields, texts_of
 from records.dataset import read_dataset
-from scoring.score_file import Score
+from records.record import Score, Skipped
 from script_runs import RunScript, error_line, write_json
 from selection.score_summary import summarize, turn_numbers
 from shared.cli import UserError
@@ -160,9 +160,9 @@ IFD_LOW, IFD_HIGH = math.exp(-1), math.exp(-0.1)
     ("turns", "result", "ifd"),
     [
         ("mean", [LOW, HIGH], (IFD_LOW + IFD_HIGH) / 2),
-        ("mean", [LOW, "short_response", HIGH], (IFD_LOW + IFD_HIGH) / 2),
+        ("mean", [LOW, Skipped("short_response"), HIGH], (IFD_LOW + IFD_HIGH) / 2),
         ("last", [HIGH, LOW], IFD_LOW),
-        ("max", [LOW, HIGH, LOW, "long_prompt"], IFD_HIGH),
+        ("max", [LOW, HIGH, LOW, Skipped("long_prompt")], IFD_HIGH),
         ("mean", LOW, IFD_LOW),
     ],
 )
@@ -177,17 +177,17 @@ def test_highest_turn_gives_all_numbers() -> None:
 @pytest.mark.parametrize(
     ("turns", "result", "reason"),
     [
-        ("last", [LOW, "long_prompt"], "long_prompt"),
-        ("mean", ["short_response", "long_prompt"], "short_response"),
-        ("max", "empty_response", "empty_response"),
+        ("last", [LOW, Skipped("long_prompt")], "long_prompt"),
+        ("mean", [Skipped("short_response"), Skipped("long_prompt")], "short_response"),
+        ("max", Skipped("empty_response"), "empty_response"),
     ],
 )
 def test_record_without_a_number_has_a_reason(turns: str, result: Any, reason: str) -> None:
-    assert summarize(result, turns) == reason
+    assert summarize(result, turns) == Skipped(reason)
 
 
 def test_every_turn_keeps_its_numbers() -> None:
-    numbers = turn_numbers([LOW, "long_prompt"])
+    numbers = turn_numbers([LOW, Skipped("long_prompt")])
     assert numbers[0] == {**summarize(LOW, "mean"), "ifd_skipped": None}
     assert (numbers[1]["ifd_ppl"], numbers[1]["ifd_skipped"]) == (None, "long_prompt")
     assert turn_numbers(LOW) is None

@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from models.batch_models import PaddedModel
 from models.causal_lm import load_batch_models
 from models.source import find_model
+from records.record import Skipped
 from scoring.chunks import SHORT_RESPONSE_TOKENS, submit_chunk
 from scoring.score_file import encode_lines, parse_line
 from scoring.scorer import Scorer
@@ -104,7 +105,7 @@ def test_short_responses_have_the_scores_of_float32(mixed: ScorerAndTokenizer) -
 def test_lines_can_be_read_again(mixed: ScorerAndTokenizer) -> None:
     for line in lines_of(mixed, "bfloat16"):
         score = parse_line(encode_lines([line]))
-        assert score == line["skipped"] if "skipped" in line else score.loss_direct == line["loss"][1]
+        assert score == Skipped(line["skipped"]) if "skipped" in line else score.loss_direct == line["loss"][1]
 
 
 def test_score_that_is_no_number_is_a_line_like_any_other_without_one(

@@ -1,13 +1,15 @@
 """--dtype mixed: float32 where it could matter, nothing paid twice after a kill."""
 
+import errno
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from scoring.mixed import RescoredFile, rescore
+from scoring.mixed import RescoredLines, rescore
 from script_runs import RunScript
 from shared.cli import UserError
 
@@ -38,14 +40,24 @@ def exact_lines(asked: list[list[int]]) -> Callable[[list[int]], list[dict]]:
     return score
 
 
-def new_file(tmp_path: Path, content: bytes = b"rough") -> RescoredFile:
+def new_file(tmp_path: Path, content: bytes = b"rough") -> RescoredLines:
     (tmp_path / "rough").write_bytes(content)
-    return RescoredFile(str(tmp_path / "rescored"), str(tmp_path / "rough"))
+    return RescoredLines(str(tmp_path / "rescored"), str(tmp_path / "rough"))
+
+
+def chunks_of(tmp_path: Path, content: bytes = b"rough") -> dict:
+    with new_file(tmp_path, content) as rescored:
+        return rescored.chunks
+
+
+def rescore_into_file(tmp_path: Path, score: Callable[[list[int]], list[dict]]) -> tuple[list[dict], int]:
+    with new_file(tmp_path) as rescored:
+        return rescore(rough_lines(), rescored, score, 1.0, 100, 16)
 
 
 def test_records_near_the_boundaries_get_float32_and_the_others_stay(tmp_path: Path) -> None:
     asked: list[list[int]] = []
-    lines, num_rescored = rescore(rough_lines(), new_file(tmp_path), exact_lines(asked), 1.0, 100, 16)
+    lines, num_rescored = rescore_into_file(tmp_path, exact_lines(asked))
     chosen = [record for chunk in asked for record in chunk]
     assert len(chosen) == len(set(chosen)) == num_rescored < 120
     assert {0, 1, 99, 100} <= set(chosen)  # the threshold, and the cut
@@ -56,40 +68,47 @@ def test_records_near_the_boundaries_get_float32_and_the_others_stay(tmp_path: P
 
 def test_chunks_hold_at_most_the_records_that_a_kill_may_cost(tmp_path: Path) -> None:
     asked: list[list[int]] = []
-    rescore(rough_lines(), new_file(tmp_path), exact_lines(asked), 1.0, 100, 16)
+    rescore_into_file(tmp_path, exact_lines(asked))
     assert max(map(len, asked)) == 16
 
 
 def test_what_was_rescored_before_a_kill_is_not_asked_for_again(tmp_path: Path) -> None:
     first: list[list[int]] = []
-    whole, _ = rescore(rough_lines(), new_file(tmp_path), exact_lines(first), 1.0, 100, 16)
+    whole, _ = rescore_into_file(tmp_path, exact_lines(first))
     path = tmp_path / "rescored"
     path.write_bytes(path.read_bytes()[:-5])  # killed while it wrote the last chunk
     again: list[list[int]] = []
-    assert rescore(rough_lines(), new_file(tmp_path), exact_lines(again), 1.0, 100, 16)[0] == whole
+    assert rescore_into_file(tmp_path, exact_lines(again))[0] == whole
     assert again == first[-1:]
 
 
-def test_full_disk_is_one_line_and_keeps_what_is_done(tmp_path: Path) -> None:
-    rescored = new_file(tmp_path)
-    rescored.append([3], [line_of(0.1, "float32")])
-    rescored.path = "/dev/full"  # every write to it fails for want of space
-    with pytest.raises(UserError, match="writing failed: No space left on device; what is done is kept"):
-        rescored.append([4], [line_of(0.2, "float32")])
-    assert list(rescored.chunks) == list(new_file(tmp_path).chunks) == [(3,)]
+def test_full_disk_is_one_line_and_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with new_file(tmp_path) as rescored:
+        rescored.append([3], [line_of(0.1, "float32")])
+        monkeypatch.setattr("records.journal.write_durably", refuse)
+        with pytest.raises(
+            UserError, match="writing failed: No space left on device; what was finished before is kept"
+        ):
+            rescored.append([4], [line_of(0.2, "float32")])
+        assert list(rescored.chunks) == [(3,)]
+    assert chunks_of(tmp_path) == {(3,): [line_of(0.1, "float32")]}
 
 
 def test_rescored_lines_of_other_rough_scores_are_not_used(tmp_path: Path) -> None:
-    new_file(tmp_path).append([3], [line_of(0.1, "float32")])
-    assert new_file(tmp_path).chunks == {(3,): [line_of(0.1, "float32")]}
-    assert new_file(tmp_path, b"others").chunks == {}
+    with new_file(tmp_path) as rescored:
+        rescored.append([3], [line_of(0.1, "float32")])
+    assert chunks_of(tmp_path) == {(3,): [line_of(0.1, "float32")]}
+    assert chunks_of(tmp_path, b"others") == {}
 
 
 def test_record_that_float32_cannot_score_is_skipped(tmp_path: Path) -> None:
     def score(records: list[int]) -> list[dict]:
         return [{"skipped": "non_finite"} if record == 0 else line_of(EXACT[record], "float32") for record in records]
 
-    lines, _ = rescore(rough_lines(), new_file(tmp_path), score, 1.0, 100, 16)
+    lines, _ = rescore_into_file(tmp_path, score)
     assert lines[0] == {"skipped": "non_finite"}
 
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from any_json import unicode_texts
+from records.record import Score, Skipped
 from scored_data import make_meta
 from scoring.score_file import (
     RESUME_KEYS,
-    Score,
     ScoreFile,
     differences,
     encode_lines,
@@ -69,7 +69,7 @@ def test_what_step_1_writes_is_what_step_2_reads(results: list[dict], tmp_path_f
 
     def expected(line: dict) -> Any:
         return (
-            line["skipped"]
+            Skipped(line["skipped"])
             if "skipped" in line
             else Score(line["ppl"][1], line["ppl"][3], line["loss"][1], line["loss"][3])
         )
@@ -80,7 +80,7 @@ def test_what_step_1_writes_is_what_step_2_reads(results: list[dict], tmp_path_f
 
 
 def test_reason_reads_back() -> None:
-    assert parse_line(encode_lines([skipped_line("long_prompt")])) == "long_prompt"
+    assert parse_line(encode_lines([skipped_line("long_prompt")])) == Skipped("long_prompt")
 
 
 # What neither tool has ever written.
@@ -128,17 +128,17 @@ def test_damaged_line_is_not_one_of_the_original_tool_either(line: str) -> None:
     [
         (line_with(), Score(4.0, 2.0, 1.5, 0.75)),
         ('{"ppl": [0, 3, 0, 2], "loss": [0, 1, 0, 0]}', Score(3.0, 2.0, 1.0, 0.0)),
-        ("{}", "not_scored"),
-        (FOREIGN[1], "not_scored"),
-        (line_with(ppl=[0, 4.0, 0, 0]), "not_scored"),
-        (FOREIGN[2], "non_finite"),
-        (FOREIGN[3], "non_finite"),
-        (FOREIGN[4], "non_finite"),
-        (OVERFLOWING[0], "non_finite"),
-        ('{"skipped": "empty_response"}', "empty_response"),  # a file of ours that lost its meta
+        ("{}", Skipped("not_scored")),
+        (FOREIGN[1], Skipped("not_scored")),
+        (line_with(ppl=[0, 4.0, 0, 0]), Skipped("not_scored")),
+        (FOREIGN[2], Skipped("non_finite")),
+        (FOREIGN[3], Skipped("non_finite")),
+        (FOREIGN[4], Skipped("non_finite")),
+        (OVERFLOWING[0], Skipped("non_finite")),
+        ('{"skipped": "empty_response"}', Skipped("empty_response")),  # a file of ours that lost its meta
     ],
 )
-def test_line_of_the_original_tool(line: str, score: Score | str) -> None:
+def test_line_of_the_original_tool(line: str, score: Score | Skipped) -> None:
     assert parse_original_line(line) == score
 
 
@@ -147,7 +147,11 @@ def test_file_is_one_score_a_line(tmp_path: Path, end: str) -> None:
     path = tmp_path / "scores.jsonl"
     path.write_text("{}\n" + line_with() + end, encoding="utf-8")
     scores = ScoreFile(str(path))
-    assert (scores.path, scores.meta, list(scores)) == (str(path), None, ["not_scored", Score(4.0, 2.0, 1.5, 0.75)])
+    assert (scores.path, scores.meta, list(scores)) == (
+        str(path),
+        None,
+        [Skipped("not_scored"), Score(4.0, 2.0, 1.5, 0.75)],
+    )
 
 
 @pytest.mark.parametrize("line", [DAMAGED[0], DAMAGED[-2], "[" * 100_000])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from records.record import Skipped
 from scoring.score_file import META_FORMAT, ScoreFile, encode_lines, score_line, skipped_line
 from scoring.score_journal import ScoreJournal
 from shared.cli import UserError
@@ -48,7 +49,7 @@ def test_chunks_follow_each_other_and_read_back(tmp_path: Path) -> None:
     write_chunks(tmp_path / "scores.jsonl", 3)
     assert (tmp_path / "scores.jsonl").read_bytes() == encode_lines(lines(0, 10))
     scores = list(ScoreFile(str(tmp_path / "scores.jsonl")))
-    assert [isinstance(score, str) for score in scores] == [index % 3 == 0 for index in range(10)]
+    assert [isinstance(score, Skipped) for score in scores] == [index % 3 == 0 for index in range(10)]
 
 
 def test_any_cut_resumes_at_a_whole_chunk(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Faulty:
     seen: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.vocabulary, self.take_batch = self.model.vocabulary, self.model.take_batch
+        self.vocabulary, self.batch_size_of = self.model.vocabulary, self.model.batch_size_of
 
     def mean_nll(self, batch: list[TokenSequence]) -> torch.Tensor:
         self.seen.append(len(batch))

@@ -18,11 +18,11 @@ def parse(*flags: str) -> argparse.Namespace:
 def test_defaults_are_a_tenth_below_one() -> None:
     args = parse()
     assert (args.sample_rate, args.sample_num, args.filter_threash) == (Decimal("0.1"), None, Decimal(1))
-    assert wanted_number(args, 999) == 99
+    assert wanted_number(None, args.sample_rate, 999) == 99
 
 
 def test_number_goes_before_the_rate() -> None:
-    assert wanted_number(parse("--sample_num", "7"), 999) == 7
+    assert wanted_number(parse("--sample_num", "7").sample_num, Decimal("0.1"), 999) == 7
 
 
 def test_both_spellings_of_the_threshold_are_one_flag() -> None:
@@ -35,4 +35,4 @@ def test_both_spellings_of_the_threshold_are_one_flag() -> None:
 
 def test_rate_that_leaves_nothing_is_a_users_error() -> None:
     with pytest.raises(UserError, match="of 9 records that is none"):
-        wanted_number(parse(), 9)
+        wanted_number(None, Decimal("0.1"), 9)

