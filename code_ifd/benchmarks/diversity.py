@@ -138,6 +138,7 @@ def row(title: str, name: str, found: dict[str, Any]) -> str:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags."""
     parser = new_parser(__doc__)
     parser.add_argument("--json_data_path", required=True, help="records to embed")
     parser.add_argument(
@@ -166,8 +167,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Measure one contender where --work says so; else measure all, and print the table."""
     if sys.argv[1:2] == ["--work"]:
-        return work(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
+        work(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
+        return
     args = parse_args(argv)
     if any(num_points <= args.max_submodlib for num_points, _ in args.sizes) and not importlib.util.find_spec(
         "submodlib"

@@ -44,6 +44,7 @@ def run_step1(records: list[Record], folder: Path, flags: list[str]) -> tuple[fl
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags."""
     parser = new_parser(__doc__)
     parser.add_argument("--data_path", required=True, help="dataset (.json or .jsonl) to repeat")
     parser.add_argument(
@@ -70,6 +71,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, and print the table."""
     args = parse_args(argv)
     records = read_dataset(args.data_path)
     check_records(records, args.data_path, {})

@@ -73,6 +73,7 @@ def _python(script: str, *arguments: str | Path) -> list[str]:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags."""
     parser = new_parser(__doc__)
     parser.add_argument(
         "--num_records", type=positive_int, default=52_002, help="synthetic records (default: %(default)s)"
@@ -85,6 +86,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, and print the table."""
     args = parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="bench_") as folder:
         scored = Path(args.json_data_path) if args.json_data_path else make_scored(args.num_records, Path(folder))
@@ -93,7 +95,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         page_bytes = page.stat().st_size
         opened = open_page(page, args.repeats) if args.repeats > 0 else []
     times = (
-        " | ".join(f"{statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})" for each in zip(*opened))
+        " | ".join(
+            f"{statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})" for each in zip(*opened, strict=True)
+        )
         or " | "
     )
     say(

@@ -215,6 +215,7 @@ def _receive(connection: Connection, name: str) -> Any:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags."""
     parser = new_parser(__doc__)
     parser.add_argument(
         "--data_path", required=True, help="dataset (.json or .jsonl); its records are taken at even distances"
@@ -241,6 +242,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, and print the table."""
     args = parse_args(argv)
     os.environ["HF_HUB_OFFLINE"] = "1"  # every contender reads the same saved folder
     records = read_dataset(args.data_path)
