@@ -133,7 +133,8 @@ def row(title: str, name: str, found: dict[str, Any]) -> str:
     """Return a row of the table."""
     return (
         f"| {title} | {name} | {found['seconds']:.1f} | {found['cpu_seconds']:.1f} | "
-        f"{found['peak_bytes'] / 1e9:.2f} GB | {found['objective']:.6f} | {found['same_order']:.1%} | {found['same_set']:.1%} |"
+        f"{found['peak_bytes'] / 1e9:.2f} GB | {found['objective']:.6f} | {found['same_order']:.1%} | "
+        f"{found['same_set']:.1%} |"
     )
 
 
@@ -183,7 +184,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     texts = [embedded_text(record, args.emb_type, args.prompt, args.fields) for record in Dataset(path).records()]
     real, _ = embeddings_of(texts, settings, path, path)
     say(
-        "| points / picks | | seconds | processor seconds | peak memory | objective | same picks in order | same picks |\n"
+        "| points / picks | | seconds | processor seconds | peak memory | objective | same picks in order | same "
+        "picks |\n"
         "|---|---|---|---|---|---|---|---|"
     )
     everything = {}
