@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -44,27 +43,25 @@ def first_prompts(dataset: Dataset, numbers: list[int], fields: Fields) -> list[
     return [prompts[number] for number in numbers]
 
 
-def as_json(args: argparse.Namespace, found: Comparison) -> dict[str, Any]:
-    """Return every number, and what was compared. What does not exist is null."""
-    return {"a": args.a, "b": args.b, "key_name": args.key_name, "threshold": float(args.filter_threash)} | asdict(
-        found
-    )
-
-
 def rank_plot(
-    args: argparse.Namespace, found: Comparison, numbers_a: NumberColumns, numbers_b: NumberColumns
+    name_a: str,
+    name_b: str,
+    numbers_a: NumberColumns,
+    numbers_b: NumberColumns,
+    found: Comparison,
+    choice: Choice,
 ) -> RankPlot:
     """Return what the figure shows: the selection of the middle one of the rates."""
-    key, threshold = args.key_name, float(args.filter_threash)
-    middle = args.sample_rates[len(args.sample_rates) // 2]
+    key, threshold = choice.key_name, choice.threshold
+    middle = choice.sample_rates[len(choice.sample_rates) // 2]
     scores_a, scores_b = np.asarray(numbers_a[key]), np.asarray(numbers_b[key])
     num_wanted = num_selected(middle, found.num_records)
     spearman = found.correlations[key].spearman
     measured = "not defined" if spearman is None else f"{spearman:.4f}"
     return RankPlot(
         title=f"Ranks by {key}: Spearman {measured}, {found.correlations[key].num_common} records",
-        name_a=args.a,
-        name_b=args.b,
+        name_a=name_a,
+        name_b=name_b,
         scores_a=scores_a,
         scores_b=scores_b,
         selected_a=select(scores_a, threshold, num_wanted).indices,
@@ -75,6 +72,7 @@ def rank_plot(
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags."""
     parser = new_parser(__doc__)
     parser.add_argument("a", metavar="A", help=f"scored dataset: {DATASET_HELP}")
     parser.add_argument("b", metavar="B", help="the same dataset, scored otherwise; its format may be another")
@@ -86,7 +84,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         nargs="+",
         default=[Decimal("0.05"), Decimal("0.1"), Decimal("0.15")],
         metavar="RATE",
-        help="shares of ALL records to select, each above 0 and at most 1; the figure shows the middle one (default: 0.05 0.1 0.15)",
+        help="shares of ALL records to select, each above 0 and at most 1; the figure shows the middle one "
+        "(default: 0.05 0.1 0.15)",
     )
     add_threshold_flag(parser)
     add_key_name_flag(parser)
@@ -100,21 +99,22 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def check_outputs(args: argparse.Namespace, a: Dataset, b: Dataset) -> None:
+def check_outputs(json_save_path: str | None, plot_path: str | None, inputs: list[str]) -> None:
     """Raise UserError for outputs that cannot be what is meant, before any work."""
-    outputs = [path for path in (args.json_save_path, args.plot_path) if path]
+    outputs = [path for path in (json_save_path, plot_path) if path]
     for path in outputs:
-        refuse_overwriting(path, *a.files, *b.files)
+        refuse_overwriting(path, *inputs)
     if len({os.path.realpath(path) for path in outputs}) < len(outputs):
-        raise UserError(f"{args.plot_path}: --plot_path and --json_save_path are the same file; give them two names")
-    if args.plot_path and Path(args.plot_path).suffix.lower() != ".png":
-        raise UserError(f"--plot_path {args.plot_path}: the file name must end in .png")
+        raise UserError(f"{plot_path}: --plot_path and --json_save_path are the same file; give them two names")
+    if plot_path and Path(plot_path).suffix.lower() != ".png":
+        raise UserError(f"--plot_path {plot_path}: the file name must end in .png")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Read both datasets, compare their scores, and print and write what came of it."""
     args = parse_args(argv)
     a, b = Dataset(args.a), Dataset(args.b)
-    check_outputs(args, a, b)
+    check_outputs(args.json_save_path, args.plot_path, [*a.files, *b.files])
     choice = Choice(args.key_name, float(args.filter_threash), args.sample_rates, args.num_shown)
     lengths = array("q", (response_length(record, args.fields) for record in paired_records(a, b, args.fields)))
     numbers_a, numbers_b = (read_numbers(dataset, choice.number_keys) for dataset in (a, b))
@@ -124,9 +124,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     prompts = first_prompts(a, [row.record for row in found.disagreements], args.fields)
     contents = {}
     if args.json_save_path:
-        contents[args.json_save_path] = encode_json(as_json(args, found)) + b"\n"
+        # Every number, and what was compared. What does not exist is null.
+        compared = {"a": args.a, "b": args.b, "key_name": choice.key_name, "threshold": choice.threshold}
+        contents[args.json_save_path] = encode_json(compared | asdict(found)) + b"\n"
     if args.plot_path:
-        contents[args.plot_path] = draw(rank_plot(args, found, numbers_a, numbers_b))
+        contents[args.plot_path] = draw(rank_plot(args.a, args.b, numbers_a, numbers_b, found, choice))
     for path, content in contents.items():
         with atomic_writer(path) as file:
             file.write(content)

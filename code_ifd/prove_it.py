@@ -62,7 +62,10 @@ def train_missing(
 
 
 def write_rows(save_path: str, journal: LineJournal, header: dict[str, Any], experiment: Experiment) -> None:
-    """Write what is finished as JSON: the settings, and a row for each arm. Raises UserError when it cannot be written."""
+    """Write what is finished as JSON: the settings, and a row for each arm.
+
+    Raises UserError when it cannot be written.
+    """
     split = experiment.split
     sizes = {"held_out_records": len(split.held_out), "pool_records": len(split.pool)}
     with atomic_writer(save_path) as file:
@@ -74,7 +77,8 @@ def print_table(save_path: str, journal: LineJournal, experiment: Experiment) ->
     split = experiment.split
     num_tokens = sum(journal.entries[0]["tokens"])
     say(
-        f"{table(summarize(journal.entries))}\n{len(split.held_out)} records held out ({num_tokens:,} response tokens), "
+        f"{table(summarize(journal.entries))}\n{len(split.held_out)} records held out ({num_tokens:,} response "
+        "tokens), "
         f"{len(split.pool)} to train on\n-> {save_path}"
     )
 

@@ -30,35 +30,22 @@ from reporting.rows import make_rows
 from reporting.sample import take_sample
 from reporting.text import counts, group_names, lead, length_lines, notes, quantiles, warnings
 from selection.flags import add_key_name_flag, add_selection_flags, wanted_number
-from shared.cli import Parser, new_parser, run, say
+from shared.cli import new_parser, run, say
 from shared.files import atomic_writer, refuse_overwriting
 
 PAGE = Path(__file__).parent / "reporting" / "page"
 
 
-def stand(data: ScoredData, args: argparse.Namespace, selected: SelectedRecords | None) -> tuple[Standing, str]:
-    """Return where each record stands, and how the selection is known. Raises UserError when it cannot be of this data."""
-    threshold = float(args.filter_threash)
-    if selected:
-        return stand_by_file(
-            data.scores, threshold, selected.numbers(data.scores, args.json_data_path)
-        ), f"({Path(args.selected).name})"
-    amount = f"--sample_num {args.sample_num}" if args.sample_num is not None else f"--sample_rate {args.sample_rate}"
-    return stand_by_rank(
-        data.scores, threshold, wanted_number(args.sample_num, args.sample_rate, len(data))
-    ), f"({amount})"
-
-
-def page_data(
-    data: ScoredData, standing: Standing, how: str, rows: list[dict[str, Any]], args: argparse.Namespace
+def report_data(
+    data: ScoredData, standing: Standing, how: str, rows: list[dict[str, Any]], data_path: str, key_name: str
 ) -> dict[str, Any]:
-    """Return what the page shows, as its script reads it."""
+    """Return what the page shows, as its script reads it; `how` says how the selection is known."""
     return {
         # A pattern is no file: its last part alone would say little.
-        "name": Path(args.json_data_path).name if Path(args.json_data_path).exists() else args.json_data_path,
+        "name": Path(data_path).name if Path(data_path).exists() else data_path,
         "lead": lead(data, standing, how),
         "warnings": warnings(data, standing),
-        "notes": notes(data, standing, args.key_name),
+        "notes": notes(data, standing, key_name),
         "num_records": len(data),
         "counts": counts(data, standing),
         "quantiles": quantiles(data),
@@ -81,30 +68,28 @@ def figure_paths(save_path: str) -> dict[str, str]:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags. Leaves with an error for a name that is no page's, or a selection that is said twice."""
     parser = new_parser(__doc__)
     parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
     parser.add_argument("--save_path", required=True, help="where to write the page: .html")
     parser.add_argument(
         "--selected",
-        help="the records selected from it, found by their texts (default: those that step 3 would select by the next flags)",
+        help="the records selected from it, found by their texts "
+        "(default: those that step 3 would select by the next flags)",
     )
     add_selection_flags(parser)
     add_key_name_flag(parser)
     add_fields_flag(parser)
     args = parser.parse_args(argv)
-    check_flags(parser, args)
-    return args
-
-
-def check_flags(parser: Parser, args: argparse.Namespace) -> None:
-    """Leave with an error for a name that is no page's, or a selection that is said twice."""
     if not args.save_path.endswith(".html"):
         parser.error(f"argument --save_path: {args.save_path!r} does not end in .html")
     if args.selected and (args.sample_num is not None or args.sample_rate is not parser.get_default("sample_rate")):
         parser.error("argument --selected: not allowed with --sample_rate or --sample_num: the file says how many")
+    return args
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Read the scores, find where each record stands, write the page and the figures."""
     args = parse_args(argv)
     dataset = Dataset(args.json_data_path)
     paths = figure_paths(args.save_path)
@@ -112,10 +97,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         refuse_overwriting(path, *dataset.files, *(Dataset(args.selected).files if args.selected else ()))
     selected = SelectedRecords(args.selected, args.fields) if args.selected else None
     data = read_scored(dataset, args.key_name, args.fields, selected)
-    standing, how = stand(data, args, selected)
+    threshold = float(args.filter_threash)
+    if selected:
+        numbers = selected.numbers(data.scores, args.json_data_path)
+        standing, how = stand_by_file(data.scores, threshold, numbers), f"({Path(args.selected).name})"
+    else:
+        standing = stand_by_rank(data.scores, threshold, wanted_number(args, len(data)))
+        is_number = args.sample_num is not None
+        how = f"(--sample_num {args.sample_num})" if is_number else f"(--sample_rate {args.sample_rate})"
     rows = make_rows(dataset, args.key_name, args.fields, data, standing, take_sample(data, standing))
     figures = "".join(figure_html(name, data, standing) for name in FIGURES)
-    page = make_page(PAGE, "IFD report", page_data(data, standing, how, rows, args), {"figures": figures})
+    shown = report_data(data, standing, how, rows, args.json_data_path, args.key_name)
+    page = make_page(PAGE, "IFD report", shown, {"figures": figures})
     with atomic_writer(args.save_path) as file:
         file.write(page)
     for name, path in paths.items():

@@ -172,7 +172,7 @@ def test_file_of_the_original_tool_and_parquet(comparing: Comparing, tmp_path: P
 def test_conversations_under_other_keys(comparing: Comparing) -> None:
     turns = [[{"from": "human", "value": f"ask {index}"}, {"from": "gpt", "value": "x" * index}] for index in range(4)]
     a, b = (
-        [{"chat": turn} | dict.fromkeys(KEYS, score) for turn, score in zip(turns, scores)]
+        [{"chat": turn} | dict.fromkeys(KEYS, score) for turn, score in zip(turns, scores, strict=False)]
         for scores in ([1, 2, 3, 4], [4, 2, 3, 1])
     )
     done = comparing.run(a, b, "--fields=conversations=chat")

@@ -1,4 +1,6 @@
-"""The experiment as users run it, with a tiny model: fair arms, a journal that is gone on with, one line for a mistake."""
+"""The experiment as users run it, with a tiny model: fair arms, a journal that is gone on with, one line for a
+mistake.
+"""
 
 import json
 import math
@@ -17,7 +19,20 @@ from script_runs import ROOT, error_line, files_in, flag_error, write_json
 from shared.cli import run
 from training import fine_tuning
 
-WORDS = "red yellow brown leaves station water clock mountain letter chunk garden river".split()
+WORDS = [
+    "red",
+    "yellow",
+    "brown",
+    "leaves",
+    "station",
+    "water",
+    "clock",
+    "mountain",
+    "letter",
+    "chunk",
+    "garden",
+    "river",
+]
 
 
 def write_scored(path: Path, num: int = 40) -> Path:
@@ -109,7 +124,8 @@ def test_runs_are_fair_balanced_and_repeatable(prove_it: ProveIt) -> None:
     assert (again.returncode, again.stdout) == (0, table)
     assert files_in(prove_it.folder) == before
 
-    # A stop in the middle of the fourth run: it and what follows come out as before, and the first three are not repeated.
+    # A stop in the middle of the fourth run: it and what follows come out as before, and the first three are not
+    # repeated.
     journal = prove_it.folder / "out.json.runs.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:4]) + lines[4][:50])
@@ -142,7 +158,10 @@ def test_training_that_diverges_is_one_line_and_keeps_what_is_done(
     monkeypatch.setattr(fine_tuning, "fine_tune", diverge)
     done = prove_it.run("--seeds", 7)
     assert done.returncode == 2
-    message = "error: arm selected, seed 7: the trained model gives no finite loss on held-out records; lower --learning_rate\n"
+    message = (
+        "error: arm selected, seed 7: the trained model gives no finite loss on held-out records; "
+        "lower --learning_rate\n"
+    )
     assert done.stderr.endswith(message)
     assert [entry["arm"] for entry in prove_it.runs()] == ["untrained"]
     assert "untrained" in done.stdout

@@ -1,4 +1,6 @@
-"""The report's numbers, which records it shows, how much of their texts, and its figures; test_report_page.py looks at the page."""
+"""The report's numbers, which records it shows, how much of their texts, and its figures; test_report_page.py looks at
+the page.
+"""
 
 import json
 import math
@@ -28,7 +30,7 @@ PNGS = [f"report_{name}.png" for name in ("ifd", "length", "ppl_condition", "ppl
 
 def scored(scores: list[float], lengths: list[int] | None = None, reason: str = "short_response") -> ScoredData:
     values = np.array(scores, dtype=np.float64)
-    reasons = {number: reason for number in np.flatnonzero(np.isnan(values)).tolist()}
+    reasons = dict.fromkeys(np.flatnonzero(np.isnan(values)).tolist(), reason)
     return ScoredData(values, values * 20, values * 10, np.array(lengths or range(len(scores))), reasons)
 
 
@@ -47,8 +49,9 @@ def test_cut_is_the_lowest_selected_score() -> None:
     data = scored([0.4, 0.9, NAN, 0.95, 1.0])
     assert stand_by_rank(data.scores, 1.0, 2).cut == 0.9
     assert stand_by_file(data.scores, 1.0, [1, 3]).cut == 0.9
-    assert "2 of 5 records are selected (x): the highest below 1, down to 0.900." == lead(
-        data, stand_by_rank(data.scores, 1.0, 2), "(x)"
+    assert (
+        lead(data, stand_by_rank(data.scores, 1.0, 2), "(x)")
+        == "2 of 5 records are selected (x): the highest below 1, down to 0.900."
     )
 
 

@@ -133,11 +133,13 @@ def row(title: str, name: str, found: dict[str, Any]) -> str:
     """Return a row of the table."""
     return (
         f"| {title} | {name} | {found['seconds']:.1f} | {found['cpu_seconds']:.1f} | "
-        f"{found['peak_bytes'] / 1e9:.2f} GB | {found['objective']:.6f} | {found['same_order']:.1%} | {found['same_set']:.1%} |"
+        f"{found['peak_bytes'] / 1e9:.2f} GB | {found['objective']:.6f} | {found['same_order']:.1%} | "
+        f"{found['same_set']:.1%} |"
     )
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags."""
     parser = new_parser(__doc__)
     parser.add_argument("--json_data_path", required=True, help="records to embed")
     parser.add_argument(
@@ -166,8 +168,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Measure one contender where --work says so; else measure all, and print the table."""
     if sys.argv[1:2] == ["--work"]:
-        return work(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
+        work(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
+        return
     args = parse_args(argv)
     if any(num_points <= args.max_submodlib for num_points, _ in args.sizes) and not importlib.util.find_spec(
         "submodlib"
@@ -180,7 +184,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     texts = [embedded_text(record, args.emb_type, args.prompt, args.fields) for record in Dataset(path).records()]
     real, _ = embeddings_of(texts, settings, path, path)
     say(
-        "| points / picks | | seconds | processor seconds | peak memory | objective | same picks in order | same picks |\n"
+        "| points / picks | | seconds | processor seconds | peak memory | objective | same picks in order | same "
+        "picks |\n"
         "|---|---|---|---|---|---|---|---|"
     )
     everything = {}

@@ -187,6 +187,7 @@ def run_driver(load: Load, folder: Path, chunk_seconds: float, num_actors: int |
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags."""
     parser = new_parser(__doc__)
     parser.add_argument("--num_workers", type=positive_int, default=256, help="fake workers (default: %(default)s)")
     parser.add_argument(
@@ -221,6 +222,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, and print the table."""
     args = parse_args(argv)
     load = Load(args.num_workers, args.records_per_chunk, args.record_bytes, args.seconds)
     say(

@@ -26,7 +26,10 @@ from shared.cli import UserError, new_parser, positive_int, run, say
 
 
 def run_step1(records: list[Record], folder: Path, flags: list[str]) -> tuple[float, int]:
-    """Score records in a process of its own; return seconds and its peak memory in bytes. Raises UserError when it fails."""
+    """Score records in a process of its own; return seconds and its peak memory in bytes.
+
+    Raises UserError when it fails.
+    """
     data_path, save_path = folder / "data.json", folder / "scores.jsonl"
     save_path.unlink(missing_ok=True)
     write_dataset(str(data_path), records)
@@ -44,6 +47,7 @@ def run_step1(records: list[Record], folder: Path, flags: list[str]) -> tuple[fl
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags."""
     parser = new_parser(__doc__)
     parser.add_argument("--data_path", required=True, help="dataset (.json or .jsonl) to repeat")
     parser.add_argument(
@@ -70,6 +74,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, and print the table."""
     args = parse_args(argv)
     records = read_dataset(args.data_path)
     check_records(records, args.data_path, {})
@@ -90,7 +95,8 @@ def main(argv: Sequence[str] | None = None) -> None:
                 runs[size].append(run_step1(repeated, Path(folder), flags))
     start_up = statistics.median(seconds for seconds, _ in runs[1])
     say(
-        f"start-up {start_up:.1f} s (a run on one record)\n\n| records | records/s without start-up | peak memory |\n|---|---|---|"
+        f"start-up {start_up:.1f} s (a run on one record)\n\n| records | records/s without start-up | peak memory "
+        "|\n|---|---|---|"
     )
     table = {}
     for size in args.sizes:

@@ -3,8 +3,8 @@
 Makes synthetic records with scores in a temporary folder (or takes a scored
 dataset), runs report.py on them, and opens the page in Chromium, offline, a few
 times: the time is from the start of navigation to the end of the load event,
-when its table is there; processor time is that of the page's main thread. Prints a table; the last line is one JSON object.
-Opening needs playwright (tests/requirements.txt) and Debian's chromium.
+when its table is there; processor time is that of the page's main thread. Prints a table; the last line is one JSON
+object. Opening needs playwright (tests/requirements.txt) and Debian's chromium.
 
 PYTHONPATH=code_ifd python -m benchmarks.report --num_records 52002
 """
@@ -44,7 +44,9 @@ def make_scored(num_records: int, folder: Path) -> Path:
 
 
 def open_page(page: Path, repeats: int) -> list[tuple[float, float]]:
-    """Return the seconds and the processor seconds to open the page, each time in a new tab, after one that is not counted."""
+    """Return the seconds and the processor seconds to open the page, each time in a new tab, after one that is not
+    counted.
+    """
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -73,6 +75,7 @@ def _python(script: str, *arguments: str | Path) -> list[str]:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags."""
     parser = new_parser(__doc__)
     parser.add_argument(
         "--num_records", type=positive_int, default=52_002, help="synthetic records (default: %(default)s)"
@@ -85,6 +88,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, and print the table."""
     args = parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="bench_") as folder:
         scored = Path(args.json_data_path) if args.json_data_path else make_scored(args.num_records, Path(folder))
@@ -93,14 +97,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         page_bytes = page.stat().st_size
         opened = open_page(page, args.repeats) if args.repeats > 0 else []
     times = (
-        " | ".join(f"{statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})" for each in zip(*opened))
+        " | ".join(
+            f"{statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})" for each in zip(*opened, strict=True)
+        )
         or " | "
     )
     say(
-        "| to make, seconds | of processor time | peak memory, MB | page, MB | to open, seconds | of processor time |\n|---|---|---|---|---|---|"
+        "| to make, seconds | of processor time | peak memory, MB | page, MB | to open, seconds | of processor time "
+        "|\n|---|---|---|---|---|---|"
     )
     say(
-        f"| {made.seconds:.1f} | {made.processor_seconds:.1f} | {made.peak_bytes / 1e6:.0f} | {page_bytes / 1e6:.1f} | {times} |"
+        f"| {made.seconds:.1f} | {made.processor_seconds:.1f} | {made.peak_bytes / 1e6:.0f} | {page_bytes / 1e6:.1f} "
+        f"| {times} |"
     )
     say("\n" + json.dumps({"made": asdict(made), "page_bytes": page_bytes, "seconds_to_open": opened}))
 

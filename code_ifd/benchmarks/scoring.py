@@ -168,7 +168,8 @@ def compare_losses(found: Losses, reference: Losses, task: BenchTask) -> dict[st
 def format_table(table: dict[str, dict[str, float]]) -> str:
     """Return the figures as a Markdown table."""
     lines = [
-        "| | records/s | scored tokens/s | GFLOP/s | of floor | x reference | peak memory | max error of IFD | Spearman "
+        "| | records/s | scored tokens/s | GFLOP/s | of floor | x reference | peak memory | max error of IFD | "
+        "Spearman "
         "| same selected |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -216,6 +217,7 @@ def _receive(connection: Connection, name: str) -> Any:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags."""
     parser = new_parser(__doc__)
     parser.add_argument(
         "--data_path", required=True, help="dataset (.json or .jsonl); its records are taken at even distances"
@@ -242,6 +244,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, and print the table."""
     args = parse_args(argv)
     os.environ["HF_HUB_OFFLINE"] = "1"  # every contender reads the same saved folder
     records = read_dataset(args.data_path)
@@ -272,7 +275,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     note = " (random weights: errors and overlap are those of a model that has learned nothing)" if is_random else ""
     say(
         f"{args.model_name_or_path}{note}, {num_records} records, {work['tokens']:,} tokens, "
-        f"{work['operations'] / 1e12:.1f} TFLOP, {os.cpu_count()} cores, medians of {args.repeats} rounds\n\n{format_table(table)}\n"
+        f"{work['operations'] / 1e12:.1f} TFLOP, {os.cpu_count()} cores, medians of {args.repeats} "
+        f"rounds\n\n{format_table(table)}\n"
     )
     say(
         json.dumps(

@@ -27,7 +27,28 @@ from shared.files import encode_json
 STEPS = ("step 2", "step 3")
 SCRIPTS = Path(__file__).parents[1]
 PARSE_LOOP = "import json, sys\nfor line in open(sys.argv[1], encoding='utf-8'):\n    json.loads(line)\n"
-WORDS = "the a red river house bright quick under over year people water light number of in to and is was".split()
+WORDS = [
+    "the",
+    "a",
+    "red",
+    "river",
+    "house",
+    "bright",
+    "quick",
+    "under",
+    "over",
+    "year",
+    "people",
+    "water",
+    "light",
+    "number",
+    "of",
+    "in",
+    "to",
+    "and",
+    "is",
+    "was",
+]
 
 
 @dataclass(frozen=True)
@@ -92,6 +113,7 @@ def _python(command: list[str | Path]) -> list[str]:
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags."""
     parser = new_parser(__doc__)
     parser.add_argument(
         "--sizes",
@@ -105,6 +127,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, and print the table."""
     args = parse_args(argv)
     everything = {}
     for size in args.sizes:

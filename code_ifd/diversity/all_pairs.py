@@ -1,7 +1,7 @@
 """Gains from the distances to all points, computed when they are asked for: facility location's first picks.
 
-A gain that is known from some picks ago changes only by the points that have come nearer to a chosen one since then, and
-only their distances are computed.
+A gain that is known from some picks ago changes only by the points that have come nearer to a chosen one since then,
+and only their distances are computed.
 """
 
 from collections.abc import Callable
@@ -81,7 +81,9 @@ class AllPairs:
             self._history[-MAX_PICKS_BACK - 2] = torch.empty(0)
 
     def _lost(self, columns: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-        """Return by how much gains have fallen since the nearest chosen candidates were those of `before`, (candidates,)."""
+        """Return by how much gains have fallen since the nearest chosen candidates were those of `before`,
+        (candidates,).
+        """
         lost = torch.zeros(len(columns), dtype=torch.float64)
         for rows in (self.nearest < before).nonzero()[:, 0].split(BLOCK):
             losses = self._distances.losses(rows, columns)  # (rows, candidates)

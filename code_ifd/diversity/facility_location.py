@@ -53,7 +53,8 @@ def choose_points(embeddings: np.ndarray, num: int, memory_bytes: float = 1e9) -
 
     `memory_bytes` bounds the lists of near pairs; without room for them the picks are the same, and slow.
     """
-    # Points that are the same to the last bit are one point that counts several times: the first of them stands for all.
+    # Points that are the same to the last bit are one point that counts several times: the first of them stands for
+    # all.
     _, first, copies = np.unique(embeddings, axis=0, return_index=True, return_counts=True)
     order = first.argsort()
     first, copies = first[order], copies[order]
@@ -84,9 +85,9 @@ def _choose_distinct(
     pairs: Gains = all_pairs
     for number in tqdm(range(1, num), initial=1, total=num, unit=" picks", disable=None, leave=False):
         # To look whether they fit costs as much as a few hundred gains, and each of the first picks asks for thousands.
-        if isinstance(pairs, AllPairs) and number % PICKS_PER_LOOK == 0:
-            if estimate_pairs(distances, pairs.nearest) * BYTES_PER_PAIR <= memory_bytes:
-                pairs = NearPairs(distances, weights, pairs.nearest)
+        is_look = isinstance(pairs, AllPairs) and number % PICKS_PER_LOOK == 0
+        if is_look and estimate_pairs(distances, pairs.nearest) * BYTES_PER_PAIR <= memory_bytes:
+            pairs = NearPairs(distances, weights, pairs.nearest)
         gain, candidate = _best(heap, pairs)
         pairs.choose(candidate)
         picks.append(candidate)

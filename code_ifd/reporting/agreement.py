@@ -3,8 +3,9 @@
 And does the score favour long responses? In a long response most tokens follow so much of the response itself that the
 prompt tells little more: its IFD tends to be near 1, and it is picked more often.
 
-Source: Superfiltering, arXiv 2402.00530, section 3, table 1: rank correlations of perplexities and IFD, and the overlap of
-what is selected, for a small model and a large one. Scores are arrays of one entry a record, NaN where there is none.
+Source: Superfiltering, arXiv 2402.00530, section 3, table 1: rank correlations of perplexities and IFD, and the
+overlap of what is selected, for a small model and a large one. Scores are arrays of one entry a record, NaN where
+there is none.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,10 @@ MIN_COMMON = 3
 
 @dataclass(frozen=True)
 class Correlation:
-    """Rank correlations over the records that have a number in both, and how many have not. The four counts add up to all records."""
+    """Rank correlations over the records that have a number in both, and how many have not.
+
+    The four counts add up to all records.
+    """
 
     num_common: int
     num_only_a: int
@@ -117,7 +121,9 @@ def flips(a: np.ndarray, b: np.ndarray, threshold: float) -> Flips:
 
 
 def common_ranks(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the records with a score in both (int64, rising) and their ranks by a and by b among them (float64, 1 is the highest)."""
+    """Return the records with a score in both (int64, rising) and their ranks by a and by b among them (float64, 1 is
+    the highest).
+    """
     from scipy.stats import rankdata
 
     common = np.flatnonzero(~np.isnan(a) & ~np.isnan(b))
@@ -125,7 +131,9 @@ def common_ranks(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 
 
 def disagreements(a: np.ndarray, b: np.ndarray, num_wanted: int) -> list[Disagreement]:
-    """Return the records with the largest difference in rank, largest first, ties by record order; none that have equal ranks."""
+    """Return the records with the largest difference in rank, largest first, ties by record order; none that have
+    equal ranks.
+    """
     common, ranks_a, ranks_b = common_ranks(a, b)
     gaps = np.abs(ranks_a - ranks_b)
     # A stable sort keeps ties in record order.
@@ -154,7 +162,8 @@ class LengthCheck:
 def check_length(scores: np.ndarray, lengths: np.ndarray, selections: Sequence[np.ndarray]) -> LengthCheck:
     """Return how one scorer's scores and selections go with length.
 
-    `scores` (NaN where there is none) and `lengths` have one entry a record, at least one; a selection holds record numbers.
+    `scores` (NaN where there is none) and `lengths` have one entry a record, at least one; a selection holds record
+    numbers.
     """
     lengths = np.asarray(lengths, dtype=np.float64)
     means = [float(lengths[selected].mean()) if len(selected) else None for selected in selections]

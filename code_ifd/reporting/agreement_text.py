@@ -34,14 +34,16 @@ def _correlations(found: Comparison) -> Iterator[str]:
 
 
 def _selected(found: Comparison, choice: Choice) -> Iterator[str]:
-    yield f"{f'selected below {choice.threshold:g}':<22}{'wanted':>9}{'by A':>8}{'by B':>8}{'by both':>9}{'share':>9}{'Jaccard':>9}"
+    heads = f"{'wanted':>9}{'by A':>8}{'by B':>8}{'by both':>9}{'share':>9}{'Jaccard':>9}"
+    yield f"{f'selected below {choice.threshold:g}':<22}{heads}"
     for row in found.overlaps:
         part = row.overlap
         counts = f"{row.num_wanted:>9}{part.num_a:>8}{part.num_b:>8}{part.num_both:>9}"
         yield f"{percent(row.sample_rate):<22}{counts}{percent(part.share):>9}{_number(part.jaccard, 2):>9}"
     sides = found.flips
     yield (
-        f"{choice.key_name} below {choice.threshold:g}: {sides.num_below_both} in both, {sides.num_below_only_a} in A only, "
+        f"{choice.key_name} below {choice.threshold:g}: {sides.num_below_both} in both, {sides.num_below_only_a} in A "
+        "only, "
         f"{sides.num_below_only_b} in B only, {sides.num_below_neither} in neither"
     )
 

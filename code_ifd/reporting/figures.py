@@ -1,4 +1,6 @@
-"""The figures of a report: histograms of IFD and of both perplexities, and IFD against length, with threshold and cut in them."""
+"""The figures of a report: histograms of IFD and of both perplexities, and IFD against length, with threshold and cut
+in them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

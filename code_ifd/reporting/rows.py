@@ -1,4 +1,6 @@
-"""The records of a report as its page reads them, their texts bounded: a page of huge records is no larger than others."""
+"""The records of a report as its page reads them, their texts bounded: a page of huge records is no larger than
+others.
+"""
 
 import math
 import re
@@ -64,7 +66,8 @@ def said(value: float, threshold: float | None = None) -> str:
 def bounded_texts(record: Record, key_name: str, fields: Fields, room: int) -> tuple[list[dict[str, Any]], int]:
     """Return the texts of a record in at most `room` bytes of the page, and how many turns in its middle are left out.
 
-    Each text is {name, text, score, length}: the score of a turn as text or "", and its characters before it was shortened.
+    Each text is {name, text, score, length}: the score of a turn as text or "", and its characters before it was
+    shortened.
     """
     texts = texts_of(record, fields)
     scores = _turn_scores(record.get("ifd_turns"), key_name, texts)
@@ -81,7 +84,9 @@ def bounded_texts(record: Record, key_name: str, fields: Fields, room: int) -> t
 
 
 def _turn_scores(turns: Any, key_name: str, texts: list[Text]) -> list[str]:
-    """Return what is said of each text's own score; of responses, nothing where the record has none for each of them."""
+    """Return what is said of each text's own score; of responses, nothing where the record has none for each of
+    them.
+    """
     responses = [index for index, text in enumerate(texts) if text.is_response]
     found = [CALL if text.name == "assistant" and not text.is_response else "" for text in texts]
     if isinstance(turns, list) and len(turns) == len(responses) and all(isinstance(turn, dict) for turn in turns):

@@ -1,4 +1,6 @@
-"""Which records a model is trained on, and which ones it is judged by: the held-out records, the arms, the batches. No torch."""
+"""Which records a model is trained on, and which ones it is judged by: the held-out records, the arms, the batches. No
+torch.
+"""
 
 import random
 from collections import Counter
@@ -19,7 +21,10 @@ LONGEST = "longest"
 
 @dataclass(frozen=True)
 class Split:
-    """Record numbers, rising: what models are judged by, and what the arms are drawn from. They share no record, no question."""
+    """Record numbers, rising: what models are judged by, and what the arms are drawn from.
+
+    They share no record, no question.
+    """
 
     held_out: list[int]
     pool: list[int]
@@ -37,7 +42,8 @@ def split_records(questions: Sequence[Hashable | None], held_out_rate: Decimal, 
     num_held_out = num_selected(held_out_rate, len(usable))
     if not 0 < num_held_out <= len(unique) or num_held_out == len(usable):
         raise UserError(
-            f"--held_out_rate {held_out_rate}: of {len(usable)} records with a response that is {num_held_out}, and {len(unique)} ask "
+            f"--held_out_rate {held_out_rate}: of {len(usable)} records with a response that is {num_held_out}, and "
+            f"{len(unique)} ask "
             "what no other record asks; wanted at least one of these, and some records left to train on"
         )
     held_out = sorted(random.Random(f"split {seed}").sample(unique, num_held_out))
@@ -56,9 +62,9 @@ class Candidates:
 def draw_arm(arm: str, candidates: Candidates, num_wanted: int, threshold: float, seed: int) -> list[int]:
     """Return the record numbers that an arm trains on.
 
-    `selected` has the highest scores below the threshold, as step 3; `lowest` the lowest ones; `random` draws anew for each
-    seed, from records over the threshold too; `all` is the pool; `longest` has the longest responses whatever their score.
-    Raises UserError when fewer than wanted qualify.
+    `selected` has the highest scores below the threshold, as step 3; `lowest` the lowest ones; `random` draws anew for
+    each seed, from records over the threshold too; `all` is the pool; `longest` has the longest responses whatever
+    their score. Raises UserError when fewer than wanted qualify.
     """
     pool = candidates.pool
     if arm == "all":
@@ -71,7 +77,8 @@ def draw_arm(arm: str, candidates: Candidates, num_wanted: int, threshold: float
     num_below = int((of_pool < threshold).sum())
     if num_below < num_wanted:
         raise UserError(
-            f"only {num_below} records to train on have a score below {threshold:g}, and an arm takes {num_wanted}; lower --sample_rate"
+            f"only {num_below} records to train on have a score below {threshold:g}, and an arm takes {num_wanted}; "
+            "lower --sample_rate"
         )
     # NaN sorts last, and so does what is over the threshold.
     chosen = (
@@ -83,7 +90,9 @@ def draw_arm(arm: str, candidates: Candidates, num_wanted: int, threshold: float
 
 
 def draw_batches(records: Sequence[int], num_steps: int, batch_size: int, seed: int) -> list[list[int]]:
-    """Return the records of each optimiser step: one shuffled pass over `records` after the other, cut where the steps end."""
+    """Return the records of each optimiser step: one shuffled pass over `records` after the other, cut where the steps
+    end.
+    """
     source = random.Random(f"order {seed}")
     drawn: list[int] = []
     while len(drawn) < num_steps * batch_size:

@@ -1,4 +1,6 @@
-"""What a model makes of records that it was not trained on, and of their text what is read: sequences, and losses on them."""
+"""What a model makes of records that it was not trained on, and of their text what is read: sequences, and losses on
+them.
+"""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EncodedDataset:
-    """The sequences of each record, prompt and response: one of a plain record, one for each turn of a conversation, none
-    where step 1 gives no score.
+    """The sequences of each record, prompt and response: one of a plain record, one for each turn of a conversation,
+    none where step 1 gives no score.
     """
 
     sequences: list[list[TokenSequence]]

@@ -1,4 +1,6 @@
-"""From finished training runs to the table: what each arm was trained on, and its loss on the held-out records with its spread."""
+"""From finished training runs to the table: what each arm was trained on, and its loss on the held-out records with
+its spread.
+"""
 
 import itertools
 import math
@@ -65,9 +67,9 @@ def summarize(runs: list[Run]) -> list[dict[str, Any]]:
 def against_random(of_arm: list[Run], runs: list[Run]) -> dict[str, dict[str, float]] | None:
     """Return how much higher the losses of an arm are than the random arm's, over the seeds that both have finished.
 
-    In nats per token, once over all tokens and once as the mean of responses, each as `mean` and `half_width` of its 95 percent
-    interval over held-out responses (normal approximation), which says nothing about other seeds. None where there are no
-    two responses or no common seed.
+    In nats per token, once over all tokens and once as the mean of responses, each as `mean` and `half_width` of its
+    95 percent interval over held-out responses (normal approximation), which says nothing about other seeds. None
+    where there are no two responses or no common seed.
     """
     of_random = {run["seed"]: run for run in runs if run["arm"] == "random"}
     pairs = [(run, of_random[run["seed"]]) for run in of_arm if run["seed"] in of_random]
@@ -92,7 +94,9 @@ def _weighted(values: list[float], weights: list[int]) -> dict[str, float]:
 
 
 def by_length(of_arm: list[Run]) -> list[float]:
-    """Return the mean loss of the shortest, the middle and the longest third of the held-out responses, over all seeds."""
+    """Return the mean loss of the shortest, the middle and the longest third of the held-out responses, over all
+    seeds.
+    """
     return [
         statistics.fmean(run["losses"][index] for run in of_arm for index in third)
         for third in thirds(of_arm[0]["tokens"])

@@ -110,7 +110,7 @@ def test_training_that_diverges_says_so(tiny_llama: Path) -> None:
     model = load(tiny_llama)
     with torch.no_grad():
         model.get_output_embeddings().weight[0, 0] = torch.nan
-    with pytest.raises(UserError, match="training diverged: .* lower --learning_rate"):
+    with pytest.raises(UserError, match=r"training diverged: .* lower --learning_rate"):
         fine_tune(model, [random_sequences([8])], LORA, seed=0)
 
 
