@@ -222,7 +222,7 @@ def test_batch_size_is_the_number_in_flight(tmp_path: Path, ledger: Path, monkey
 
 def test_one_slow_request_holds_up_nobody(tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrap = write_pairs(tmp_path, 20)
-    with FaultServer(ledger, slow_text="Question 0?", slow_seconds=1.0, latency_seconds=0.01) as server:
+    with FaultServer(ledger, slow_text="Question 0?", slow_seconds=2.0, latency_seconds=0.01) as server:
         assert judge(monkeypatch, wrap, server.url, "--batch_size", "3").returncode == 0
         times = [line["time"] for line in server.ledger()]
     # The two slow ones are asked first and served last, long after the 38 others.
