@@ -8,11 +8,12 @@ OPENAI_API_KEY=... python evaluation/generation/eval.py --api_model gpt-4 \\
     --wraped_file outputs/evaluation/model1-VS-model2/sample_wrap.json
 """
 
-import argparse
 import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
@@ -31,20 +32,31 @@ from shared.cli import Interrupted, UserError, run, say
 from verdict.review_file import review_path
 
 
+@dataclass(frozen=True)
+class ServerAccess:
+    """How the judge is spoken to: its address, a key or None, and the bounds of the traffic."""
+
+    api_base: str
+    api_key: str | None = field(repr=False)
+    timeout_seconds: float
+    batch_size: int
+    limits: RetryLimits
+
+
 def ask_missing(
-    args: argparse.Namespace, pairs: list[PairRequests], prices: Prices | None, path: str
+    access: ServerAccess, pairs: list[PairRequests], prices: Prices | None, max_cost: Decimal | None, path: str
 ) -> tuple[Answers, RunReport]:
     """Ask what the journal does not have. Returns all answers and what was done; raises Interrupted on Ctrl-C."""
-    api_key = find_key(args.api_key or os.environ.get("OPENAI_API_KEY"), args.api_base)
+    api_key = find_key(access.api_key or os.environ.get("OPENAI_API_KEY"), access.api_base)
     with AnswerJournal(path) as journal:
         missing = missing_requests(pairs, journal.answers)
-        budget = Budget(prices, args.max_cost)
+        budget = Budget(prices, max_cost)
         for request, answer in used_answers(pairs, journal.answers).values():
             budget.settle(request, answer, charged=True)
         num_before = len(journal.answers)
         report = RunReport()
         try:
-            asyncio.run(ask(args, api_key, missing, journal, budget, report))
+            asyncio.run(ask(access, api_key, missing, journal, budget, report))
         except UserError as error:
             raise UserError(f"{error}; {_kept(journal, num_before)}") from None
         except KeyboardInterrupt:
@@ -56,7 +68,7 @@ def ask_missing(
 
 
 async def ask(
-    args: argparse.Namespace,
+    access: ServerAccess,
     api_key: str,
     missing: list[JudgeRequest],
     journal: AnswerJournal,
@@ -66,11 +78,9 @@ async def ask(
     """Ask the missing requests with a progress bar. Fills the report."""
     from tqdm import tqdm
 
-    async with JudgeClient(args.api_base, api_key, args.timeout_seconds) as client:
+    async with JudgeClient(access.api_base, api_key, access.timeout_seconds) as client:
         with tqdm(total=len(missing), unit="request", disable=None, smoothing=0.1) as bar:
-            judging = JudgeRun(
-                client, journal, budget, RetryLimits(max_retries=args.max_retries), args.batch_size, bar.update, report
-            )
+            judging = JudgeRun(client, journal, budget, access.limits, access.batch_size, bar.update, report)
             await judging.run(missing)
 
 
@@ -101,7 +111,7 @@ def refusals_to_skip(report: RunReport, refused_prompts: str) -> Refusals:
 def main(argv: Sequence[str] | None = None) -> None:
     """Ask the judge what the journal does not have and write the review file."""
     args = parse_args(__doc__, argv)
-    args.api_base = check_base(args.api_base)
+    api_base = check_base(args.api_base)
     wrap = read_wrap_file(args.wraped_file)
     judge = Judge(args.api_model, args.max_tokens, args.temperature, args.judge_input == "on")
     pairs = pair_requests(wrap.pairs, judge)
@@ -114,13 +124,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         len(used_answers(pairs, answers)),
         missing,
         prices,
-        f"{args.api_model} at {shown_base(args.api_base)}",
+        f"{args.api_model} at {shown_base(api_base)}",
     )
     if args.dry_run:
         return
     report = RunReport()
     if missing:
-        answers, report = ask_missing(args, pairs, prices, answer_journal_path(save_path))
+        limits = RetryLimits(max_retries=args.max_retries)
+        access = ServerAccess(api_base, args.api_key, args.timeout_seconds, args.batch_size, limits)
+        answers, report = ask_missing(access, pairs, prices, args.max_cost, answer_journal_path(save_path))
     warn_of_models(answer for _, answer in used_answers(pairs, answers).values())
     reviews = assemble(wrap, pairs, judge, answers, refusals_to_skip(report, args.refused_prompts))
     write_wrap_file(save_path, reviews.meta, reviews.rows)

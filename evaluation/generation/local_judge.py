@@ -11,9 +11,9 @@ python evaluation/generation/local_judge.py --model_name_or_path smollm2-135m \\
 
 import argparse
 import contextlib
-import ctypes
 import importlib.util
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -49,11 +49,10 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def end_with_parent() -> None:
-    """Ask Linux to end this process when its parent is gone: nothing else does after a SIGKILL."""
-    if sys.platform.startswith("linux"):
-        set_parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl.h
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+def ending_with_parent(command: list[str]) -> list[str]:
+    """Return a command that Linux tells to end when its parent is gone: nothing else does after a SIGKILL."""
+    setpriv = shutil.which("setpriv")  # of util-linux, which other systems lack
+    return [setpriv, "--pdeathsig", "TERM", *command] if setpriv else command
 
 
 @contextlib.contextmanager
@@ -85,14 +84,13 @@ def serving(source: ModelSource, device: str, start_seconds: int, log_path: str)
         offline = {"HF_HUB_OFFLINE": "1"} if source.is_local or source.in_cache else {}
         # In a session of its own, or Ctrl-C would reach it while the command still waits for an answer.
         process = subprocess.Popen(
-            command,
+            ending_with_parent(command),
             cwd=folder,
             env=os.environ | offline,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=end_with_parent,
         )
         try:
             wait_for_answer(process, f"http://127.0.0.1:{port}/health", start_seconds, log_path)
@@ -140,7 +138,7 @@ def run_command(command: list[str], api_base: str, api_model: str) -> int:
     """
     environment = os.environ | {"API_BASE": api_base, "API_MODEL": api_model}
     # In a session of its own, so that all that it has started can be told to end.
-    process = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=end_with_parent)
+    process = subprocess.Popen(ending_with_parent(command), env=environment, start_new_session=True)
     try:
         code = process.wait()
     except KeyboardInterrupt:

@@ -9,9 +9,10 @@ import ipaddress
 from types import TracebackType
 from urllib.parse import urlsplit
 
-from judging.outcomes import Failure, JudgeAnswer, classify_status, one_line, read_completion
+from judging.outcomes import Failure, JudgeAnswer, classify_status, read_completion
 from judging.requests import JudgeRequest
 from shared.cli import UserError
+from shared.texts import one_line
 
 DEFAULT_BASE = "https://api.openai.com/v1"
 # What a server on this machine is sent when there is no key; the openai package wants one.

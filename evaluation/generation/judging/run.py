@@ -2,11 +2,12 @@
 room.
 
 An answer counts when it is on the disk; only a quarter of batch_size may wait for the disk beside those in flight. A
-failed request gives up its place while it waits for its retry.
+failed request gives up its place while it waits for its retry. Retries are ours and the openai package's are off: it
+knows one request, not the pause that a server asks of all, a server that is gone, or a limit of cost.
 """
 
 import asyncio
-import functools
+import contextlib
 import math
 from collections.abc import Callable
 
@@ -15,7 +16,6 @@ from judging.client import JudgeClient
 from judging.costs import Budget
 from judging.outcomes import REMEDIES, Failure, JudgeAnswer
 from judging.report import RunReport
-from judging.request_queue import Job, RequestQueue
 from judging.requests import JudgeRequest
 from judging.retry_policy import RetryLimits, Traffic
 from judging.review_assembly import follow_up
@@ -32,9 +32,9 @@ GRACE_SECONDS = 1.0
 
 
 class JudgeRun:
-    """One run over the requests that are missing.
+    """One run over the requests that are missing. It fills `report`, which is valid at any time, after a failure too.
 
-    It fills `report`, which is valid at any time, after a failure too.
+    Make it inside the event loop that runs it.
     """
 
     def __init__(
@@ -47,162 +47,164 @@ class JudgeRun:
         on_answer: Callable[[], object],
         report: RunReport,
     ) -> None:
-        self.client, self.journal, self.budget, self.limits, self.batch_size = (
-            client,
-            journal,
-            budget,
-            limits,
-            batch_size,
-        )
+        self.client, self.journal, self.budget, self.limits = client, journal, budget, limits
         self.on_answer = on_answer
         self.report = report
         self._traffic = Traffic(limits)
-        self._queue = RequestQueue([])
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(batch_size)
+        self._may_send = asyncio.Lock()  # held by the request that is the next to be sent
+        self._ended = asyncio.Event()  # set whenever a request in flight has ended
+        self._num_in_flight = 0
+        self._max_unwritten = batch_size // UNWRITTEN_DIVISOR
         self._unwritten: set[asyncio.Future[None]] = set()
-        self._wake = asyncio.Event()
-        self._error: Exception | None = None
+        self._is_stopping = False
         self._refused_in_a_row = 0
 
     async def run(self, requests: list[JudgeRequest]) -> None:
         """Ask all of them. Raises UserError when going on makes no sense; the report then says how far it came."""
-        self._queue = RequestQueue(requests)
-        started = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         try:
-            while self._error is None and (self._queue or self._in_flight or self._unwritten):
-                self._wake.clear()
-                seconds = self._start_what_may()
-                if self._error is None:
-                    await self._sleep(seconds)
-            if self._error is not None and self._in_flight:
-                await asyncio.wait(self._in_flight, timeout=GRACE_SECONDS)
+            async with asyncio.TaskGroup() as group:
+                for request in requests:
+                    await self._places.acquire()  # the task gives it back; one that was retried waits for none but this
+                    group.create_task(self._work(request))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
         finally:
-            for task in self._in_flight:
-                task.cancel()
-            await asyncio.gather(*self._in_flight, return_exceptions=True)
             await self.journal.flush()
             await asyncio.sleep(0)  # a turn for what waits for the journal
-            self.report.seconds = asyncio.get_running_loop().time() - started
-        if self._error is not None:
-            raise self._error
+            self.report.seconds = loop.time() - started
 
-    def _start_what_may(self) -> float:
-        """Send what may be sent now and return the seconds after which more may be, infinity for when something
-        ends.
-        """
-        while len(self._in_flight) < self.batch_size:
-            job, seconds = self._take(len(self._in_flight))
-            if job is None:
-                return seconds
-            task = asyncio.create_task(self._work(job))
-            self._in_flight.add(task)
-            task.add_done_callback(self._ended)
-        return math.inf
-
-    def _take(self, num_in_flight: int) -> tuple[Job | None, float]:
-        """Return the next request to send, or none and the seconds after which there may be one."""
-        if self._error is not None:
-            return None, math.inf
-        now = asyncio.get_running_loop().time()
-        job, seconds = self._queue.first(now)
-        if job is None:
-            return None, seconds
-        seconds = self._traffic.wait_seconds(now, num_in_flight)
-        if seconds > 0:
-            return None, seconds
-        if not self.budget.reserve(job.request):
-            if num_in_flight == 0:
-                self._error = UserError(
-                    f"--max_cost {self.budget.max_cost}: up to {self.budget.spent:.4f} USD are spent, and the next "
-                    "request could pass the limit: raise it to go on"
-                )
-            return None, math.inf
-        self._queue.pop()
-        self._traffic.on_start()
-        job.answers_before = self._traffic.num_answers
-        return job, 0.0
-
-    async def _work(self, job: Job | None) -> None:
-        """Attempt one request after the other, without a turn of the event loop between them, while there is one to
-        send.
-        """
-        while job is not None:
-            try:
-                await self._attempt(job)
-            except Exception as error:  # raised by `run`, which ends the others first
-                self._error = self._error or error
-            job, _ = self._take(len(self._in_flight) - 1)
-            if len(self._in_flight) < self.batch_size:
-                self._wake.set()  # places that were closed may be open again
-
-    async def _sleep(self, seconds: float) -> None:
-        timer = asyncio.get_running_loop().call_later(seconds, self._wake.set) if seconds < math.inf else None
+    async def _work(self, request: JudgeRequest) -> None:
         try:
-            await self._wake.wait()
-        finally:
-            if timer:
-                timer.cancel()
+            await self._ask(request)
+        except Exception as error:
+            await self._stop(error)
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._in_flight.discard(task)
-        self._wake.set()
-
-    async def _attempt(self, job: Job) -> None:
-        outcome = await self.client.ask(job.request)
-        if isinstance(outcome, Failure):
-            self.budget.settle(job.request, None, outcome.charged)
-            self._note_failure(job, outcome)
+    async def _stop(self, error: Exception) -> None:
+        """Raise the first error, which ends the others, after a second in which those in flight, paid for, may end."""
+        if self._is_stopping:
             return
-        self.budget.settle(job.request, outcome, charged=True)
+        self._is_stopping = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_SECONDS):
+                while self._num_in_flight:
+                    await self._next_end()
+        raise error
+
+    async def _ask(self, request: JudgeRequest) -> None:
+        """Ask until there is an answer with scores, a refusal, or no retry left. Begins with a place, ends without."""
+        num_failed = 0
+        while True:
+            try:
+                await self._wait_to_send(request)
+                answers_before = self._traffic.num_answers
+                outcome = await self._send(request)
+                if isinstance(outcome, JudgeAnswer):
+                    following, written = self._note_answer(request, outcome)
+                    if len(self._unwritten) > self._max_unwritten:
+                        await asyncio.shield(written)
+            finally:
+                self._places.release()
+            if isinstance(outcome, JudgeAnswer):
+                await asyncio.shield(written)
+                if following is None:
+                    return
+                request, num_failed = following, 0
+            else:
+                # Where a rate limit lets others pass, this one will have its turn.
+                counts = outcome.status != 429 or self._traffic.num_answers == answers_before
+                num_failed += counts
+                if not self._may_retry(request, outcome, num_failed, counts):
+                    return
+                await asyncio.sleep(self.limits.pause(max(num_failed, 1)))
+            await self._places.acquire()
+
+    async def _wait_to_send(self, request: JudgeRequest) -> None:
+        """Return when server and budget let a request pass, with its worst price set aside. Others wait behind it."""
+        async with self._may_send:
+            while True:
+                seconds = self._traffic.wait_seconds(asyncio.get_running_loop().time(), self._num_in_flight)
+                if self._is_stopping:
+                    seconds = math.inf
+                elif seconds <= 0:
+                    if self.budget.reserve(request):
+                        break
+                    if not self._num_in_flight:
+                        raise UserError(
+                            f"--max_cost {self.budget.max_cost}: up to {self.budget.spent:.4f} USD are spent, and the "
+                            "next request could pass the limit: raise it to go on"
+                        )
+                    seconds = math.inf
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(None if seconds == math.inf else seconds):
+                        await self._next_end()
+            self._traffic.on_start()
+            self._num_in_flight += 1
+
+    async def _next_end(self) -> None:
+        self._ended.clear()
+        await self._ended.wait()
+
+    async def _send(self, request: JudgeRequest) -> JudgeAnswer | Failure:
+        try:
+            outcome = await self.client.ask(request)
+        finally:
+            self._num_in_flight -= 1
+            self._ended.set()
+        if isinstance(outcome, Failure):
+            self.budget.settle(request, None, outcome.charged)
+        else:
+            self.budget.settle(request, outcome, charged=True)
+        return outcome
+
+    def _note_answer(
+        self, request: JudgeRequest, answer: JudgeAnswer
+    ) -> tuple[JudgeRequest | None, "asyncio.Future[None]"]:
+        """Return the request that must follow, if one must, and a future that ends when the answer is on the disk."""
         self._traffic.on_answer()
         self._refused_in_a_row = 0
-        following = None if job.request.is_follow_up else follow_up(job.request, outcome)
-        if following and following.key not in self.journal.answers:
+        following = None if request.is_follow_up else follow_up(request, answer)
+        if following is not None and following.key in self.journal.answers:
+            following = None
+        if following is not None:
             self.report.num_asked_again += 1
-            self._queue.add_first(Job(following))
         else:
             self.on_answer()
-        written = self.journal.add(job.request.key, outcome)
-        self._unwritten.add(written)
-        written.add_done_callback(functools.partial(self._written, outcome))
-        if len(self._unwritten) > self.batch_size // UNWRITTEN_DIVISOR:
-            await written
 
-    def _written(self, answer: JudgeAnswer, written: "asyncio.Future[None]") -> None:
-        self._unwritten.discard(written)
-        if not written.cancelled():
-            if written.exception() is None:
+        def on_written(written: "asyncio.Future[None]") -> None:
+            self._unwritten.discard(written)
+            if not written.cancelled() and written.exception() is None:
                 self.report.answers.append(answer)
-            else:
-                self._error = self._error or written.exception()
-        if not self._in_flight or self._error:
-            self._wake.set()
 
-    def _note_failure(self, job: Job, failure: Failure) -> None:
+        written = self.journal.add(request.key, answer)
+        self._unwritten.add(written)
+        written.add_done_callback(on_written)
+        return following, written
+
+    def _may_retry(self, request: JudgeRequest, failure: Failure, num_failed: int, counts: bool) -> bool:
+        """Note a failure. Raises UserError when it ends the run."""
         if failure.kind == "fatal":
             remedy = REMEDIES.get(failure.status or 0)
             raise UserError(
-                f"the judge's server does not answer {job.request.where}: {failure}" + (f"; {remedy}" if remedy else "")
+                f"the judge's server does not answer {request.where}: {failure}" + (f"; {remedy}" if remedy else "")
             )
         if failure.kind == "refused":
-            self.report.refused.append((job.request, failure))
+            self.report.refused.append((request, failure))
             self._traffic.on_sign_of_life()
             self._refused_in_a_row += 1
             if self._refused_in_a_row >= MAX_REFUSED_IN_A_ROW:
                 raise UserError(
-                    f"the judge's server refuses one prompt after the other, last {job.request.where}: {failure}"
+                    f"the judge's server refuses one prompt after the other, last {request.where}: {failure}"
                 )
-            return
-        # Where a rate limit lets others pass, this one will have its turn.
-        counts = failure.status != 429 or self._traffic.num_answers == job.answers_before
-        now = asyncio.get_running_loop().time()
-        if self._traffic.on_failure(failure, now, counts):
+            return False
+        if self._traffic.on_failure(failure, asyncio.get_running_loop().time(), counts):
             raise UserError(
                 f"the judge's server has failed {self._traffic.failures_in_a_row} times in a row, last with {failure}"
             )
-        job.num_failed += counts
-        if job.num_failed > self.limits.max_retries:
-            self.report.failed.append((job.request, failure))
-            return
+        if num_failed > self.limits.max_retries:
+            self.report.failed.append((request, failure))
+            return False
         self.report.retries[failure.cause] += 1
-        self._queue.add_later(job, now + self.limits.pause(max(job.num_failed, 1)))
+        return True
