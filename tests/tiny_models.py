@@ -114,7 +114,7 @@ def save_bert(folder: Path) -> Path:
 def load_tiny(
     folder: Path, max_length: int = 64, use_kernels: bool = True
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Return a saved model in float32 on the CPU, and its tokenizer; without `use_kernels` it is the library's throughout."""
+    """Return a model in float32 on the CPU, and its tokenizer; without `use_kernels` all layers are the library's."""
     return load_causal_lm(
         find_model(str(folder)), torch.float32, torch.device("cpu"), max_length, use_kernels=use_kernels
     )
