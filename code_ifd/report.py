@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         numbers = selected.numbers(data.scores, args.json_data_path)
         standing, how = stand_by_file(data.scores, threshold, numbers), f"({Path(args.selected).name})"
     else:
-        standing = stand_by_rank(data.scores, threshold, wanted_number(args, len(data)))
+        standing = stand_by_rank(data.scores, threshold, wanted_number(args.sample_num, args.sample_rate, len(data)))
         is_number = args.sample_num is not None
         how = f"(--sample_num {args.sample_num})" if is_number else f"(--sample_rate {args.sample_rate})"
     rows = make_rows(dataset, args.key_name, args.fields, data, standing, take_sample(data, standing))
