@@ -20,11 +20,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from models.sequences import TEMPLATES
 from records.conversations import add_fields_flag
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP
 from records.journal import LineJournal
-from records.prompts import TEMPLATES
 from selection.flags import add_key_name_flag, add_threshold_flag
 from shared.cli import Interrupted, new_parser, non_negative_int, positive_int, rate, run, say
 from shared.files import atomic_writer, encode_json, refuse_overwriting

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "code_ifd"))
 
 from shared.cli import Interrupted, UserError, new_parser, positive_int, run, say
-from shared.locked_file import open_locked
+from shared.files import open_locked
 from verified_fetch import UnreachableError, fetch, is_in_place
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -23,7 +23,7 @@ import download
 import verified_fetch
 from script_runs import ROOT, RunScript, error_line, files_in, flag_error
 from shared.cli import UserError
-from shared.locked_file import open_locked
+from shared.files import open_locked
 from verified_fetch import fetch, git_blob_id, is_in_place
 
 CONTENT = random.Random(0).randbytes(300_000)

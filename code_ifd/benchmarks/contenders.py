@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from models.batch_models import HEAD_VOCABULARY
 from models.causal_lm import DTYPES, load_batch_models
-from models.cpu_kernels import linear
-from models.output_head import HEAD_VOCABULARY
+from models.packed_decoder import linear
 from models.sequences import SequencePair, TokenSequence, encode_chunk
 from models.source import find_model
 from records.record import Record, Skipped

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from models.sequences import build_prompt
 from records.conversations import Fields, exchanges
 from records.dataset import Dataset
-from records.prompts import build_prompt
 from records.record import Record
 from selection.flags import number_of
 from selection.ifd import Selection, select

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from diversity.candidates import EMB_TYPES
 from models.pip_models import MINILM
+from models.sequences import TEMPLATES
 from records.conversations import add_fields_flag
 from records.dataset_files import DATASET_HELP
-from records.prompts import TEMPLATES
 from selection.flags import add_key_name_flag
 from shared.cli import decimal_number, new_parser, non_negative_int, positive_int, rate
 

@@ -80,7 +80,7 @@ class Embedder:
             )
 
         with torch.inference_mode():
-            parts = in_halves(self._pooled, batch, too_small)
+            parts = in_halves(lambda part, half: self._pooled(part), batch, too_small)
         return np.concatenate([part.cpu().numpy() for part in parts])
 
     def _pooled(self, batch: Sequence[list[int]]) -> torch.Tensor:

@@ -1,20 +1,27 @@
-"""Which sequences run together, and the two kinds of model that run them: padded on any device, packed on a CPU."""
+"""From batches of sequences to losses: models padded on any device or packed on a CPU, and the output head of both.
 
+nll = log sum_j exp(logit_j) - logit_target. The sum runs over chunks of the vocabulary; a running total joins them, so
+that `[tokens, vocabulary]` is never in memory.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from transformers import PreTrainedModel
 
-from models.output_head import OutputHead, logits_nll
-from models.packed_decoder import PackedDecoder
-from models.sequences import TokenSequence
-from shared.cli import UserError
+from models.packed_decoder import PackedDecoder, linear
+from models.packing import check_model, vocabulary_size
+from models.sequences import PADDING_ID, TokenSequence
 
-# Any id will do: no scored token attends to padding, and padding is never scored.
-PADDING_ID = 0
 # A padded batch that has an eighth of its budget ends before a sequence shorter than this share of its longest.
 SHORTEST_SHARE = 0.8
+# Logits of 512 x 2,048 in float32 take 4 MB, which stays in a processor's cache between the GEMM and the log-sum-exp.
+HEAD_TOKENS = 512
+HEAD_VOCABULARY = 2048
+# Extra columns of a 16-bit head: one holds the shift, the others keep rows aligned for the hardware.
+SHIFT_COLUMNS = 8
 
 
 class BatchModel(Protocol):
@@ -31,8 +38,71 @@ class BatchModel(Protocol):
     def batch_size_of(self, lengths: list[int], tokens_per_batch: int) -> int:
         """Return how many of the sequences, whose lengths come in falling order, make a batch: at least one."""
 
-    def mean_nll(self, batch: list[TokenSequence]) -> torch.Tensor:
+    def mean_nll(self, batch: Sequence[TokenSequence]) -> torch.Tensor:
         """Return each sequence's mean negative log-likelihood, nats per token, (sequences,) on the model's device."""
+
+
+class OutputHead:
+    """A linear output head in any dtype, (vocabulary, hidden_size), with or without a bias.
+
+    A product in 16 bits rounds its logits to three digits, and the largest ones decide the sum. So the target's logit,
+    computed in float32, is subtracted inside the product, whose sums are float32: one more column multiplies its
+    negative by one. What is rounded then is close to 0 where it matters.
+    """
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, dtype: torch.dtype) -> None:
+        self.weight, self.bias = weight.to(dtype), None if bias is None else bias.to(dtype)
+        self.is_rounding = dtype != torch.float32
+        if self.is_rounding:
+            shift = torch.zeros(weight.shape[0], SHIFT_COLUMNS, dtype=dtype, device=weight.device)
+            shift[:, 0] = 1
+            self.weight = torch.cat([self.weight, shift], dim=1)  # (vocabulary, hidden_size + SHIFT_COLUMNS)
+
+    def nll(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return each target's negative log-likelihood, (tokens,) in float32.
+
+        hidden: (tokens, hidden_size), targets: (tokens,).
+        """
+        parts = [
+            self._nll_of_chunk(hidden[start : start + HEAD_TOKENS], targets[start : start + HEAD_TOKENS])
+            for start in range(0, hidden.shape[0], HEAD_TOKENS)
+        ]
+        return torch.cat(parts)
+
+    def _nll_of_chunk(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        hidden = hidden.to(self.weight.dtype)
+        target_logit = (hidden.float() * self.weight[targets, : hidden.shape[1]].float()).sum(-1)  # (tokens,)
+        if self.bias is not None:
+            target_logit += self.bias[targets].float()
+        if self.is_rounding:
+            shift = torch.zeros(hidden.shape[0], SHIFT_COLUMNS, dtype=hidden.dtype, device=hidden.device)
+            shift[:, 0] = -target_logit
+            target_logit += shift[:, 0].float()  # what rounding the shift itself has left
+            hidden = torch.cat([hidden, shift], dim=1)
+        total = torch.full((hidden.shape[0],), -torch.inf, device=hidden.device)  # (tokens,) running log-sum-exp
+        for start in range(0, self.weight.shape[0], HEAD_VOCABULARY):
+            part = slice(start, start + HEAD_VOCABULARY)
+            logits = linear(
+                hidden, self.weight[part], None if self.bias is None else self.bias[part]
+            ).float()  # (tokens, chunk)
+            total = torch.logaddexp(total, logits.logsumexp(-1))
+        # The two terms are summed in different orders: a certain token may come out a rounding error below 0.
+        return (total - target_logit).clamp(min=0)
+
+
+def logits_nll(
+    logits: torch.Tensor, row_index: torch.Tensor, position_index: torch.Tensor, targets: torch.Tensor
+) -> torch.Tensor:
+    """Return each target's negative log-likelihood, (tokens,) in float32.
+
+    From whole logits, (rows, length, vocabulary).
+    """
+    parts = []
+    for start in range(0, targets.shape[0], HEAD_TOKENS):
+        part = slice(start, start + HEAD_TOKENS)
+        scored = logits[row_index[part], position_index[part]].float()  # (tokens, vocabulary)
+        parts.append(torch.nn.functional.cross_entropy(scored, targets[part], reduction="none"))
+    return torch.cat(parts)
 
 
 class PaddedModel:
@@ -55,7 +125,7 @@ class PaddedModel:
         """Return the size of the first batch."""
         return padded_batch_size(lengths, tokens_per_batch)
 
-    def mean_nll(self, batch: list[TokenSequence]) -> torch.Tensor:
+    def mean_nll(self, batch: Sequence[TokenSequence]) -> torch.Tensor:
         """Return each sequence's mean negative log-likelihood, nats per token, (sequences,) on the model's device."""
         length = max(len(sequence.input_ids) for sequence in batch)
         rows = [sequence.input_ids + [PADDING_ID] * (length - len(sequence.input_ids)) for sequence in batch]
@@ -106,7 +176,7 @@ class PackedModel:
                 return max(size, 1)
         return len(lengths)
 
-    def mean_nll(self, batch: list[TokenSequence]) -> torch.Tensor:
+    def mean_nll(self, batch: Sequence[TokenSequence]) -> torch.Tensor:
         """Return the mean negative log-likelihood of each sequence in nats per token, (sequences,)."""
         # The last token predicts nothing that is scored.
         lengths = [len(sequence.input_ids) - 1 for sequence in batch]
@@ -116,7 +186,7 @@ class PackedModel:
         return _means(self.head.nll(self.decoder.hidden(input_ids, lengths)[scored], targets), batch)
 
 
-def _means(nll: torch.Tensor, batch: list[TokenSequence]) -> torch.Tensor:
+def _means(nll: torch.Tensor, batch: Sequence[TokenSequence]) -> torch.Tensor:
     # Sums of many small numbers: in float64 their order does not show. MPS has no float64.
     nll = nll if nll.device.type == "mps" else nll.double()
     return torch.stack([part.mean() for part in nll.split([sequence.num_scored for sequence in batch])])
@@ -125,37 +195,3 @@ def _means(nll: torch.Tensor, batch: list[TokenSequence]) -> torch.Tensor:
 def _to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     # From pinned memory the copy runs beside the computation and nobody waits for it.
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
-
-
-def vocabulary_size(model: PreTrainedModel) -> int:
-    """Return the number of token ids that a model has embeddings for."""
-    weight = model.get_input_embeddings().weight
-    assert isinstance(weight, torch.Tensor)
-    return weight.shape[0]
-
-
-@torch.inference_mode()
-def check_model(model: PreTrainedModel) -> bool:
-    """Try a model on eight tokens: is it causal, and is its output head a plain linear layer on its hidden states?
-
-    Returns whether `OutputHead` may be used; models that scale or cap their logits (Gemma 2, Cohere, Granite) give
-    False, and their whole logits are computed, which is slower. Raises UserError for a model that sees later tokens
-    (BERT and its like), whose perplexity means nothing.
-    """
-    vocabulary = vocabulary_size(model)
-    input_ids = torch.arange(1, 9, device=model.device).remainder(vocabulary)[None]  # (1, 8)
-    changed = input_ids.clone()
-    changed[:, 4:] = PADDING_ID
-    logits = model(input_ids=input_ids, use_cache=False).logits.float()  # (1, 8, vocabulary)
-    early = model(input_ids=changed, use_cache=False).logits.float()[:, :4]
-    if (logits[:, :4] - early).abs().max() > 0.01 * logits.abs().max():
-        raise UserError(
-            f"{type(model).__name__} is not causal: a later token changes what it predicts for an earlier one; "
-            "choose a causal language model such as gpt2"
-        )
-    head = model.get_output_embeddings()
-    if not isinstance(head, torch.nn.Linear):
-        return False
-    plain = head(model.base_model(input_ids=input_ids, use_cache=False)[0]).float()
-    precision = torch.finfo(model.dtype).eps
-    return plain.shape == logits.shape and bool((plain - logits).abs().max() <= 8 * precision * logits.abs().max())

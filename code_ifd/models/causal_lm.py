@@ -3,6 +3,7 @@
 import copy
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -16,10 +17,9 @@ from transformers import (
 )
 from transformers import logging as transformers_logging
 
-from models.batch_models import BatchModel, PackedModel, PaddedModel
+from models.batch_models import BatchModel, OutputHead, PackedModel, PaddedModel
 from models.cpu_kernels import has_fast_bfloat16, keep_freed_memory, use_fast_kernels
-from models.output_head import OutputHead
-from models.packed_decoder import pack
+from models.packing import pack
 from models.pip_models import SMOLLM2, dequantized_folder
 from models.source import ModelSource
 from shared.cli import UserError
@@ -29,7 +29,10 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device called `name`; `auto` takes CUDA, then MPS, then the CPU. Raises UserError for one not there."""
+    """Return the device called `name`; `auto` takes CUDA, then MPS, then the CPU.
+
+    Raises UserError for one not there.
+    """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(device for device, is_there in available.items() if is_there)
@@ -67,8 +70,11 @@ def load_causal_lm(
         check_context(config, source.name, max_length)
         tokenizer = AutoTokenizer.from_pretrained(location, **options)
         # The dtype is said outright: left alone, transformers takes the checkpoint's own.
-        model, info = AutoModelForCausalLM.from_pretrained(
-            location, config=config, dtype=dtype, output_loading_info=True, **options
+        model, info = cast(
+            "tuple[PreTrainedModel, dict[str, Any]]",
+            AutoModelForCausalLM.from_pretrained(
+                location, config=config, dtype=dtype, output_loading_info=True, **options
+            ),
         )
     except (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError) as error:
         remedy = "; if you trust it, add --trust_remote_code" if "custom code" in str(error) else ""
@@ -101,20 +107,16 @@ def load_batch_models(
                 f"warning: this processor has no bfloat16 products: --dtype {dtype} is slower than float32 here",
                 file=sys.stderr,
             )
-        if dtype != "float16":
-            model, tokenizer = load_causal_lm(source, torch.float32, device, max_length, trust_remote_code)
-            padded = PaddedModel(model)
-            packed = pack_model(padded, {"float32", *names}, max_length)
-            if packed or names == ("float32",):
-                return packed or {"float32": padded}, tokenizer
-            del model, padded
-    if len(names) == 1:
-        model, tokenizer = load_causal_lm(source, DTYPES[dtype], device, max_length, trust_remote_code)
-        return {dtype: PaddedModel(model)}, tokenizer
-    # The checkpoint is read once, in float32, and its copy rounded.
-    model, tokenizer = load_causal_lm(source, torch.float32, device, max_length, trust_remote_code)
-    models: dict[str, BatchModel] = {name: PaddedModel(converted(model, DTYPES[name])) for name in names}
-    return models, tokenizer
+    # The checkpoint is read once, in the most exact dtype that is needed; the others are made of that.
+    may_pack = device.type == "cpu" and dtype != "float16"
+    model, tokenizer = load_causal_lm(
+        source, torch.float32 if may_pack else DTYPES[names[-1]], device, max_length, trust_remote_code
+    )
+    if may_pack:
+        packed = pack_model(PaddedModel(model), {"float32", *names}, max_length)
+        if packed:
+            return packed, tokenizer
+    return {name: PaddedModel(converted(model, DTYPES[name])) for name in names}, tokenizer
 
 
 def converted(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:

@@ -1,7 +1,7 @@
 """Faster kernels for the same arithmetic on a CPU: nothing here changes a score beyond float32 rounding.
 
-Measured with smollm2-135m on two cores of an AMD EPYC (Zen 4): oneDNN's float32 GEMM is 10 to 25 percent faster than MKL's,
-which torch takes by default, on every shape of the model.
+Measured with smollm2-135m on two cores of an AMD EPYC (Zen 4): oneDNN's float32 GEMM is 10 to 25 percent faster than
+MKL's, which torch takes by default, on every shape of the model.
 """
 
 import ctypes
@@ -12,26 +12,7 @@ import torch
 from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
-
-def _has_faster_onednn() -> bool:
-    # MKL is slow on AMD processors only; on others torch's own choice stands. The choice must not depend on a
-    # measurement: a resumed run has to end in the same bytes.
-    return "AMD" in torch.cpu.get_capabilities().get("cpu_name", "") and torch.backends.mkldnn.is_available()
-
-
-HAS_FASTER_ONEDNN = _has_faster_onednn()
-
-
-def linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    """Return inputs @ weight.T + bias; inputs (..., in), weight (out, in), bias (out,) or None, the result (..., out)."""
-    if (
-        HAS_FASTER_ONEDNN
-        and inputs.device.type == "cpu"
-        and inputs.dtype == torch.float32
-        and not torch.is_grad_enabled()
-    ):
-        return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
-    return torch.nn.functional.linear(inputs, weight, bias)
+from models.packed_decoder import linear
 
 
 class FastLinear(torch.nn.Linear):

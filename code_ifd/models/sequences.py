@@ -1,15 +1,38 @@
-"""From text to the two token sequences whose perplexities make an IFD score. No torch here."""
+"""From a record to text, by a prompt template, and to the two token sequences whose perplexities make an IFD score.
+
+No torch here.
+"""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from records.conversations import Message
-from records.prompts import build_prompt
 from records.record import Record, Skipped
 from shared.cli import UserError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+# Any id will do: no scored token attends to padding, and padding is never scored.
+PADDING_ID = 0
+
+TEMPLATES = ("none", "alpaca", "vicuna", "wiz", "chat")
+ALPACA_WITH_INPUT = (
+    "Below is an instruction that describes a task, paired with an input that provides further context. "
+    "Write a response that appropriately completes the request.\n\n"
+    "### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:"
+)
+ALPACA_WITHOUT_INPUT = (
+    "Below is an instruction that describes a task. "
+    "Write a response that appropriately completes the request.\n\n"
+    "### Instruction:\n{instruction}\n\n### Response:"
+)
+VICUNA = (
+    "A chat between a curious user and an artificial intelligence assistant. "
+    "The assistant gives helpful, detailed, and polite answers to the user's questions. USER: {question} ASSISTANT:"
+)
+WIZ = "{question}\n\n### Response:"
 
 
 @dataclass(frozen=True)
@@ -31,6 +54,33 @@ class SequencePair:
 
     direct: TokenSequence
     conditioned: TokenSequence
+
+
+def build_prompt(record: Record, template: str) -> str:
+    """Return the text that comes before the response.
+
+    `none` is the published convention: the instruction and the input, or all turns so far, each with a line end. `chat`
+    returns the user's turn alone, for the tokenizer's own chat template to wrap. An `input` that is missing, null or
+    empty is none at all. Raises UserError for a conversation and a template that has room for one question only.
+    """
+    if "messages" in record:
+        if template != "none":
+            raise UserError(
+                f"--prompt {template}: has room for one question, and this dataset has conversations; "
+                "choose none or chat"
+            )
+        return "".join(message["content"] + "\n" for message in record["messages"])
+    instruction, context = record["instruction"], record.get("input") or ""
+    if template == "none":
+        return instruction + "\n" + (context + "\n" if context else "")
+    if template == "alpaca":
+        # str.format reads its arguments once, so braces in the data stay as they are.
+        pattern = ALPACA_WITH_INPUT if context else ALPACA_WITHOUT_INPUT
+        return pattern.format(instruction=instruction, input=context)
+    question = instruction + ("\n" + context if context else "")
+    if template == "chat":
+        return question
+    return {"vicuna": VICUNA, "wiz": WIZ}[template].format(question=question)
 
 
 def encode_chunk(
@@ -77,7 +127,7 @@ def apply_chat_template(tokenizer: "PreTrainedTokenizerBase", turns: str | list[
 
     messages = [{"role": "user", "content": turns}] if isinstance(turns, str) else turns
     try:
-        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return cast("str", tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
     except TemplateError as error:
         roles = ", ".join(message["role"] for message in messages[:8])
         raise UserError(
@@ -86,10 +136,11 @@ def apply_chat_template(tokenizer: "PreTrainedTokenizerBase", turns: str | list[
 
 
 def check_vocabulary(highest: int, vocabulary: int) -> None:
-    """Raise UserError when the highest token id is not one of the `vocabulary` ids that the model has embeddings for."""
+    """Raise UserError when the highest token id is beyond the `vocabulary` ids that the model has embeddings for."""
     if highest >= vocabulary:
         raise UserError(
-            f"the tokenizer gave token id {highest}, but the model has {vocabulary} embeddings: they do not belong together"
+            f"the tokenizer gave token id {highest}, but the model has {vocabulary} embeddings: "
+            "they do not belong together"
         )
 
 

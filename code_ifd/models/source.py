@@ -1,4 +1,7 @@
-"""Which model a name means: where it lies, and a fingerprint of its content. Found without loading it, and without torch."""
+"""Which model a name means: where it lies, and a fingerprint of its content.
+
+Found without loading it, and without torch.
+"""
 
 import hashlib
 import importlib.metadata
@@ -98,7 +101,7 @@ def _ask_hub(name: str, revision: str, flag: str) -> tuple[str | None, str]:
         RevisionNotFoundError,
     )
 
-    answer: list[str | Exception] = []
+    answer: list[str | Exception | None] = []
 
     def ask() -> None:
         """Put the commit, or the error, into `answer`."""
@@ -122,6 +125,8 @@ def _ask_hub(name: str, revision: str, flag: str) -> tuple[str | None, str]:
         raise UserError(f"--revision {revision}: {name} has no such branch, tag or commit on the Hub")
     if isinstance(result, HFValidationError):
         raise UserError(f"{flag} {name}: no such folder, and not a valid Hub id")
+    if result is None:
+        return None, "it named no commit"
     if isinstance(result, Exception):
         return None, str(result).splitlines()[0] if str(result) else type(result).__name__
     return result, ""

@@ -12,8 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from shared.cli import UserError
-from shared.files import encode_json
-from shared.locked_file import open_locked, write_durably
+from shared.files import encode_json, open_locked, write_durably
 from shared.texts import shorten
 
 Entry = dict[str, Any]

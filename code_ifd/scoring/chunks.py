@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from models.source import ModelSource
     from scoring.scorer import PendingLosses, Scorer
 
-# Rounding errors of single tokens cancel over a long response, not over a short one. Responses of up to this many scored
-# tokens are a small part of the work.
+# Rounding errors of single tokens cancel over a long response, not over a short one. Responses of up to this many
+# scored tokens are a small part of the work.
 SHORT_RESPONSE_TOKENS = 24
 
 

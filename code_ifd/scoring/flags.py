@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
+from models.sequences import TEMPLATES
 from records.conversations import Fields, add_fields_flag
 from records.dataset_files import DATASET_HELP
-from records.prompts import TEMPLATES
 from selection.flags import add_selection_flags
 from shared.cli import positive_int
 
@@ -83,7 +83,8 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         "--dtype",
         choices=("auto", "float32", "bfloat16", "float16", "mixed"),
         default="auto",
-        help="number format of the matrix products; auto is float32, as in the published scores. mixed: bfloat16, and float32 "
+        help="number format of the matrix products; auto is float32, as in the published scores. mixed: bfloat16, and "
+        "float32 "
         "for every record whose place could change what --sample_rate and --filter_threash select "
         "(default: %(default)s)",
     )
@@ -96,7 +97,8 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tokens_per_batch",
         type=positive_int,
-        help="tokens in a batch, padding included: the memory limit; halved when memory runs out (default: 512 on a CPU, "
+        help="tokens in a batch, padding included: the memory limit; halved when memory runs out "
+        "(default: 512 on a CPU, "
         "16384 on a GPU)",
     )
     parser.add_argument(

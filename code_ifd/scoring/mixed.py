@@ -1,8 +1,8 @@
 """--dtype mixed: the selection of float32 at nearly the price of bfloat16.
 
 All records are scored in bfloat16 into <save_path>.bfloat16, a score file like any other. Those whose place could
-change the selection are scored again in float32, in rounds, into <save_path>.float32. Both survive a kill, and go when the
-score file is whole.
+change the selection are scored again in float32, in rounds, into <save_path>.float32. Both survive a kill, and go when
+the score file is whole.
 """
 
 import json
@@ -56,8 +56,8 @@ def score_mixed(
 class RescoredLines:
     """Score lines of chosen records, by chunk, in a journal: a kill tears its last line at most, and so its last chunk.
 
-    The journal's first line holds the hash of the rounded scores; a file that was begun with others is begun anew. Use it
-    in a `with` statement. Raises UserError when the file is in use or cannot be written.
+    The journal's first line holds the hash of the rounded scores; a file that was begun with others is begun anew. Use
+    it in a `with` statement. Raises UserError when the file is in use or cannot be written.
     """
 
     def __init__(self, path: str, rough_path: str) -> None:

@@ -1,9 +1,9 @@
 """Which rounded scores could change the selection, and so deserve float32? Pure arithmetic, no files, no torch.
 
 A score is log IFD = conditioned loss - direct loss. Rounding errors of single tokens are nearly independent, so the
-error of a score falls with the square root of its response's length: error = spread * t / sqrt(tokens). The spread comes from
-records that have both scores; t follows Student's distribution with 4 degrees of freedom, whose tails are at least as
-heavy as those observed.
+error of a score falls with the square root of its response's length: error = spread * t / sqrt(tokens). The spread
+comes from records that have both scores; t follows Student's distribution with 4 degrees of freedom, whose tails are at
+least as heavy as those observed.
 """
 
 import math

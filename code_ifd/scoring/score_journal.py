@@ -13,8 +13,7 @@ from typing import Any
 
 from scoring.score_file import RESUME_KEYS, differences, encode_lines, meta_path, parse_line, read_meta
 from shared.cli import UserError
-from shared.files import atomic_writer, encode_json
-from shared.locked_file import open_locked, write_durably
+from shared.files import atomic_writer, encode_json, open_locked, write_durably
 
 # A score line takes about 170 bytes.
 BYTES_PER_LINE = 200
@@ -58,7 +57,8 @@ class ScoreJournal:
             write_durably(self._fd, data, self._size)
         except OSError as error:
             raise UserError(
-                f"{self.path}: writing failed: {error.strerror}; the first {self.num_done} of {self.num_records} records "
+                f"{self.path}: writing failed: {error.strerror}; "
+                f"the first {self.num_done} of {self.num_records} records "
                 "are kept, and the same command goes on from there once there is space"
             ) from None
         self._size += len(data)

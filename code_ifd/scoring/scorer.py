@@ -93,7 +93,7 @@ class Scorer:
     def _run(self, model: BatchModel, batch: list[TokenSequence]) -> list[torch.Tensor]:
         """Return a 0-dimensional loss for each sequence of a batch, in halves when memory does not hold the whole."""
         with torch.inference_mode():
-            parts = in_halves(model.mean_nll, batch, self._too_small, self._lower_budget)
+            parts = in_halves(lambda part, half: model.mean_nll(part), batch, self._too_small, self._lower_budget)
         return [loss for part in parts for loss in part]
 
     def _too_small(self, sequence: TokenSequence) -> UserError:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class UserError(Exception):
-    """Something that the user can put right. Its text is one line: what, where, what was seen, what was wanted, the remedy."""
+    """Something that the user can put right.
+
+    Its text is one line: what, where, what was seen, what was wanted, the remedy.
+    """
 
 
 class Interrupted(KeyboardInterrupt):
@@ -56,7 +59,7 @@ def missing_package(name: str, purpose: str) -> UserError:
 
 
 def say(text: str) -> None:
-    """Print to stdout at once, and leave when it cannot be printed: silently when its reader has gone, else with code 2."""
+    """Print to stdout at once, and leave when that fails: silently when its reader has gone, else with code 2."""
     try:
         print(text, flush=True)
     except OSError as error:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from filelock import lock_descriptor
+
 from shared.cli import UserError
 
 STRICT_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
@@ -96,7 +98,10 @@ def read_bytes(path: str) -> bytes:
 
 
 def decode(data: bytes, path: str, offset: int = 0) -> str:
-    """Return the text of a file's bytes from `offset` on, without a byte-order mark. Raises UserError if it is not UTF-8."""
+    """Return the text of a file's bytes from `offset` on, without a byte-order mark.
+
+    Raises UserError if it is not UTF-8.
+    """
     try:
         return data.decode("utf-8" if offset else "utf-8-sig")
     except UnicodeDecodeError as error:
@@ -113,3 +118,46 @@ def encode_json(value: Any) -> bytes:
     except UnicodeEncodeError:
         # Half of a surrogate pair has no UTF-8 form; its \u escape is valid JSON and reads back as the same string.
         return json.dumps(value, ensure_ascii=True, allow_nan=False).encode("ascii")
+
+
+def open_locked(path: str, flag: str = "--save_path") -> int:
+    """Return a descriptor of the file, made when it is not there, and locked against other processes.
+
+    The lock ends when it is closed.
+
+    `flag` is what the messages tell the user to change. Raises UserError when it cannot be opened or is locked.
+    """
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}; choose another {flag}") from None
+    # The lock is the kernel's: it ends with the process, however that ends. The other run may have removed the file
+    # between our open and our lock; then we would hold one that nobody sees, or that is not the one now there.
+    if not lock_descriptor(fd, blocking=False) or not _is_at(path, fd):
+        os.close(fd)
+        raise UserError(f"{path}: another process is writing it; wait for it, or give {flag} another name")
+    return fd
+
+
+def write_durably(fd: int, data: bytes, offset: int) -> None:
+    """Write at the end of a file, `offset` bytes from its start, and return when the disk has it.
+
+    On OSError, which is raised on, the file is cut back to where it was.
+    """
+    rest, position = memoryview(data), offset
+    try:
+        while rest:
+            written = os.pwrite(fd, rest, position)
+            rest, position = rest[written:], position + written
+        os.fsync(fd)
+    except OSError:
+        os.ftruncate(fd, offset)
+        raise
+
+
+def _is_at(path: str, fd: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(fd))
+    except OSError:
+        return False

@@ -52,7 +52,7 @@ def one_line(text: str, num_chars: int = 300) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text with a mark in place of each character that cannot be shown, such as a line end or half a surrogate pair."""
+    """Return a text with a mark in place of each character that cannot be shown, such as a line end."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
@@ -65,7 +65,10 @@ def shorten_middle(name: str, num_chars: int) -> str:
 
 
 def num_columns(text: str) -> int:
-    """Return how many columns of a terminal a text takes: Chinese, Japanese and Korean characters, and emoji, take two."""
+    """Return how many columns of a terminal a text takes:
+
+    Chinese, Japanese and Korean characters, and emoji, take two.
+    """
     from rich.cells import cell_len  # here: most messages need none
 
     return cell_len(text)

@@ -7,8 +7,9 @@ import pytest
 import torch
 from transformers import BertConfig, BertLMHeadModel, Gemma2Config, Gemma2ForCausalLM, GPT2LMHeadModel, PreTrainedModel
 
-from models.batch_models import BatchModel, PaddedModel, check_model
+from models.batch_models import BatchModel, PaddedModel
 from models.causal_lm import pack_model
+from models.packing import check_model
 from models.sequences import TokenSequence
 from shared.cli import UserError
 from tiny_models import load_tiny, random_sequences

@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import MistralConfig, MistralForCausalLM
 
+from models import causal_lm
 from models.batch_models import PackedModel, PaddedModel
-from models.causal_lm import choose_device, load_batch_models, load_causal_lm
+from models.causal_lm import choose_device, converted, load_batch_models, load_causal_lm
 from models.cpu_kernels import FastLinear
-from models.source import find_model
+from models.source import ModelSource, find_model
 from shared.cli import UserError
 from tiny_models import build_tokenizer
 
@@ -158,3 +159,33 @@ def test_no_warning_where_bfloat16_is_fast_or_not_asked_for(
     monkeypatch.setattr("models.causal_lm.has_fast_bfloat16", lambda: has_fast)
     kinds_of(tiny_gpt2, dtype)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("model", ["tiny_gpt2", "tiny_llama"])
+def test_a_copy_in_another_dtype_is_what_loading_in_it_gives(request: pytest.FixtureRequest, model: str) -> None:
+    source = find_model(str(request.getfixturevalue(model)))
+    exact, _ = load_causal_lm(source, torch.float32, CPU, 64, use_kernels=False)
+    loaded, _ = load_causal_lm(source, torch.bfloat16, CPU, 64, use_kernels=False)
+    copied = converted(exact, torch.bfloat16)
+    assert (exact.dtype, copied.dtype) == (torch.float32, torch.bfloat16)
+    input_ids = torch.arange(1, 30)[None]
+    assert torch.equal(copied(input_ids=input_ids).logits, loaded(input_ids=input_ids).logits)
+    for (name, one), (_, other) in zip(loaded.named_buffers(), copied.named_buffers(), strict=True):
+        assert one.dtype == other.dtype, name
+
+
+def test_mixed_reads_a_checkpoint_that_cannot_be_packed_once(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[torch.dtype] = []
+
+    def load_and_count(source: ModelSource, dtype: torch.dtype, *more: object) -> tuple:
+        loads.append(dtype)
+        return load_causal_lm(source, dtype, *more)
+
+    monkeypatch.setattr(causal_lm, "load_causal_lm", load_and_count)
+    monkeypatch.setattr(causal_lm, "pack_model", lambda *of_model: {})
+    models, _ = load_batch_models(find_model(str(tiny_llama)), "mixed", CPU, 64)
+    assert loads == [torch.float32]
+    assert {name: model.model.dtype for name, model in models.items()} == {
+        "bfloat16": torch.bfloat16,
+        "float32": torch.float32,
+    }

@@ -10,7 +10,8 @@ from transformers import AutoModelForCausalLM
 from transformers.pytorch_utils import Conv1D
 
 from models import cpu_kernels
-from models.cpu_kernels import FastLinear, has_fast_bfloat16, keep_freed_memory, linear, use_fast_kernels
+from models.cpu_kernels import FastLinear, has_fast_bfloat16, keep_freed_memory, use_fast_kernels
+from models.packed_decoder import linear
 
 
 @pytest.mark.parametrize("has_faster_onednn", [False, True])

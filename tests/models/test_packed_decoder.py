@@ -18,7 +18,8 @@ from transformers import (
 )
 
 from models.cpu_kernels import use_fast_kernels
-from models.packed_decoder import FUSED_ATTENTION_LENGTH, QUERY_BLOCK, PackedDecoder, pack
+from models.packed_decoder import FUSED_ATTENTION_LENGTH, QUERY_BLOCK, PackedDecoder
+from models.packing import pack
 from tiny_models import load_tiny
 
 MAX_LENGTH = 256

@@ -6,7 +6,7 @@ rounding.
 
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -19,8 +19,8 @@ from transformers import (
 )
 
 from answering.flags import Decoding
-from models.batch_models import check_model
-from models.out_of_memory import unless_out_of_memory
+from models.out_of_memory import in_halves
+from models.packing import check_model
 from models.sequences import check_vocabulary
 from shared.cli import UserError
 
@@ -63,21 +63,10 @@ class AnswerGenerator:
         embeddings = self.model.get_input_embeddings().weight
         assert isinstance(embeddings, torch.Tensor)  # (vocabulary, hidden_size)
         check_vocabulary(max(map(max, prompts)), embeddings.shape[0])
-        answers = unless_out_of_memory(lambda: self._generate(prompts, stream))
-        if answers is not None:
-            return answers
-        if len(prompts) == 1:
-            raise UserError(
-                f"out of memory on a single prompt of {len(prompts[0])} tokens; lower --max_length or --num_beams, or "
-                "use a smaller model"
-            )
-        print(
-            f"note: memory does not hold a batch of {len(prompts)}, it is halved; lower --batch_size", file=sys.stderr
-        )
-        half = len(prompts) // 2
-        return self.answer(prompts[:half], stream + "a") + self.answer(prompts[half:], stream + "b")
+        parts = in_halves(lambda part, half: self._generate(part, stream + half), prompts, _too_small, _say_halved)
+        return [answer for part in parts for answer in part]
 
-    def _generate(self, prompts: list[list[int]], stream: str) -> list[list[int]]:
+    def _generate(self, prompts: Sequence[list[int]], stream: str) -> list[list[int]]:
         length = max(map(len, prompts))
         pads = [length - len(prompt) for prompt in prompts]
         padding_id = min(self.stop_ids, default=0)  # any id will do: it is masked, or follows an answer's end
@@ -122,6 +111,17 @@ class AnswerGenerator:
         if kwargs.get("position_ids") is not None:
             kwargs["position_ids"] = kwargs["position_ids"].clamp(max=self.decoding.max_length - 1)
         return args, kwargs
+
+
+def _too_small(prompt: list[int]) -> UserError:
+    return UserError(
+        f"out of memory on a single prompt of {len(prompt)} tokens; lower --max_length or --num_beams, "
+        "or use a smaller model"
+    )
+
+
+def _say_halved(prompts: Sequence[list[int]]) -> None:
+    print(f"note: memory does not hold a batch of {len(prompts)}, it is halved; lower --batch_size", file=sys.stderr)
 
 
 class RowLimit(StoppingCriteria):

@@ -15,7 +15,7 @@ from answering.question_sets import Question
 from records.dataset import read_dataset, write_dataset
 from records.journal import LineJournal
 from shared.cli import UserError
-from shared.locked_file import open_locked
+from shared.files import open_locked
 
 # What decides where the files lie.
 FLAG = "--output_dir (EVAL_DIR of the shell scripts)"

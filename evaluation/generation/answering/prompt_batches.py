@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING
 
 from answering.question_sets import Question
-from models.sequences import apply_chat_template, encode
-from records.prompts import build_prompt
+from models.sequences import apply_chat_template, build_prompt, encode
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared import locked_file
 from shared.cli import UserError
-from shared.locked_file import open_locked
+from shared.files import open_locked
 
 
 def test_second_opening_is_refused_until_the_first_is_closed(tmp_path: Path) -> None:
@@ -27,12 +26,12 @@ def test_second_opening_is_refused_until_the_first_is_closed(tmp_path: Path) -> 
 def test_a_file_that_left_its_path_before_it_was_locked_is_refused(
     tmp_path: Path, change: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock = locked_file.lock_descriptor
+    lock = files.lock_descriptor
 
     def lock_late(*args, **options) -> bool:
         change(tmp_path / "a")
         return lock(*args, **options)
 
-    monkeypatch.setattr(locked_file, "lock_descriptor", lock_late)
+    monkeypatch.setattr(files, "lock_descriptor", lock_late)
     with pytest.raises(UserError, match="another process is writing it"):
         open_locked(str(tmp_path / "a"))

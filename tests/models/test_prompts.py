@@ -2,7 +2,7 @@
 
 import pytest
 
-from records.prompts import TEMPLATES, build_prompt
+from models.sequences import TEMPLATES, build_prompt
 
 INSTRUCTION = "Sort {these} words.\n%s \u6c49"
 CONTEXT = "pear {instruction} apple {0} }{"
