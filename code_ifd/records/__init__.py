@@ -1,1 +1,1 @@
-"""What a record is: files and formats, conversations, prompts, journals. Nothing here imports torch."""
+"""What a record is: files and formats, conversations, journals. Nothing here imports torch."""

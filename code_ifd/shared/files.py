@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from filelock import lock_descriptor
-
 from shared.cli import UserError
 
 STRICT_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
@@ -123,10 +121,10 @@ def encode_json(value: Any) -> bytes:
 def open_locked(path: str, flag: str = "--save_path") -> int:
     """Return a descriptor of the file, made when it is not there, and locked against other processes.
 
-    The lock ends when it is closed.
-
-    `flag` is what the messages tell the user to change. Raises UserError when it cannot be opened or is locked.
+    Closing it ends the lock. `flag` is what the messages tell the user to change. Raises UserError when it cannot be opened or is locked.
     """
+    from filelock import lock_descriptor  # here: steps 2 and 3 lock nothing, and it takes as long to import as all else
+
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)

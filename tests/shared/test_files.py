@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import pytest
 
 from shared.cli import UserError
@@ -26,12 +27,12 @@ def test_second_opening_is_refused_until_the_first_is_closed(tmp_path: Path) -> 
 def test_a_file_that_left_its_path_before_it_was_locked_is_refused(
     tmp_path: Path, change: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock = files.lock_descriptor
+    lock = filelock.lock_descriptor
 
     def lock_late(*args, **options) -> bool:
         change(tmp_path / "a")
         return lock(*args, **options)
 
-    monkeypatch.setattr(files, "lock_descriptor", lock_late)
+    monkeypatch.setattr(filelock, "lock_descriptor", lock_late)
     with pytest.raises(UserError, match="another process is writing it"):
         open_locked(str(tmp_path / "a"))
