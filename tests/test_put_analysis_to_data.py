@@ -9,7 +9,7 @@ import pytest
 from put_analysis_to_data import Merger
 from records.dataset import read_dataset
 from records.json_lines import JsonChunk
-from records.record import Score
+from records.record import Score, Skipped
 from scored_data import make_meta
 from scoring.score_file import encode_lines, score_line, skipped_line
 from script_runs import RunScript, error_line, files_in, write_json
@@ -113,7 +113,7 @@ def test_stale_reason_and_scores_of_an_earlier_run_are_replaced() -> None:
         "ppl_A_condition": 2.0,
         "ifd_loss": 0.75 / 1.5,
     }
-    (skipped,) = Merger("mean").add(JsonChunk([stale | scored]), ["empty_response"]).records()
+    (skipped,) = Merger("mean").add(JsonChunk([stale | scored]), [Skipped("empty_response")]).records()
     assert skipped == {"instruction": "a", **dict.fromkeys(SCORE_KEYS), "ifd_skipped": "empty_response"}
 
 

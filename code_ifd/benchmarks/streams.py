@@ -99,8 +99,16 @@ def measure_all(num_records: int, folder: Path) -> dict[str, Measurement]:
         folder / name for name in ("data.jsonl", "scores.jsonl", "scored.jsonl", "selected.jsonl")
     )
     write_synthetic(num_records, data, scores)
-    step2 = ["put_analysis_to_data.py", "--pt_data_path", scores, "--json_data_path", data, "--json_save_path", scored]
-    step3 = ["select_data.py", "--json_data_path", scored, "--json_save_path", selected]
+    step2: list[str | Path] = [
+        "put_analysis_to_data.py",
+        "--pt_data_path",
+        scores,
+        "--json_data_path",
+        data,
+        "--json_save_path",
+        scored,
+    ]
+    step3: list[str | Path] = ["select_data.py", "--json_data_path", scored, "--json_save_path", selected]
     found = {"step 2": measure(_python(step2), data), "step 3": measure(_python(step3), scored)}
     for name, path in (("step 2", data), ("step 3", scored)):
         found[f"{name}'s input: cat"] = measure(["cat", str(path)], path)

@@ -1,11 +1,13 @@
 """The Ray cluster of a run: started here or joined, kept quiet, and how many workers have a place in it."""
 
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from shared.cli import UserError, missing_package
 
@@ -54,7 +56,7 @@ def ray_cluster(address: str | None) -> Iterator[list[Node]]:
     if address:
         check_reachable(address)
     # Whatever another cluster on this machine has left in RAY_ADDRESS or in Ray's folder: None means one of our own.
-    options = (
+    options: dict[str, Any] = (
         {"address": address}
         if address
         else {"address": "local", "num_cpus": usable_cpus(), "object_store_memory": OBJECT_STORE_BYTES}
@@ -69,7 +71,7 @@ def ray_cluster(address: str | None) -> Iterator[list[Node]]:
                 ray.init(
                     log_to_driver=False,
                     include_dashboard=False if not address else None,
-                    logging_level="CRITICAL",
+                    logging_level=logging.CRITICAL,
                     **options,
                 )
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:

@@ -113,7 +113,8 @@ class RayPool:
         import ray
 
         # A lost actor is replaced by us, not restarted by Ray: its chunks must not wait for it.
-        self._actor_class = ray.remote(
+        # Its stub leaves out max_concurrency.
+        self._actor_class = ray.remote(  # type: ignore[call-overload]
             num_cpus=cpus_per_worker,
             num_gpus=gpus_per_worker,
             max_restarts=0,

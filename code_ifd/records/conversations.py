@@ -62,8 +62,8 @@ def parse_fields(text: str) -> Fields:
     return fields
 
 
-def add_fields_flag(parser: argparse.ArgumentParser) -> None:
-    """Add --fields."""
+def add_fields_flag(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add --fields to a parser, or to a group of its flags."""
     parser.add_argument(
         "--fields",
         type=parse_fields,

@@ -119,20 +119,17 @@ class Fetcher:
 
     def __init__(self, records: Iterable[Record]) -> None:
         self._records = records
-        self._restart()
+        self._rest, self._position = iter(records), 0
 
     def fetch(self, numbers: list[int]) -> list[Record]:
         """Return the records with these rising numbers."""
         if numbers and numbers[0] < self._position:
-            self._restart()
+            self._rest, self._position = iter(self._records), 0
         found = []
         for number in numbers:
             found.append(next(islice(self._rest, number - self._position, None)))
             self._position = number + 1
         return found
-
-    def _restart(self) -> None:
-        self._rest, self._position = iter(self._records), 0
 
 
 def check_name(path: str, source: Dataset | None) -> None:

@@ -10,7 +10,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from records.record import Block, Column, Record
 from shared.cli import UserError, missing_package
@@ -60,7 +60,7 @@ def open_lines(path: str) -> IO[bytes]:
     """Return a file of lines opened for reading, decompressed as its name says. Raises UserError if it cannot be read."""
     try:
         if path.lower().endswith(".gz"):
-            return gzip.open(path, "rb")
+            return cast(IO[bytes], gzip.open(path, "rb"))  # which it is in all but its type
         if path.lower().endswith(".zst"):
             return io.BufferedReader(_pyarrow().input_stream(path, compression="zstd"))
         return open(path, "rb")
@@ -74,7 +74,7 @@ def compressed(file: IO[bytes], path: str) -> Iterator[IO[bytes]]:
     if path.lower().endswith(".gz"):
         # Neither name nor time goes into the file.
         with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-            yield packed
+            yield cast(IO[bytes], packed)
     elif path.lower().endswith(".zst"):
         with _pyarrow().CompressedOutputStream(_pyarrow().PythonFile(_KeptOpen(file), "w"), "zstd") as packed:
             yield packed

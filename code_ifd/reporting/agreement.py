@@ -159,12 +159,14 @@ class LengthCheck:
     mean_selected: list[float | None]  # of each selection; None for an empty one
 
 
-def check_length(scores: np.ndarray, lengths: np.ndarray, selections: Sequence[np.ndarray]) -> LengthCheck:
+def check_length(
+    scores: np.ndarray, lengths: Sequence[int] | np.ndarray, selections: Sequence[np.ndarray]
+) -> LengthCheck:
     """Return how one scorer's scores and selections go with length.
 
     `scores` (NaN where there is none) and `lengths` have one entry a record, at least one; a selection holds record
     numbers.
     """
-    lengths = np.asarray(lengths, dtype=np.float64)
-    means = [float(lengths[selected].mean()) if len(selected) else None for selected in selections]
-    return LengthCheck(correlate(np.asarray(scores, dtype=np.float64), lengths), float(lengths.mean()), means)
+    values = np.asarray(lengths, dtype=np.float64)
+    means = [float(values[selected].mean()) if len(selected) else None for selected in selections]
+    return LengthCheck(correlate(np.asarray(scores, dtype=np.float64), values), float(values.mean()), means)

@@ -4,7 +4,7 @@ import io
 import logging
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def draw(plot: RankPlot) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    settings = {
+    settings: dict[Any, object] = {  # the keys that matplotlib knows
         "font.size": 9,
         "text.parse_math": False,
         "text.color": INK,
@@ -94,7 +94,7 @@ def _draw_ranks(axes: "Axes", plot: RankPlot) -> None:
             ranks_a[members], ranks_b[members], s=_size(plot), color=COLORS[name], alpha=0.8, linewidths=0, label=label
         )
     over_a, over_b = ((scores[common] >= plot.threshold).sum() + 0.5 for scores in (plot.scores_a, plot.scores_b))
-    dashed = {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 3))}
+    dashed: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 3))}
     axes.axvline(over_a, **dashed)
     axes.axhline(over_b, **dashed)
     num_ranks = max(len(common), 1)

@@ -122,7 +122,7 @@ def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str)
             parts = {}
     for layer, (name, is_part) in enumerate(parts.items()):
         color = colors["over"] if is_density else colors[name]
-        label = _label(name, standing)
+        label: str | None = _label(name, standing)
         for is_drawn, marker, size in ((is_part & ~is_beyond, "o", 12), (is_part & is_beyond, "^", 24)):
             if is_drawn.any():
                 # The selected on top. As pixels: thousands of points would make a page slow to open.

@@ -9,7 +9,16 @@ from shared.texts import fit_columns, num_columns, one_line, printable, shorten_
 
 @pytest.mark.parametrize(
     ("text", "num"),
-    [("", 0), ("abc", 3), ("\u6c49\u5b57", 2 * 2), ("\uff21", 2), ("\U0001f389", 2), ("e\u0301", 1), ("caf\xe9", 4), ("\U0001f468\u200d\U0001f469\u200d\U0001f467", 2)],  # joined emoji are one
+    [
+        ("", 0),
+        ("abc", 3),
+        ("\u6c49\u5b57", 2 * 2),
+        ("\uff21", 2),
+        ("\U0001f389", 2),
+        ("e\u0301", 1),
+        ("caf\xe9", 4),
+        ("\U0001f468\u200d\U0001f469\u200d\U0001f467", 2),
+    ],  # joined emoji are one
 )
 def test_columns_counts_what_a_terminal_shows(text: str, num: int) -> None:
     assert num_columns(text) == num
