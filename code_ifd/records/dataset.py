@@ -138,7 +138,8 @@ def check_name(path: str, source: Dataset | None) -> None:
         raise UserError(f"{path}: the file name must end in {WANTED}")
     if ends_in(path, TABLES) and not (source and source.is_table):
         raise UserError(
-            f"{path}: Parquet keeps the column types of Parquet, and {source and source.path} is JSON, which has none; write .jsonl"
+            f"{path}: Parquet keeps the column types of Parquet, and {source and source.path} is JSON, which has none; "
+            "write .jsonl"
         )
 
 

@@ -44,7 +44,10 @@ def read_array(path: str, decoder: Decoder) -> Iterator[Record]:
 
 
 def read_lines(path: str, decoder: Decoder) -> Iterator[Record]:
-    """Yield the records of a file with one object a line; blank lines are passed over. Raises UserError for anything else."""
+    """Yield the records of a file with one object a line; blank lines are passed over.
+
+    Raises UserError for anything else.
+    """
     index = offset = 0
     with contextlib.closing(open_lines(path)) as file:
         # Only "\n" ends a line: str.splitlines would also cut at U+2028, which JSON strings may hold.
@@ -57,7 +60,10 @@ def read_lines(path: str, decoder: Decoder) -> Iterator[Record]:
 
 
 def open_lines(path: str) -> IO[bytes]:
-    """Return a file of lines opened for reading, decompressed as its name says. Raises UserError if it cannot be read."""
+    """Return a file of lines opened for reading, decompressed as its name says.
+
+    Raises UserError if it cannot be read.
+    """
     try:
         if path.lower().endswith(".gz"):
             return cast(IO[bytes], gzip.open(path, "rb"))  # which it is in all but its type

@@ -100,7 +100,8 @@ class TableWriter:
             self._writer = pq.ParquetWriter(self._file, batch.schema, compression="zstd")
         if batch.schema != self._writer.schema:
             raise UserError(
-                f"{self._path}: the files of the dataset have different columns: {_difference(self._writer.schema, batch.schema)}"
+                f"{self._path}: the files of the dataset have different columns: "
+                f"{_difference(self._writer.schema, batch.schema)}"
             )
         self._waiting.append(batch)
         if sum(waiting.num_rows for waiting in self._waiting) >= ROWS_PER_GROUP:

@@ -22,8 +22,8 @@ def read_scores(dataset: Dataset, key_name: str) -> "array[float]":
 def read_numbers(dataset: Dataset, key_names: Sequence[str]) -> NumberColumns:
     """Return the numbers under each key, one entry a record, NaN for what is no score (null, missing, 0, infinite).
 
-    The dataset is read once, and no more of it is kept. Raises UserError where no record has one of the keys, or a value
-    is no number, naming the record.
+    The dataset is read once, and no more of it is kept. Raises UserError where no record has one of the keys, or a
+    value is no number, naming the record.
     """
     columns: NumberColumns = {key_name: array("d") for key_name in key_names}
     unseen = set(key_names)
@@ -49,5 +49,8 @@ def read_numbers(dataset: Dataset, key_names: Sequence[str]) -> NumberColumns:
 
 
 def response_length(record: Record, fields: Fields, where: str = "record") -> int:
-    """Return the characters of a record's response, or of all of a conversation's. Raises UserError as `exchanges` does."""
+    """Return the characters of a record's response, or of all responses of a conversation.
+
+    Raises UserError as `exchanges` does.
+    """
     return sum(len(exchange["output"]) for exchange in exchanges(record, fields, where))
