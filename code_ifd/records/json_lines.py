@@ -89,8 +89,8 @@ def compressed(file: IO[bytes], path: str) -> Iterator[IO[bytes]]:
 
 
 @dataclass(frozen=True)
-class JsonChunk:
-    """Some records of a dataset. What TableChunk is to Parquet."""
+class JsonBlock:
+    """Some records of a dataset. What TableBlock is to Parquet."""
 
     rows: list[Record]
 
@@ -105,7 +105,7 @@ class JsonChunk:
         """Return the values under a key, None for a record without it; None when no record has it."""
         return [row.get(key) for row in self.rows] if any(key in row for row in self.rows) else None
 
-    def with_columns(self, columns: list[Column]) -> "JsonChunk":
+    def with_columns(self, columns: list[Column]) -> "JsonBlock":
         """Return the records with values added; numbers are null where there is none, anything else is left out."""
         left_out = {column.name for column in columns if column.kind != "number"}
         rows = []
@@ -115,11 +115,11 @@ class JsonChunk:
             rows.append(
                 kept | {name: value for name, value in found.items() if value is not None or name not in left_out}
             )
-        return JsonChunk(rows)
+        return JsonBlock(rows)
 
-    def take(self, indices: list[int]) -> "JsonChunk":
+    def take(self, indices: list[int]) -> "JsonBlock":
         """Return the records at these places, in this order."""
-        return JsonChunk([self.rows[index] for index in indices])
+        return JsonBlock([self.rows[index] for index in indices])
 
 
 class JsonWriter:

@@ -87,7 +87,7 @@ def test_arrow_files_are_read(
 
 
 @pytest.mark.parametrize("ending", JSON_FORMATS)
-def test_many_chunks_come_back_in_order(ending: str, tmp_path: Path) -> None:
+def test_many_blocks_come_back_in_order(ending: str, tmp_path: Path) -> None:
     write_dataset(str(tmp_path / f"data{ending}"), RECORDS)
     blocks = list(Dataset(str(tmp_path / f"data{ending}")).blocks())
     assert len(blocks) > 2
