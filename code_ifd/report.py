@@ -3,7 +3,6 @@ records to read, search and sort.
 
 Reads a scored dataset (step 2, or the original tool) and, with --selected, the
 records selected from it. Writes <save_path>, an HTML file that loads nothing
-from collections.abc import Sequence
 from anywhere, and its figures beside it: <save_path without .html>_ifd.png,
 _ppl_direct.png, _ppl_condition.png, _length.png. The page shows at most 500
 records, and says so: the highest and the lowest below the threshold, those at

@@ -173,9 +173,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         work(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
         return
     args = parse_args(argv)
-    if any(num_points <= args.max_submodlib for num_points, _ in args.sizes) and not importlib.util.find_spec(
-        "submodlib"
-    ):
+    has_submodlib = importlib.util.find_spec("submodlib") is not None
+    if any(num_points <= args.max_submodlib for num_points, _ in args.sizes) and not has_submodlib:
         raise missing_package("submodlib-py==0.0.3", "this comparison")
     path = args.json_data_path
     settings = EmbeddingSettings(
@@ -184,8 +183,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     texts = [embedded_text(record, args.emb_type, args.prompt, args.fields) for record in Dataset(path).records()]
     real, _ = embeddings_of(texts, settings, path, path)
     say(
-        "| points / picks | | seconds | processor seconds | peak memory | objective | same picks in order | same "
-        "picks |\n"
+        "| points / picks | | seconds | processor seconds | peak memory | objective "
+        "| same picks in order | same picks |\n"
         "|---|---|---|---|---|---|---|---|"
     )
     everything = {}

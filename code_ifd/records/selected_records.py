@@ -46,6 +46,7 @@ class SelectedRecords:
 
     def numbers(self, scores: "np.ndarray", data_path: str) -> list[int]:
         """Return the numbers of the selected records in the dataset, rising, after all of it was looked at.
+
         Of records with the same texts the file may hold some only: they are those of the highest score, then the
         earliest. Raises UserError when the file holds what the dataset does not.
         """

@@ -117,8 +117,9 @@ def _size(plot: RankPlot) -> float:
 
 
 def _tail(name: str) -> str:
-    """Return the end of a path, which tells more than its start, as far as it has room, of characters that can be
-    drawn.
+    """Return the end of a path as far as it has room, of characters that can be drawn.
+
+    The end tells more than the start.
     """
     text = "".join(char if char.isprintable() else "?" for char in name)
     while num_columns(text) > MAX_COLUMNS:

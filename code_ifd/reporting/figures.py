@@ -1,5 +1,6 @@
-"""The figures of a report: histograms of IFD and of both perplexities, and IFD against length, with threshold and cut
-in them.
+"""The figures of a report: histograms of IFD and of both perplexities, and IFD against length.
+
+The threshold and the cut are drawn in those that show IFD.
 """
 
 from collections.abc import Callable

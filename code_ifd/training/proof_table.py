@@ -1,5 +1,6 @@
-"""From finished training runs to the table: what each arm was trained on, and its loss on the held-out records with
-its spread.
+"""From finished training runs to the table.
+
+It has what each arm was trained on, and its loss on the held-out records with its spread.
 """
 
 import itertools
@@ -94,9 +95,7 @@ def _weighted(values: list[float], weights: list[int]) -> dict[str, float]:
 
 
 def by_length(of_arm: list[Run]) -> list[float]:
-    """Return the mean loss of the shortest, the middle and the longest third of the held-out responses, over all
-    seeds.
-    """
+    """Return the mean loss of the shortest, middle and longest third of the held-out responses, over all seeds."""
     return [
         statistics.fmean(run["losses"][index] for run in of_arm for index in third)
         for third in thirds(of_arm[0]["tokens"])
