@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.streams import measure, write_synthetic
+from benchmarks.streams import measure_command, write_synthetic
 from shared.cli import UserError, missing_package, new_parser, positive_int, run, say
 
 SCRIPTS = Path(__file__).parents[1]
@@ -32,7 +32,7 @@ def make_scored(num_records: int, folder: Path) -> Path:
     data, scores, scored = (folder / name for name in ("data.jsonl", "scores.jsonl", "scored.json"))
     write_synthetic(num_records, data, scores)
     lines = folder / "scored.jsonl"
-    measure(
+    measure_command(
         _python(
             "put_analysis_to_data.py", "--pt_data_path", scores, "--json_data_path", data, "--json_save_path", lines
         ),
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="bench_") as folder:
         scored = Path(args.json_data_path) if args.json_data_path else make_scored(args.num_records, Path(folder))
         page = Path(folder).resolve() / "report.html"
-        made = measure(_python("report.py", "--json_data_path", scored, "--save_path", page), scored)
+        made = measure_command(_python("report.py", "--json_data_path", scored, "--save_path", page), scored)
         page_bytes = page.stat().st_size
         opened = open_page(page, args.repeats) if args.repeats > 0 else []
     times = (

@@ -185,9 +185,9 @@ def _read(file: str, decoder: json_lines.Decoder) -> Iterator[Block]:
     if not ends_in(file, (*json_lines.ARRAY, *LINES)):
         raise UserError(f"{file}: the file name must end in {WANTED}")
     records = (
-        json_lines.read_array(file, decoder)
+        json_lines.read_json_array(file, decoder)
         if ends_in(file, json_lines.ARRAY)
-        else json_lines.read_lines(file, decoder)
+        else json_lines.read_json_lines(file, decoder)
     )
     while rows := list(islice(records, RECORDS_PER_BLOCK)):
         yield JsonBlock(rows)

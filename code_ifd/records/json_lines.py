@@ -32,7 +32,7 @@ class Decoder(json.JSONDecoder):
         self.num_non_finite += 1
 
 
-def read_array(path: str, decoder: Decoder) -> Iterator[Record]:
+def read_json_array(path: str, decoder: Decoder) -> Iterator[Record]:
     """Yield the records of a JSON array. The file is read and parsed as a whole. Raises UserError for anything else."""
     values = _parse(decode(read_bytes(path), path), path, decoder)
     if not isinstance(values, list):
@@ -43,7 +43,7 @@ def read_array(path: str, decoder: Decoder) -> Iterator[Record]:
         yield _checked(value, index, path)
 
 
-def read_lines(path: str, decoder: Decoder) -> Iterator[Record]:
+def read_json_lines(path: str, decoder: Decoder) -> Iterator[Record]:
     """Yield the records of a file with one object a line; blank lines are passed over.
 
     Raises UserError for anything else.

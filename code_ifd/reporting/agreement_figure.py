@@ -38,7 +38,7 @@ class RankPlot:
     threshold: float
 
 
-def draw(plot: RankPlot) -> bytes:
+def draw_rank_plot(plot: RankPlot) -> bytes:
     """Return the figure as PNG, the same bytes each time."""
     # Its remarks on fonts are of no use to who compares scores.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)

@@ -30,7 +30,7 @@ ROOM_AT_THE_TOP = 1.05  # for whole points
 PPL_RANGE = (1e-2, 1e12)  # what lies beyond is drawn at its end
 
 
-def draw(name: str, data: ScoredData, standing: Standing, file_format: str, theme: str = "light") -> bytes:
+def draw_figure(name: str, data: ScoredData, standing: Standing, file_format: str, theme: str = "light") -> bytes:
     """Return one of FIGURES as PNG or SVG, the same bytes each time. A dark one has no background of its own."""
     with figure_style(theme):
         return figure_bytes(make_figure(name, data, standing, theme), file_format)

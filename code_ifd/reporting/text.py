@@ -39,7 +39,7 @@ def notes(data: ScoredData, standing: Standing, key_name: str) -> list[str]:
     return found
 
 
-def warnings(data: ScoredData, standing: Standing) -> list[str]:
+def report_warnings(data: ScoredData, standing: Standing) -> list[str]:
     """Return what looks like a mistake."""
     found = []
     num_over, num_skipped = _beside_the_score(data, standing)

@@ -41,7 +41,8 @@ def split_records(questions: Sequence[Hashable | None], held_out_rate: Decimal, 
     if not 0 < num_held_out <= len(unique) or num_held_out == len(usable):
         raise UserError(
             f"--held_out_rate {held_out_rate}: of {len(usable)} records with a response that is {num_held_out}, "
-            f"and {len(unique)} ask what no other record asks; wanted at least one of these, and some records left to train on"
+            f"and {len(unique)} ask what no other record asks; "
+            "wanted at least one of these, and some records left to train on"
         )
     held_out = sorted(random.Random(f"split {seed}").sample(unique, num_held_out))
     return Split(held_out, sorted(set(usable) - set(held_out)))

@@ -32,8 +32,8 @@ def response_nll(model: PreTrainedModel, sequence: TokenSequence) -> torch.Tenso
     Gradients flow through it.
     """
     input_ids = torch.tensor([sequence.input_ids], device=model.device)  # (1, length)
-    # A token is predicted at the position before it. The output head is a fifth of the model: it runs for the response
-    # only.
+    # A token is predicted at the position before it.
+    # The output head is a fifth of the model: it runs for the response only.
     positions = torch.arange(sequence.first_scored - 1, len(sequence.input_ids) - 1, device=model.device)
     logits = model(input_ids=input_ids, logits_to_keep=positions, use_cache=False).logits[0]  # (num_scored, vocabulary)
     return torch.nn.functional.cross_entropy(logits.float(), input_ids[0, sequence.first_scored :], reduction="none")
@@ -48,8 +48,9 @@ def fine_tune(
 ) -> list[float]:
     """Train `model` itself, one optimiser step for each batch; return the loss of each batch before its step.
 
-    A batch's loss, in nats per token, is the mean over all response tokens in it. The sequences run one by one, so none is padded. There
-    is no dropout: in so few steps it would only be noise. Raises UserError when the loss is no finite number any more.
+    A batch's loss, in nats per token, is the mean over all response tokens in it. The sequences run one by one, so none
+    is padded. There is no dropout: in so few steps it would only be noise. Raises UserError when the loss is no finite
+    number any more.
     """
     torch.manual_seed(seed % 2**63)
     trained = _with_adapters(model, recipe.lora_rank).eval()

@@ -42,7 +42,7 @@ def record_mean(run: Run) -> float:
     return statistics.fmean(run["losses"])
 
 
-def summarize(runs: list[Run]) -> list[dict[str, Any]]:
+def summarize_arms(runs: list[Run]) -> list[dict[str, Any]]:
     """Return one row for each arm that has a finished run, the untrained model first. All values are JSON's."""
     rows = []
     for arm in (UNTRAINED, *ARMS, LONGEST):
@@ -109,7 +109,7 @@ def thirds(tokens: list[int]) -> list[list[int]]:
     return [order[start:end] or order for start, end in itertools.pairwise(cuts)]
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def arms_table(rows: list[dict[str, Any]]) -> str:
     """Return the rows as text of at most 80 columns."""
     lines = [
         f"{'trained on':>17}{'tokens':>11}{'response':>11}  held-out response, nats per token",
