@@ -78,7 +78,8 @@ def print_table(save_path: str, journal: LineJournal, experiment: Experiment) ->
     num_tokens = sum(journal.entries[0]["tokens"])
     say(
         f"{arms_table(summarize_arms(journal.entries))}\n"
-        f"{len(split.held_out)} records held out ({num_tokens:,} response tokens), {len(split.pool)} to train on\n-> {save_path}"
+        f"{len(split.held_out)} records held out ({num_tokens:,} response tokens), "
+        f"{len(split.pool)} to train on\n-> {save_path}"
     )
 
 
