@@ -25,9 +25,9 @@ from records.conversations import Fields, add_fields_flag, first_prompt
 from records.dataset import Dataset, Fetcher
 from records.dataset_files import DATASET_HELP
 from records.paired_records import paired_records
-from reporting.agreement_figure import RankPlot, draw
+from reporting.agreement_figure import RankPlot, draw_rank_plot
 from reporting.agreement_text import comparison_text, percent
-from reporting.comparison import Choice, Comparison, compare
+from reporting.comparison import Choice, Comparison, compare_scorers
 from selection.flags import add_key_name_flag, add_threshold_flag
 from selection.ifd import num_selected, select
 from selection.scored_dataset import NumberColumns, read_numbers, response_length
@@ -118,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     choice = Choice(args.key_name, float(args.filter_threash), args.sample_rates, args.num_shown)
     lengths = array("q", (response_length(record, args.fields) for record in paired_records(a, b, args.fields)))
     numbers_a, numbers_b = (read_numbers(dataset, choice.number_keys) for dataset in (a, b))
-    found = compare(numbers_a, numbers_b, lengths, choice)
+    found = compare_scorers(numbers_a, numbers_b, lengths, choice)
     if not found.correlations[args.key_name].num_common:
         raise UserError(f"no record has {args.key_name} both in {args.a} and in {args.b}; there is nothing to compare")
     prompts = first_prompts(a, [row.record for row in found.disagreements], args.fields)
@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         compared = {"a": args.a, "b": args.b, "key_name": choice.key_name, "threshold": choice.threshold}
         contents[args.json_save_path] = encode_json(compared | asdict(found)) + b"\n"
     if args.plot_path:
-        contents[args.plot_path] = draw(rank_plot(args.a, args.b, numbers_a, numbers_b, found, choice))
+        contents[args.plot_path] = draw_rank_plot(rank_plot(args.a, args.b, numbers_a, numbers_b, found, choice))
     for path, content in contents.items():
         with atomic_writer(path) as file:
             file.write(content)

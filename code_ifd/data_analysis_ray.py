@@ -32,7 +32,7 @@ class ClusterSettings:
     gpus_per_worker: float | None
 
 
-def score_missing(journal: ScoreJournal, scoring: ScoringRun, cluster: ClusterSettings) -> None:
+def score_missing_on_workers(journal: ScoreJournal, scoring: ScoringRun, cluster: ClusterSettings) -> None:
     """Score the records that the journal does not have yet. Raises Interrupted on Ctrl-C."""
     started = time.perf_counter()
     num_before = journal.num_done
@@ -164,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with ScoreJournal(scoring.settings.save_path, scoring.meta) as journal:
         num_before, started = journal.num_done, time.perf_counter()
         if journal.num_done < journal.num_records:
-            score_missing(journal, scoring, cluster)
+            score_missing_on_workers(journal, scoring, cluster)
         num_new = journal.num_done - num_before
     report(scoring.settings, num_new, time.perf_counter() - started)
 

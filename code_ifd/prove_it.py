@@ -30,7 +30,7 @@ from shared.cli import Interrupted, new_parser, non_negative_int, positive_int, 
 from shared.files import atomic_writer, encode_json, refuse_overwriting
 from training.arms import ARMS, LONGEST
 from training.experiment import Experiment, ExperimentSettings, describe_experiment, prepare
-from training.proof_table import UNTRAINED, summarize, table, token_mean
+from training.proof_table import UNTRAINED, arms_table, summarize_arms, token_mean
 
 
 def train_missing(
@@ -69,7 +69,7 @@ def write_rows(save_path: str, journal: LineJournal, header: dict[str, Any], exp
     split = experiment.split
     sizes = {"held_out_records": len(split.held_out), "pool_records": len(split.pool)}
     with atomic_writer(save_path) as file:
-        file.write(encode_json({"settings": header, **sizes, "rows": summarize(journal.entries)}) + b"\n")
+        file.write(encode_json({"settings": header, **sizes, "rows": summarize_arms(journal.entries)}) + b"\n")
 
 
 def print_table(save_path: str, journal: LineJournal, experiment: Experiment) -> None:
@@ -77,8 +77,8 @@ def print_table(save_path: str, journal: LineJournal, experiment: Experiment) ->
     split = experiment.split
     num_tokens = sum(journal.entries[0]["tokens"])
     say(
-        f"{table(summarize(journal.entries))}\n{len(split.held_out)} records held out ({num_tokens:,} response "
-        "tokens), "
+        f"{arms_table(summarize_arms(journal.entries))}\n"
+        f"{len(split.held_out)} records held out ({num_tokens:,} response tokens), "
         f"{len(split.pool)} to train on\n-> {save_path}"
     )
 

@@ -15,6 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
+from typing import NamedTuple
 
 from records.dataset import Dataset, dataset_writer
 from records.dataset_files import DATASET_HELP
@@ -25,53 +26,66 @@ from shared.cli import UserError, new_parser, run, say
 from shared.files import refuse_overwriting
 
 
+class Span(NamedTuple):
+    """The records that a score file covers by its meta, from `start` up to, but not including, `end`."""
+
+    path: str
+    start: int
+    end: int
+
+
 def in_order(shards: list[ScoreFile], data_path: str, data_sha256: str) -> list[ScoreFile]:
     """Return the score files in record order. Raises UserError unless, by their meta, they tile this dataset."""
     if len(shards) == 1 and shards[0].meta is None:
         return shards
+    metas = {}
     for shard in shards:
         if shard.meta is None:
             raise UserError(
-                f"{shard.path}: has no meta file, so nothing says which records it scores; only a single file may lack it"
+                f"{shard.path}: has no meta file, so nothing says which records it scores; "
+                "only a single file may lack it"
             )
         if shard.meta["data_sha256"] != data_sha256:
             raise UserError(
-                f"{shard.path}: holds scores of other data ({shard.meta['data_path']}, SHA-256 {shard.meta['data_sha256'][:12]}..., "
-                f"{shard.meta['num_records']} records) than {data_path} (SHA-256 {data_sha256[:12]}...); "
+                f"{shard.path}: holds scores of other data ({shard.meta['data_path']}, "
+                f"SHA-256 {shard.meta['data_sha256'][:12]}..., {shard.meta['num_records']} records) "
+                f"than {data_path} (SHA-256 {data_sha256[:12]}...); "
                 "give step 2 the file that step 1 read"
             )
-    shards = sorted(shards, key=lambda shard: (shard.meta["start_idx"], shard.meta["end_idx"]))
+        metas[shard] = shard.meta
+    shards = sorted(shards, key=lambda shard: (metas[shard]["start_idx"], metas[shard]["end_idx"]))
     for one, next_one in pairwise(shards):
-        difference = differences(one.meta, next_one.meta, SCORING_KEYS, ("in the first", "in the second"))
+        difference = differences(metas[one], metas[next_one], SCORING_KEYS, ("in the first", "in the second"))
         if difference:
             raise UserError(
                 f"{one.path} and {next_one.path} were not scored alike ({difference}); score one of them again"
             )
-    check_tiling(shards, shards[0].meta["num_records"])
+    spans = [Span(shard.path, metas[shard]["start_idx"], metas[shard]["end_idx"]) for shard in shards]
+    check_tiling(spans, metas[shards[0]]["num_records"])
     return shards
 
 
-def check_tiling(shards: list[ScoreFile], num_records: int) -> None:
-    """Raise UserError, naming the gap or the overlap, unless sorted shards cover each record exactly once."""
+def check_tiling(spans: list[Span], num_records: int) -> None:
+    """Raise UserError, naming the gap or the overlap, unless sorted spans cover each record exactly once."""
     position = 0
-    for shard in shards:
-        start, end = shard.meta["start_idx"], shard.meta["end_idx"]
+    for path, start, end in spans:
         if start > position:
             raise UserError(
-                f"no score file for records {position} to {start - 1}; add the missing shard (next is {shard.path})"
+                f"no score file for records {position} to {start - 1}; add the missing shard (next is {path})"
             )
         if start < position:
             last = min(position, end) - 1
-            raise UserError(
-                f"{shard.path}: records {start} to {last} are in another score file too; leave one of them out"
-            )
+            raise UserError(f"{path}: records {start} to {last} are in another score file too; leave one of them out")
         position = end
     if position < num_records:
         raise UserError(f"no score file for records {position} to {num_records - 1}; add the missing shard")
 
 
 def read_shards(shards: list[ScoreFile]) -> Iterator[Result]:
-    """Yield one result a record, in record order, from score files that tile the dataset. Raises UserError for one that is not whole."""
+    """Yield one result a record, in record order, from score files that tile the dataset.
+
+    Raises UserError for one that is not whole.
+    """
     for shard in shards:
         num_lines = 0
         for result in shard:
@@ -119,12 +133,14 @@ def merge(dataset: Dataset, shards: list[ScoreFile], merger: Merger, save_path: 
         num_lines += sum(1 for _ in results)
         if num_lines != merger.num_records:
             raise UserError(
-                f"{shards[0].path}: {num_lines} lines and no meta file, but {dataset.path} has {merger.num_records} records; "
+                f"{shards[0].path}: {num_lines} lines and no meta file, "
+                f"but {dataset.path} has {merger.num_records} records; "
                 "without a meta file the numbers must be equal"
             )
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags."""
     parser = new_parser(__doc__)
     parser.add_argument(
         "--pt_data_path",
@@ -143,13 +159,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--turns",
         choices=TURNS,
         default="mean",
-        help="the score of a conversation: the mean over the assistant's turns, that of the last turn, or of the one with the "
-        "highest IFD (default: %(default)s)",
+        help="the score of a conversation: the mean over the assistant's turns, that of the last turn, or of the one "
+        "with the highest IFD (default: %(default)s)",
     )
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Merge the score files into the dataset, and print how many records have a score."""
     args = parse_args(argv)
     refuse_overwriting(args.json_save_path, *args.pt_data_path, *map(meta_path, args.pt_data_path))
     dataset = Dataset(args.json_data_path)

@@ -3,7 +3,6 @@ records to read, search and sort.
 
 Reads a scored dataset (step 2, or the original tool) and, with --selected, the
 records selected from it. Writes <save_path>, an HTML file that loads nothing
-from collections.abc import Sequence
 from anywhere, and its figures beside it: <save_path without .html>_ifd.png,
 _ppl_direct.png, _ppl_condition.png, _length.png. The page shows at most 500
 records, and says so: the highest and the lowest below the threshold, those at
@@ -24,11 +23,11 @@ from records.dataset_files import DATASET_HELP
 from records.selected_records import SelectedRecords
 from reporting.agreement import check_length
 from reporting.data import ScoredData, Standing, read_scored, stand_by_file, stand_by_rank
-from reporting.figures import FIGURES, draw
+from reporting.figures import FIGURES, draw_figure
 from reporting.html_page import image_uri, make_page
 from reporting.rows import make_rows
 from reporting.sample import take_sample
-from reporting.text import counts, group_names, lead, length_lines, notes, quantiles, warnings
+from reporting.text import counts, group_names, lead, length_lines, notes, quantiles, report_warnings
 from selection.flags import add_key_name_flag, add_selection_flags, wanted_number
 from shared.cli import new_parser, run, say
 from shared.files import atomic_writer, refuse_overwriting
@@ -44,7 +43,7 @@ def report_data(
         # A pattern is no file: its last part alone would say little.
         "name": Path(data_path).name if Path(data_path).exists() else data_path,
         "lead": lead(data, standing, how),
-        "warnings": warnings(data, standing),
+        "warnings": report_warnings(data, standing),
         "notes": notes(data, standing, key_name),
         "num_records": len(data),
         "counts": counts(data, standing),
@@ -57,7 +56,7 @@ def report_data(
 
 def figure_html(name: str, data: ScoredData, standing: Standing) -> str:
     """Return a figure for the page, light or dark as the page is."""
-    light, dark = (image_uri(draw(name, data, standing, "svg", theme)) for theme in ("light", "dark"))
+    light, dark = (image_uri(draw_figure(name, data, standing, "svg", theme)) for theme in ("light", "dark"))
     source = f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">'
     return f'\n<figure><picture>{source}<img src="{light}" alt="{FIGURES[name].alt}"></picture></figure>'
 
@@ -113,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         file.write(page)
     for name, path in paths.items():
         with atomic_writer(path) as file:
-            file.write(draw(name, data, standing, "png"))
+            file.write(draw_figure(name, data, standing, "png"))
     say(f"report            {args.save_path} ({len(rows):,} of {len(data):,} records in its table)")
 
 

@@ -23,7 +23,9 @@ from shared.cli import UserError, new_parser, run, say
 from shared.files import refuse_overwriting
 
 
-def report(selection: Selection, threshold: Decimal, num_records: int, num_wanted: int, save_path: str) -> None:
+def print_selection(
+    selection: Selection, threshold: Decimal, num_records: int, num_wanted: int, save_path: str
+) -> None:
     """Print where every record went, and on stderr when fewer qualified than were asked for."""
     num_kept = len(selection.indices)
     say(
@@ -67,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{args.json_data_path}: no record has {args.key_name} below {args.filter_threash}; nothing was written"
         )
     write_selected(dataset, args.json_save_path, selection.indices, args.keep_order)
-    report(selection, args.filter_threash, len(scores), num_wanted, args.json_save_path)
+    print_selection(selection, args.filter_threash, len(scores), num_wanted, args.json_save_path)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import pytest
 
 from put_analysis_to_data import Merger
 from records.dataset import read_dataset
-from records.json_lines import JsonChunk
-from records.record import Score
+from records.json_lines import JsonBlock
+from records.record import Score, Skipped
 from scored_data import make_meta
 from scoring.score_file import encode_lines, score_line, skipped_line
 from script_runs import RunScript, error_line, files_in, write_json
@@ -105,7 +105,7 @@ def test_merging_into_its_own_output_changes_nothing(place: Workplace) -> None:
 
 def test_stale_reason_and_scores_of_an_earlier_run_are_replaced() -> None:
     stale = {"ifd_ppl": 9.0, "instruction": "a", "ifd_skipped": "long_prompt"}
-    (scored,) = Merger("mean").add(JsonChunk([stale]), [Score(4.0, 2.0, 1.5, 0.75)]).records()
+    (scored,) = Merger("mean").add(JsonBlock([stale]), [Score(4.0, 2.0, 1.5, 0.75)]).records()
     assert scored == {
         "ifd_ppl": 2 / 4,
         "instruction": "a",
@@ -113,7 +113,7 @@ def test_stale_reason_and_scores_of_an_earlier_run_are_replaced() -> None:
         "ppl_A_condition": 2.0,
         "ifd_loss": 0.75 / 1.5,
     }
-    (skipped,) = Merger("mean").add(JsonChunk([stale | scored]), ["empty_response"]).records()
+    (skipped,) = Merger("mean").add(JsonBlock([stale | scored]), [Skipped("empty_response")]).records()
     assert skipped == {"instruction": "a", **dict.fromkeys(SCORE_KEYS), "ifd_skipped": "empty_response"}
 
 

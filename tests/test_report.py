@@ -16,11 +16,11 @@ from reporting.agreement import check_length
 from reporting.axes import log_labels, log_ticks
 from reporting.data import ScoredData, stand_by_file, stand_by_rank
 from reporting.figure_style import figure_style
-from reporting.figures import FIGURES, draw, ifd_limit, make_figure
+from reporting.figures import FIGURES, draw_figure, ifd_limit, make_figure
 from reporting.html_page import encode_data
 from reporting.rows import MAX_TEXTS, bounded_texts, said
 from reporting.sample import GROUPS, NUM_OF_GROUP, NUM_SHOWN, take_sample
-from reporting.text import counts, group_names, lead, length_lines, notes, quantiles, warnings
+from reporting.text import counts, group_names, lead, length_lines, notes, quantiles, report_warnings
 from script_runs import ROOT, RunScript, error_line, files_in, write_json
 
 NAN = math.nan
@@ -69,7 +69,7 @@ def test_selection_that_does_not_follow_the_score_has_no_cut_and_says_why(
     data = scored([0.4, 0.9, NAN, 0.95, 1.0])
     standing = stand_by_file(data.scores, 1.0, selected)
     assert standing.cut is None
-    for lines, wanted in ((notes(data, standing, "ifd_ppl"), note), (warnings(data, standing), warning)):
+    for lines, wanted in ((notes(data, standing, "ifd_ppl"), note), (report_warnings(data, standing), warning)):
         assert len(lines) == (wanted is not None) and (wanted or "") in "".join(lines)
     assert sum(part["num"] for part in counts(data, standing)) == 5
 
@@ -204,7 +204,7 @@ def test_figures_of_odd_scores_are_drawn_without_a_word(scores: list[float], rec
     data = scored(scores)
     for standing in (stand_by_rank(data.scores, 1.0, 1), stand_by_file(data.scores, 0.6, [len(scores) - 1])):
         for name in FIGURES:
-            assert draw(name, data, standing, "svg", "dark").rstrip().endswith(b"</svg>")
+            assert draw_figure(name, data, standing, "svg", "dark").rstrip().endswith(b"</svg>")
     assert not recwarn.list
 
 
@@ -313,7 +313,7 @@ def test_figures_are_the_same_bytes_each_time(name: str) -> None:
     data = scored([step / 100 for step in range(1, 130)])
     standing = stand_by_rank(data.scores, 1.0, 10)
     for file_format in ("png", "svg"):
-        assert draw(name, data, standing, file_format) == draw(name, data, standing, file_format)
+        assert draw_figure(name, data, standing, file_format) == draw_figure(name, data, standing, file_format)
 
 
 def test_report_writes_a_page_and_four_figures_the_same_each_time(run_script: RunScript, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def make_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         path = tmp_path / name
         write_json(path, records)
         monkeypatch.setattr(
-            report, "draw", lambda *_: b"<svg xmlns='http://www.w3.org/2000/svg' width='500' height='350'/>"
+            report, "draw_figure", lambda *_: b"<svg xmlns='http://www.w3.org/2000/svg' width='500' height='350'/>"
         )
         monkeypatch.setattr(
             sys, "argv", ["report.py", f"--json_data_path={path}", f"--save_path={tmp_path}/report.html", *flags]

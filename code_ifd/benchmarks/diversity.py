@@ -89,7 +89,7 @@ def work(contender: str, points_path: str, num: int, result_path: str) -> None:
     Path(result_path).write_text(json.dumps(result))
 
 
-def measure(contender: str, points_path: Path, num: int) -> dict[str, Any]:
+def measure_contender(contender: str, points_path: Path, num: int) -> dict[str, Any]:
     """Return what a process of its own measured. Raises UserError when it fails."""
     result = points_path.with_name("result.json")
     command = [
@@ -107,14 +107,16 @@ def measure(contender: str, points_path: Path, num: int) -> dict[str, Any]:
     return json.loads(result.read_text())
 
 
-def compare(
+def compare_contenders(
     points: np.ndarray, num: int, contenders: list[str], num_rounds: int, folder: Path
 ) -> dict[str, dict[str, Any]]:
     """Return the medians of each contender, the objective of its picks, and how many of them are ours."""
     from diversity.coverage import coverage
 
     np.save(folder / "points.npy", points)
-    rounds = [{name: measure(name, folder / "points.npy", num) for name in contenders} for _ in range(num_rounds)]
+    rounds = [
+        {name: measure_contender(name, folder / "points.npy", num) for name in contenders} for _ in range(num_rounds)
+    ]
     found = {}
     for name in contenders:
         picks, ours = rounds[0][name]["picks"], rounds[0]["ours"]["picks"]
@@ -173,9 +175,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         work(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
         return
     args = parse_args(argv)
-    if any(num_points <= args.max_submodlib for num_points, _ in args.sizes) and not importlib.util.find_spec(
-        "submodlib"
-    ):
+    has_submodlib = importlib.util.find_spec("submodlib") is not None
+    if any(num_points <= args.max_submodlib for num_points, _ in args.sizes) and not has_submodlib:
         raise missing_package("submodlib-py==0.0.3", "this comparison")
     path = args.json_data_path
     settings = EmbeddingSettings(
@@ -184,15 +185,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     texts = [embedded_text(record, args.emb_type, args.prompt, args.fields) for record in Dataset(path).records()]
     real, _ = embeddings_of(texts, settings, path, path)
     say(
-        "| points / picks | | seconds | processor seconds | peak memory | objective | same picks in order | same "
-        "picks |\n"
+        "| points / picks | | seconds | processor seconds | peak memory | objective "
+        "| same picks in order | same picks |\n"
         "|---|---|---|---|---|---|---|---|"
     )
     everything = {}
     with tempfile.TemporaryDirectory(prefix="bench_") as folder:
         for num_points, num in args.sizes:
             contenders = list(CONTENDERS) if num_points <= args.max_submodlib else ["ours"]
-            found = compare(make_points(real, num_points, args.noise), num, contenders, args.rounds, Path(folder))
+            found = compare_contenders(
+                make_points(real, num_points, args.noise), num, contenders, args.rounds, Path(folder)
+            )
             for name, of_contender in found.items():
                 say(row(f"{num_points:,} / {num:,}", name, of_contender))
             everything[f"{num_points}/{num}"] = found

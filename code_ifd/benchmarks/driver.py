@@ -98,9 +98,10 @@ def sleepers_pool(num_actors: int, chunk_seconds: float, lines: bytes) -> Iterat
             """The pool of a real run, but for its workers."""
 
             def __init__(self) -> None:
-                actor_class = ray.remote(num_cpus=0, max_concurrency=10_000)(Sleepers)
+                # Its stub leaves out max_concurrency.
+                actor_class = ray.remote(num_cpus=0, max_concurrency=10_000)(Sleepers)  # type: ignore[call-overload]
                 self._shared = [actor_class.remote(chunk_seconds, lines) for _ in range(num_actors)]
-                self._calls, self._actors, self._keys = {}, {}, ("instruction", "input", "output")
+                self._calls, self._actors, self._keys = {}, {}, {"instruction", "input", "output"}
                 self._started: list[Event] = []
 
             def start(self, worker: int) -> None:

@@ -95,8 +95,8 @@ def main(argv: Sequence[str] | None = None) -> None:
                 runs[size].append(run_step1(repeated, Path(folder), flags))
     start_up = statistics.median(seconds for seconds, _ in runs[1])
     say(
-        f"start-up {start_up:.1f} s (a run on one record)\n\n| records | records/s without start-up | peak memory "
-        "|\n|---|---|---|"
+        f"start-up {start_up:.1f} s (a run on one record)\n\n"
+        "| records | records/s without start-up | peak memory |\n|---|---|---|"
     )
     table = {}
     for size in args.sizes:

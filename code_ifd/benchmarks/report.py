@@ -3,8 +3,9 @@
 Makes synthetic records with scores in a temporary folder (or takes a scored
 dataset), runs report.py on them, and opens the page in Chromium, offline, a few
 times: the time is from the start of navigation to the end of the load event,
-when its table is there; processor time is that of the page's main thread. Prints a table; the last line is one JSON
-object. Opening needs playwright (tests/requirements.txt) and Debian's chromium.
+when its table is there; processor time is that of the page's main thread.
+Prints a table; the last line is one JSON object. Opening needs playwright
+(tests/requirements.txt) and Debian's chromium.
 
 PYTHONPATH=code_ifd python -m benchmarks.report --num_records 52002
 """
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.streams import measure, write_synthetic
+from benchmarks.streams import measure_command, write_synthetic
 from shared.cli import UserError, missing_package, new_parser, positive_int, run, say
 
 SCRIPTS = Path(__file__).parents[1]
@@ -31,7 +32,7 @@ def make_scored(num_records: int, folder: Path) -> Path:
     data, scores, scored = (folder / name for name in ("data.jsonl", "scores.jsonl", "scored.json"))
     write_synthetic(num_records, data, scores)
     lines = folder / "scored.jsonl"
-    measure(
+    measure_command(
         _python(
             "put_analysis_to_data.py", "--pt_data_path", scores, "--json_data_path", data, "--json_save_path", lines
         ),
@@ -44,8 +45,9 @@ def make_scored(num_records: int, folder: Path) -> Path:
 
 
 def open_page(page: Path, repeats: int) -> list[tuple[float, float]]:
-    """Return the seconds and the processor seconds to open the page, each time in a new tab, after one that is not
-    counted.
+    """Return the seconds and the processor seconds of each opening of the page.
+
+    Each opening is in a new tab; a first one is not counted.
     """
     try:
         from playwright.sync_api import sync_playwright
@@ -93,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="bench_") as folder:
         scored = Path(args.json_data_path) if args.json_data_path else make_scored(args.num_records, Path(folder))
         page = Path(folder).resolve() / "report.html"
-        made = measure(_python("report.py", "--json_data_path", scored, "--save_path", page), scored)
+        made = measure_command(_python("report.py", "--json_data_path", scored, "--save_path", page), scored)
         page_bytes = page.stat().st_size
         opened = open_page(page, args.repeats) if args.repeats > 0 else []
     times = (
@@ -103,8 +105,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         or " | "
     )
     say(
-        "| to make, seconds | of processor time | peak memory, MB | page, MB | to open, seconds | of processor time "
-        "|\n|---|---|---|---|---|---|"
+        "| to make, seconds | of processor time | peak memory, MB | page, MB | to open, seconds "
+        "| of processor time |\n|---|---|---|---|---|---|"
     )
     say(
         f"| {made.seconds:.1f} | {made.processor_seconds:.1f} | {made.peak_bytes / 1e6:.0f} | {page_bytes / 1e6:.1f} "

@@ -113,10 +113,10 @@ def run_contenders(names: list[str], task: BenchTask, repeats: int) -> dict[str,
 
 def summarize_runs(
     runs: dict[str, list[tuple[float, Any, int]]], work: dict[str, float], task: BenchTask
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, Any]]:
     """Return the figures of every contender, by its name."""
     reference = runs["reference"][0][1]
-    table: dict[str, dict[str, float]] = {}
+    table: dict[str, dict[str, Any]] = {}
     for name, results in runs.items():
         if name.startswith("floor-"):
             rates = [rate for _, rate, _ in results]
@@ -165,12 +165,11 @@ def compare_losses(found: Losses, reference: Losses, task: BenchTask) -> dict[st
     }
 
 
-def format_table(table: dict[str, dict[str, float]]) -> str:
+def format_table(table: dict[str, dict[str, Any]]) -> str:
     """Return the figures as a Markdown table."""
     lines = [
         "| | records/s | scored tokens/s | GFLOP/s | of floor | x reference | peak memory | max error of IFD | "
-        "Spearman "
-        "| same selected |",
+        "Spearman | same selected |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in table.items():

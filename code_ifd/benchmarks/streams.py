@@ -80,7 +80,7 @@ def write_synthetic(num_records: int, data_path: Path, score_path: Path) -> None
             scores.write(encode_lines([score_line(direct, max(direct - generator.gauss(0.5, 0.4), 0.0), 50, 50)]))
 
 
-def measure(command: list[str], path: Path) -> Measurement:
+def measure_command(command: list[str], path: Path) -> Measurement:
     """Run a command that reads the file at `path` and return what it took. Raises UserError when it fails."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -99,12 +99,20 @@ def measure_all(num_records: int, folder: Path) -> dict[str, Measurement]:
         folder / name for name in ("data.jsonl", "scores.jsonl", "scored.jsonl", "selected.jsonl")
     )
     write_synthetic(num_records, data, scores)
-    step2 = ["put_analysis_to_data.py", "--pt_data_path", scores, "--json_data_path", data, "--json_save_path", scored]
-    step3 = ["select_data.py", "--json_data_path", scored, "--json_save_path", selected]
-    found = {"step 2": measure(_python(step2), data), "step 3": measure(_python(step3), scored)}
+    step2: list[str | Path] = [
+        "put_analysis_to_data.py",
+        "--pt_data_path",
+        scores,
+        "--json_data_path",
+        data,
+        "--json_save_path",
+        scored,
+    ]
+    step3: list[str | Path] = ["select_data.py", "--json_data_path", scored, "--json_save_path", selected]
+    found = {"step 2": measure_command(_python(step2), data), "step 3": measure_command(_python(step3), scored)}
     for name, path in (("step 2", data), ("step 3", scored)):
-        found[f"{name}'s input: cat"] = measure(["cat", str(path)], path)
-        found[f"{name}'s input: json.loads"] = measure([sys.executable, "-c", PARSE_LOOP, str(path)], path)
+        found[f"{name}'s input: cat"] = measure_command(["cat", str(path)], path)
+        found[f"{name}'s input: json.loads"] = measure_command([sys.executable, "-c", PARSE_LOOP, str(path)], path)
     return found
 
 

@@ -1,8 +1,8 @@
 """The driver of many workers: chunks go out as workers get free, come back in any order and are written in order.
 
-Nothing here knows what a worker is: a `Pool` starts them, hands them chunks and tells what has happened. A worker that is
-lost takes nothing with it: its chunks go to the others first, and another worker is started in its place. How many chunks
-are under way or held back is bounded, whatever the speed of the workers.
+Nothing here knows what a worker is: a `Pool` starts them, hands them chunks and tells what has happened. A worker that
+is lost takes nothing with it: its chunks go to the others first, and another worker is started in its place. How many
+chunks are under way or held back is bounded, whatever the speed of the workers.
 """
 
 import heapq
@@ -120,8 +120,8 @@ class ChunkDriver:
             self._has_said = True
         elif now - self._waiting_since > PATIENCE_SECONDS:
             raise UserError(
-                f"no worker has found a place in the cluster for {PATIENCE_SECONDS:.0f} s: its nodes are lost, or others use them; "
-                f"{self._journal.progress()}"
+                f"no worker has found a place in the cluster for {PATIENCE_SECONDS:.0f} s: its nodes are lost, "
+                f"or others use them; {self._journal.progress()}"
             )
 
     def _handle(self, event: Event, bar: tqdm) -> None:
@@ -159,13 +159,17 @@ class ChunkDriver:
         self._start_worker()
 
     def _blame(self, task: Task | None, reason: str) -> None:
-        """Count what a lost worker was at: its first chunk, or loading the model. Raises UserError when it is no chance."""
+        """Count what a lost worker was at: its first chunk, or loading the model.
+
+        Raises UserError when it is no chance.
+        """
         number = -1 if task is None else task.number
         self._losses[number] += 1
         if self._losses[number] == MOST_LOSSES:
             what = "while they started and loaded the model" if task is None else f"on {task}"
             raise UserError(
-                f"{MOST_LOSSES} workers have died {what}, the last by: {reason}; is there too little memory? {self._journal.progress()}"
+                f"{MOST_LOSSES} workers have died {what}, the last by: {reason}; is there too little memory? "
+                f"{self._journal.progress()}"
             )
 
     def _write(self) -> None:

@@ -1,11 +1,13 @@
 """The Ray cluster of a run: started here or joined, kept quiet, and how many workers have a place in it."""
 
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from shared.cli import UserError, missing_package
 
@@ -39,8 +41,8 @@ class Layout:
 def ray_cluster(address: str | None) -> Iterator[list[Node]]:
     """Join the cluster at `address`, or start one on this machine for None; yield its nodes, and leave it at the end.
 
-    What Ray would print meanwhile goes nowhere; its logs are in its session folder. Raises UserError when there is no Ray
-    or no such cluster.
+    What Ray would print meanwhile goes nowhere; its logs are in its session folder. Raises UserError when there is no
+    Ray or no such cluster.
     """
     # Read when ray is imported, by every process of it; a user who wants to see more has set them.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -54,7 +56,7 @@ def ray_cluster(address: str | None) -> Iterator[list[Node]]:
     if address:
         check_reachable(address)
     # Whatever another cluster on this machine has left in RAY_ADDRESS or in Ray's folder: None means one of our own.
-    options = (
+    options: dict[str, Any] = (
         {"address": address}
         if address
         else {"address": "local", "num_cpus": usable_cpus(), "object_store_memory": OBJECT_STORE_BYTES}
@@ -69,7 +71,7 @@ def ray_cluster(address: str | None) -> Iterator[list[Node]]:
                 ray.init(
                     log_to_driver=False,
                     include_dashboard=False if not address else None,
-                    logging_level="CRITICAL",
+                    logging_level=logging.CRITICAL,
                     **options,
                 )
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
@@ -129,9 +131,10 @@ def usable_cpus() -> int:
 def choose_layout(
     nodes: list[Node], num_workers: int | None, cpus_per_worker: int | None, gpus_per_worker: float | None, device: str
 ) -> Layout:
-    """Return the layout that was asked for, with what is None filled in. Raises UserError when the cluster cannot hold it.
+    """Return the layout that was asked for, with what is None filled in.
 
     A worker takes a GPU where there are any, and its share of that node's CPUs, or else all CPUs of the smallest node.
+    Raises UserError when the cluster cannot hold the layout.
     """
     if gpus_per_worker is None:
         gpus_per_worker = 1.0 if device in ("auto", "cuda") and any(node.gpus >= 1 for node in nodes) else 0.0

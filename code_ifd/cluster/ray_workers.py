@@ -1,10 +1,11 @@
 """Workers of step 1 as Ray actors: a process with a model each, anywhere in a cluster.
 
-Why actors of Ray Core and not Ray Data, which was tried first (ray 2.60, two nodes, one reader of chunks, ActorPoolStrategy,
-preserve_order): a task of Ray Data belongs to the actor that it was given to. When that actor's node is lost and no other has
-room, the task waits until an actor has ended. In order, nothing can be written meanwhile: 30 chunks of 40 were held back
-until all others were scored, and with a bound on what is held (resource_limits) the run hung for good. Besides, small chunks
-are joined into one block unless target_max_block_size forbids it, and no hook tells which of them are being redone.
+Why actors of Ray Core and not Ray Data, which was tried first (ray 2.60, two nodes, one reader of chunks,
+ActorPoolStrategy, preserve_order): a task of Ray Data belongs to the actor that it was given to. When that actor's node
+is lost and no other has room, the task waits until an actor has ended. In order, nothing can be written meanwhile: 30
+chunks of 40 were held back until all others were scored, and with a bound on what is held (resource_limits) the run
+hung for good. Besides, small chunks are joined into one block unless target_max_block_size forbids it, and no hook
+tells which of them are being redone.
 """
 
 import contextlib
@@ -93,8 +94,9 @@ class ScoringWorker:
         source = find_model(self._source.name, self._source.revision or "main")
         if source.fingerprint != self._source.fingerprint:
             raise UserError(
-                f"--model_name_or_path {self._source.name}: {node} has another one than the driver ({source.fingerprint}, "
-                f"and {self._source.fingerprint}); give a folder that all nodes share, or the same copy on each"
+                f"--model_name_or_path {self._source.name}: {node} has another one than the driver "
+                f"({source.fingerprint}, and {self._source.fingerprint}); "
+                "give a folder that all nodes share, or the same copy on each"
             )
         self._source = source  # from here on as this node has it: the Hub, or its own cache
 
@@ -113,7 +115,8 @@ class RayPool:
         import ray
 
         # A lost actor is replaced by us, not restarted by Ray: its chunks must not wait for it.
-        self._actor_class = ray.remote(
+        # Its stub leaves out max_concurrency.
+        self._actor_class = ray.remote(  # type: ignore[call-overload]
             num_cpus=cpus_per_worker,
             num_gpus=gpus_per_worker,
             max_restarts=0,
@@ -146,7 +149,10 @@ class RayPool:
         return self._actors[worker].score.remote(records)
 
     def wait(self, seconds: float) -> list[Event]:
-        """Wait for the first call to end, and return what has happened by then. Raises UserError that a worker has raised."""
+        """Wait for the first call to end, and return what has happened by then.
+
+        Raises UserError that a worker has raised.
+        """
         import ray
 
         ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=seconds)

@@ -69,4 +69,7 @@ class Pool(Protocol):
         """Give a ready worker a chunk, to be begun after those that it has."""
 
     def wait(self, seconds: float) -> list[Event]:
-        """Wait until something has happened, or for `seconds`, and return it. Raises UserError that a worker has raised."""
+        """Wait until something has happened, or for `seconds`, and return it.
+
+        Raises UserError that a worker has raised.
+        """

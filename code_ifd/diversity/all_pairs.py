@@ -81,9 +81,7 @@ class AllPairs:
             self._history[-MAX_PICKS_BACK - 2] = torch.empty(0)
 
     def _lost(self, columns: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-        """Return by how much gains have fallen since the nearest chosen candidates were those of `before`,
-        (candidates,).
-        """
+        """Return by how much gains have fallen, (candidates,), since the nearest chosen ones were those of `before`."""
         lost = torch.zeros(len(columns), dtype=torch.float64)
         for rows in (self.nearest < before).nonzero()[:, 0].split(BLOCK):
             losses = self._distances.losses(rows, columns)  # (rows, candidates)

@@ -53,8 +53,8 @@ def choose_points(embeddings: np.ndarray, num: int, memory_bytes: float = 1e9) -
 
     `memory_bytes` bounds the lists of near pairs; without room for them the picks are the same, and slow.
     """
-    # Points that are the same to the last bit are one point that counts several times: the first of them stands for
-    # all.
+    # Points that are the same to the last bit are one point that counts several times.
+    # The first of them stands for all.
     _, first, copies = np.unique(embeddings, axis=0, return_index=True, return_counts=True)
     order = first.argsort()
     first, copies = first[order], copies[order]

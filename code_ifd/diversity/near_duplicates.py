@@ -33,8 +33,9 @@ def remove_duplicates(texts: list[str], vectors: np.ndarray, cosine: float) -> D
 
 
 def _far_apart(vectors: torch.Tensor, limit: float) -> list[int]:
-    """Return the indices of vectors, (n, dimension) of length 1, whose cosine with each earlier one kept is below
-    it.
+    """Return the indices of vectors whose cosine with each earlier one that is kept is below the limit.
+
+    The vectors are (n, dimension), each of length 1.
     """
     kept: list[int] = []
     for start in range(0, len(vectors), BLOCK):

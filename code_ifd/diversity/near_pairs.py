@@ -1,5 +1,6 @@
-"""The pairs of points that can still gain from each other, as lists: all that facility location looks at once they are
-few.
+"""The pairs of points that can still gain from each other, as lists.
+
+They are all that facility location looks at once they are few.
 
 A point gains from a candidate that is nearer to it than its nearest chosen one. With every choice such pairs become
 fewer, and none comes back. Once their lists fit into memory, no other distance is ever needed again.

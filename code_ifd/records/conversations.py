@@ -35,8 +35,8 @@ ROLES = {
 }
 CALLS = ("function_call", "tool_call")
 UNDERSTOOD = (
-    "wanted instruction, (input,) output; or conversations, a list of {from, value}; or messages, a list of {role, content}; "
-    "--fields names other keys"
+    "wanted instruction, (input,) output; or conversations, a list of {from, value}; or messages, a list of "
+    "{role, content}; --fields names other keys"
 )
 Fields = dict[str, str]
 Message = dict[str, str]  # role and content
@@ -62,15 +62,15 @@ def parse_fields(text: str) -> Fields:
     return fields
 
 
-def add_fields_flag(parser: argparse.ArgumentParser) -> None:
-    """Add --fields."""
+def add_fields_flag(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add --fields to a parser, or to a group of its flags."""
     parser.add_argument(
         "--fields",
         type=parse_fields,
         default={},
         metavar="NAME=KEY,...",
-        help="where the dataset uses other keys: instruction=question,output=answer (default: instruction, input, output; "
-        "or conversations, or messages)",
+        help="where the dataset uses other keys: instruction=question,output=answer (default: instruction, input, "
+        "output; or conversations, or messages)",
     )
 
 
@@ -108,7 +108,10 @@ def check_records(records: Iterable[Record], path: str, fields: Fields) -> tuple
 
 
 def exchanges(record: Record, fields: Fields, where: str = "record") -> list[Record]:
-    """Return the exchanges of a record. Raises UserError, beginning with `where`, for a record that is not understood."""
+    """Return the exchanges of a record.
+
+    Raises UserError, beginning with `where`, for a record that is not understood.
+    """
     if not is_conversation(record, fields):
         return [_plain(record, fields, where)]
     found: list[Record] = []
@@ -129,9 +132,10 @@ def texts_of(record: Record, fields: Fields, where: str = "record") -> list[Text
 
 
 def first_prompt(record: Record, fields: Fields, where: str = "record") -> Any:
-    """Return what names a record in a list: its instruction, whatever that is, or the first that the user says in a conversation.
+    """Return what names a record in a list: its instruction, or the first that the user says in a conversation.
 
-    Raises UserError for a conversation that is not understood.
+    The instruction is returned whatever it is, a text or not. Raises UserError for a conversation that is not
+    understood.
     """
     if not is_conversation(record, fields):
         return record.get(fields.get("instruction", "instruction"))
@@ -187,5 +191,6 @@ def _check(found: list[Record], where: str) -> None:
         for name, text in texts:
             if not text.isascii() and not is_encodable(text):
                 raise UserError(
-                    f"{where}: {name} holds half of a surrogate pair, which is no character: {shorten(text)}; mend or remove it"
+                    f"{where}: {name} holds half of a surrogate pair, which is no character: {shorten(text)}; "
+                    "mend or remove it"
                 )

@@ -1,6 +1,6 @@
 """A dataset as the steps see it: one file, or several that are one, streamed block by block, whatever their format.
 
-`dataset_files` says which files a path means, `json_records` and `arrow_records` read and write them.
+`dataset_files` says which files a path means, `json_lines` and `parquet` read and write them.
 """
 
 import hashlib
@@ -14,14 +14,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Protocol
 
-from records import json_lines as json_records
+from records import json_lines
 from records.dataset_files import LINES, TABLES, WANTED, ends_in, find_files
-from records.json_lines import JsonChunk, JsonWriter
+from records.json_lines import JsonBlock, JsonWriter
 from records.record import Block, Record
 from shared.cli import UserError, missing_package
 from shared.files import atomic_writer, sha256_of
 
-RECORDS_PER_CHUNK = 256
+RECORDS_PER_BLOCK = 256
 
 
 class Writer(Protocol):
@@ -54,7 +54,7 @@ class Dataset:
     def blocks(self) -> Iterator[Block]:
         """Yield all records in order, in blocks. Raises UserError for what is wrong, naming file and record or line."""
         num_records = 0
-        decoder = json_records.Decoder()
+        decoder = json_lines.Decoder()
         for file in self.files:
             try:
                 for block in _read(file, decoder):
@@ -81,7 +81,9 @@ class Dataset:
         """Return all records as one block. Raises UserError as `blocks` does."""
         blocks = list(self.blocks())
         return (
-            _arrow().join(blocks) if self.is_table else JsonChunk([row for block in blocks for row in block.records()])
+            _parquet().join(blocks)
+            if self.is_table
+            else JsonBlock([row for block in blocks for row in block.records()])
         )
 
     def sha256(self) -> str:
@@ -119,29 +121,27 @@ class Fetcher:
 
     def __init__(self, records: Iterable[Record]) -> None:
         self._records = records
-        self._restart()
+        self._rest, self._position = iter(records), 0
 
     def fetch(self, numbers: list[int]) -> list[Record]:
         """Return the records with these rising numbers."""
         if numbers and numbers[0] < self._position:
-            self._restart()
+            self._rest, self._position = iter(self._records), 0
         found = []
         for number in numbers:
             found.append(next(islice(self._rest, number - self._position, None)))
             self._position = number + 1
         return found
 
-    def _restart(self) -> None:
-        self._rest, self._position = iter(self._records), 0
-
 
 def check_name(path: str, source: Dataset | None) -> None:
     """Raise UserError when records of `source` cannot be written under a name."""
-    if not ends_in(path, (*json_records.ARRAY, *LINES, ".parquet")):
+    if not ends_in(path, (*json_lines.ARRAY, *LINES, ".parquet")):
         raise UserError(f"{path}: the file name must end in {WANTED}")
     if ends_in(path, TABLES) and not (source and source.is_table):
         raise UserError(
-            f"{path}: Parquet keeps the column types of Parquet, and {source and source.path} is JSON, which has none; write .jsonl"
+            f"{path}: Parquet keeps the column types of Parquet, and {source and source.path} is JSON, which has none; "
+            "write .jsonl"
         )
 
 
@@ -152,8 +152,8 @@ def dataset_writer(path: str, source: Dataset | None = None) -> Iterator[Writer]
     `source` is the dataset that the blocks come from. Raises UserError when they cannot be written under that name.
     """
     check_name(path, source)
-    with atomic_writer(path) as file, json_records.compressed(file, path) as packed:
-        writer = new_writer(packed, path, ends_in(path, TABLES), is_array=ends_in(path, json_records.ARRAY))
+    with atomic_writer(path) as file, json_lines.compressed(file, path) as packed:
+        writer = new_writer(packed, path, ends_in(path, TABLES), is_array=ends_in(path, json_lines.ARRAY))
         try:
             yield writer
         except BaseException:
@@ -164,7 +164,7 @@ def dataset_writer(path: str, source: Dataset | None = None) -> Iterator[Writer]
 
 def new_writer(file: IO[bytes], path: str, to_table: bool, is_array: bool = False) -> Writer:
     """Return a writer into an open file: of Parquet, of a JSON array, or of JSON lines. `path` is for messages."""
-    return _arrow().TableWriter(file, path) if to_table else JsonWriter(file, path, is_array)
+    return _parquet().TableWriter(file, path) if to_table else JsonWriter(file, path, is_array)
 
 
 def read_dataset(path: str) -> list[Record]:
@@ -175,30 +175,30 @@ def read_dataset(path: str) -> list[Record]:
 def write_dataset(path: str, records: list[Record]) -> None:
     """Write records as `path`'s extension asks, one record a line. Raises UserError if it cannot."""
     with dataset_writer(path) as writer:
-        writer.write(JsonChunk(records))
+        writer.write(JsonBlock(records))
 
 
-def _read(file: str, decoder: json_records.Decoder) -> Iterator[Block]:
+def _read(file: str, decoder: json_lines.Decoder) -> Iterator[Block]:
     if ends_in(file, TABLES):
-        yield from _arrow().read_table(file)
+        yield from _parquet().read_table(file)
         return
-    if not ends_in(file, (*json_records.ARRAY, *LINES)):
+    if not ends_in(file, (*json_lines.ARRAY, *LINES)):
         raise UserError(f"{file}: the file name must end in {WANTED}")
     records = (
-        json_records.read_array(file, decoder)
-        if ends_in(file, json_records.ARRAY)
-        else json_records.read_lines(file, decoder)
+        json_lines.read_json_array(file, decoder)
+        if ends_in(file, json_lines.ARRAY)
+        else json_lines.read_json_lines(file, decoder)
     )
-    while rows := list(islice(records, RECORDS_PER_CHUNK)):
-        yield JsonChunk(rows)
+    while rows := list(islice(records, RECORDS_PER_BLOCK)):
+        yield JsonBlock(rows)
 
 
-def _arrow() -> ModuleType:
+def _parquet() -> ModuleType:
     try:
-        from records import parquet as arrow_records
+        from records import parquet
     except ImportError:
         raise missing_package("pyarrow", "a Parquet or Arrow file") from None
-    return arrow_records
+    return parquet
 
 
 def _signature(path: str) -> tuple[int, int] | None:

@@ -1,8 +1,8 @@
 """Which files a dataset path means, and of what format they are.
 
 The file name decides: .json is an array (read whole), .jsonl one object a line (also .jsonl.gz, .jsonl.zst), .parquet a
-table. A path may be a file, a pattern (data/*.jsonl), a folder of shards, or a folder that `save_to_disk` of Hugging Face
-datasets has written. Several files are one dataset, in the order of their names.
+table. A path may be a file, a pattern (data/*.jsonl), a folder of shards, or a folder that `save_to_disk` of Hugging
+Face datasets has written. Several files are one dataset, in the order of their names.
 """
 
 import glob
@@ -18,8 +18,8 @@ LINES = tuple(ending + packing for ending in json_records.LINES for packing in (
 TABLES = (".parquet", ".arrow")
 FORMATS = (*json_records.ARRAY, *LINES, *TABLES)
 DATASET_HELP = (
-    "a .json array (read whole), or .jsonl, .jsonl.gz, .jsonl.zst, .parquet (streamed); a pattern or folder of such files is "
-    "one dataset, and so is a folder that save_to_disk of Hugging Face datasets has written"
+    "a .json array (read whole), or .jsonl, .jsonl.gz, .jsonl.zst, .parquet (streamed); a pattern or folder of such "
+    "files is one dataset, and so is a folder that save_to_disk of Hugging Face datasets has written"
 )
 WANTED = ".json (an array), .jsonl (a record a line; also .jsonl.gz, .jsonl.zst) or .parquet"
 
@@ -58,7 +58,8 @@ def _saved_files(folder: str) -> list[str]:
     if os.path.exists(os.path.join(folder, "dataset_dict.json")):
         splits = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
         raise UserError(
-            f"{folder}: holds several splits ({', '.join(splits)}); give one of them, such as {os.path.join(folder, splits[0] if splits else 'train')}"
+            f"{folder}: holds several splits ({', '.join(splits)}); "
+            f"give one of them, such as {os.path.join(folder, splits[0] if splits else 'train')}"
         )
     state_path = os.path.join(folder, "state.json")
     if not os.path.exists(state_path):
@@ -70,7 +71,8 @@ def _saved_files(folder: str) -> list[str]:
         raise UserError(f"{state_path}: not what save_to_disk writes; save the dataset again") from None
     if state.get("_indices_data_files"):
         raise UserError(
-            f"{folder}: saved with a selection or shuffle that is not applied; call flatten_indices() before save_to_disk"
+            f"{folder}: saved with a selection or shuffle that is not applied; "
+            "call flatten_indices() before save_to_disk"
         )
     return [os.path.join(folder, name) for name in names]
 

@@ -62,8 +62,8 @@ class LineJournal:
             write_durably(self._fd, data, self._size)
         except OSError as error:
             raise UserError(
-                f"{self.path}: writing failed: {error.strerror}; what was finished before is kept, and the same command "
-                "goes on from there once there is space"
+                f"{self.path}: writing failed: {error.strerror}; what was finished before is kept, and the same "
+                "command goes on from there once there is space"
             ) from None
         self._size += len(data)
 

@@ -10,7 +10,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from records.record import Block, Column, Record
 from shared.cli import UserError, missing_package
@@ -32,7 +32,7 @@ class Decoder(json.JSONDecoder):
         self.num_non_finite += 1
 
 
-def read_array(path: str, decoder: Decoder) -> Iterator[Record]:
+def read_json_array(path: str, decoder: Decoder) -> Iterator[Record]:
     """Yield the records of a JSON array. The file is read and parsed as a whole. Raises UserError for anything else."""
     values = _parse(decode(read_bytes(path), path), path, decoder)
     if not isinstance(values, list):
@@ -43,8 +43,11 @@ def read_array(path: str, decoder: Decoder) -> Iterator[Record]:
         yield _checked(value, index, path)
 
 
-def read_lines(path: str, decoder: Decoder) -> Iterator[Record]:
-    """Yield the records of a file with one object a line; blank lines are passed over. Raises UserError for anything else."""
+def read_json_lines(path: str, decoder: Decoder) -> Iterator[Record]:
+    """Yield the records of a file with one object a line; blank lines are passed over.
+
+    Raises UserError for anything else.
+    """
     index = offset = 0
     with contextlib.closing(open_lines(path)) as file:
         # Only "\n" ends a line: str.splitlines would also cut at U+2028, which JSON strings may hold.
@@ -57,10 +60,13 @@ def read_lines(path: str, decoder: Decoder) -> Iterator[Record]:
 
 
 def open_lines(path: str) -> IO[bytes]:
-    """Return a file of lines opened for reading, decompressed as its name says. Raises UserError if it cannot be read."""
+    """Return a file of lines opened for reading, decompressed as its name says.
+
+    Raises UserError if it cannot be read.
+    """
     try:
         if path.lower().endswith(".gz"):
-            return gzip.open(path, "rb")
+            return cast(IO[bytes], gzip.open(path, "rb"))  # which it is in all but its type
         if path.lower().endswith(".zst"):
             return io.BufferedReader(_pyarrow().input_stream(path, compression="zstd"))
         return open(path, "rb")
@@ -74,7 +80,7 @@ def compressed(file: IO[bytes], path: str) -> Iterator[IO[bytes]]:
     if path.lower().endswith(".gz"):
         # Neither name nor time goes into the file.
         with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-            yield packed
+            yield cast(IO[bytes], packed)
     elif path.lower().endswith(".zst"):
         with _pyarrow().CompressedOutputStream(_pyarrow().PythonFile(_KeptOpen(file), "w"), "zstd") as packed:
             yield packed
@@ -83,8 +89,8 @@ def compressed(file: IO[bytes], path: str) -> Iterator[IO[bytes]]:
 
 
 @dataclass(frozen=True)
-class JsonChunk:
-    """Some records of a dataset. What TableChunk is to Parquet."""
+class JsonBlock:
+    """Some records of a dataset. What TableBlock is to Parquet."""
 
     rows: list[Record]
 
@@ -99,7 +105,7 @@ class JsonChunk:
         """Return the values under a key, None for a record without it; None when no record has it."""
         return [row.get(key) for row in self.rows] if any(key in row for row in self.rows) else None
 
-    def with_columns(self, columns: list[Column]) -> "JsonChunk":
+    def with_columns(self, columns: list[Column]) -> "JsonBlock":
         """Return the records with values added; numbers are null where there is none, anything else is left out."""
         left_out = {column.name for column in columns if column.kind != "number"}
         rows = []
@@ -109,11 +115,11 @@ class JsonChunk:
             rows.append(
                 kept | {name: value for name, value in found.items() if value is not None or name not in left_out}
             )
-        return JsonChunk(rows)
+        return JsonBlock(rows)
 
-    def take(self, indices: list[int]) -> "JsonChunk":
+    def take(self, indices: list[int]) -> "JsonBlock":
         """Return the records at these places, in this order."""
-        return JsonChunk([self.rows[index] for index in indices])
+        return JsonBlock([self.rows[index] for index in indices])
 
 
 class JsonWriter:

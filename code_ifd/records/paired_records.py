@@ -1,6 +1,5 @@
 """Two datasets read side by side, record by record, sure that both hold the same records."""
 
-import os
 from collections.abc import Iterator
 from itertools import zip_longest
 
@@ -16,8 +15,8 @@ REMEDY = "compare two scored versions of one dataset, with its records in the sa
 def paired_records(a: Dataset, b: Dataset, fields: Fields) -> Iterator[Record]:
     """Yield each record of `a`, once it is sure to be that of `b` too.
 
-    Formats, keys besides the texts, and an input that is null, missing or empty may differ. Raises UserError for the first
-    record whose texts do, or that only one of them has, naming it.
+    Formats, keys besides the texts, and an input that is null, missing or empty may differ. Raises UserError for the
+    first record whose texts do, or that only one of them has, naming it.
     """
     for index, (record_a, record_b) in enumerate(zip_longest(a.records(), b.records())):
         if record_a is None or record_b is None:
@@ -43,11 +42,16 @@ def _named_texts(record: Record, fields: Fields, where: str) -> list[tuple[str, 
 
 def _difference(path_a: str, texts_a: list[tuple[str, str]], path_b: str, texts_b: list[tuple[str, str]]) -> str:
     """Return what differs first, in words."""
-    for (name_a, text_a), (name_b, text_b) in zip(texts_a, texts_b):
+    for (name_a, text_a), (name_b, text_b) in zip(texts_a, texts_b, strict=False):
         if name_a != name_b:
             return f"{path_a} has {name_a} where {path_b} has {name_b}"
         if text_a != text_b:
-            start = len(os.path.commonprefix([text_a, text_b]))
+            start = _length_of_common_start(text_a, text_b)
             shown_a, shown_b = (shorten(text[start:]) for text in (text_a, text_b))
             return f"its {name_a}, from character {start} on, is {shown_a} in {path_a} and {shown_b} in {path_b}"
     return f"{path_a} has {len(texts_a)} texts in it, {path_b} {len(texts_b)}"
+
+
+def _length_of_common_start(text_a: str, text_b: str) -> int:
+    pairs = enumerate(zip(text_a, text_b, strict=False))
+    return next((index for index, (one, other) in pairs if one != other), min(len(text_a), len(text_b)))

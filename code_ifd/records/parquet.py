@@ -27,8 +27,8 @@ ROWS_PER_GROUP = 16 * ROWS_PER_BATCH
 
 
 @dataclass(frozen=True)
-class TableChunk:
-    """Some rows of a table. What JsonChunk is to JSON."""
+class TableBlock:
+    """Some rows of a table. What JsonBlock is to JSON."""
 
     batch: pa.RecordBatch
 
@@ -43,7 +43,7 @@ class TableChunk:
         """Return a column's values, None where there is no such column."""
         return self.batch.column(key).to_pylist() if key in self.batch.schema.names else None
 
-    def with_columns(self, columns: list[Column]) -> "TableChunk":
+    def with_columns(self, columns: list[Column]) -> "TableBlock":
         """Return the rows with columns added; one that they have already is replaced where it stands."""
         batch = self.batch
         for column in columns:
@@ -52,19 +52,19 @@ class TableChunk:
             batch = (
                 batch.append_column(column.name, array) if place < 0 else batch.set_column(place, column.name, array)
             )
-        return TableChunk(batch)
+        return TableBlock(batch)
 
-    def take(self, indices: list[int]) -> "TableChunk":
+    def take(self, indices: list[int]) -> "TableBlock":
         """Return the rows at these places, in this order."""
-        return TableChunk(self.batch.take(pa.array(indices, pa.int64())))
+        return TableBlock(self.batch.take(pa.array(indices, pa.int64())))
 
 
-def read_table(path: str) -> Iterator[TableChunk]:
+def read_table(path: str) -> Iterator[TableBlock]:
     """Yield the rows of a file in order, at most ROWS_PER_BATCH at once. Raises UserError if it cannot be read."""
     try:
         if path.lower().endswith(PARQUET):
             with pq.ParquetFile(path, pre_buffer=False) as file:
-                yield from map(TableChunk, file.iter_batches(ROWS_PER_BATCH))
+                yield from map(TableBlock, file.iter_batches(ROWS_PER_BATCH))
             return
         with pa.memory_map(path) as source:
             # Hugging Face writes streams; pyarrow's own files have an index at their end.
@@ -75,14 +75,14 @@ def read_table(path: str) -> Iterator[TableChunk]:
                 batches = (file.get_batch(index) for index in range(file.num_record_batches))
             for batch in batches:
                 for start in range(0, batch.num_rows, ROWS_PER_BATCH):
-                    yield TableChunk(batch.slice(start, ROWS_PER_BATCH))
+                    yield TableBlock(batch.slice(start, ROWS_PER_BATCH))
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{path}: cannot be read: {_first_line(error)}") from None
 
 
-def join(blocks: list[TableChunk]) -> TableChunk:
+def join(blocks: list[TableBlock]) -> TableBlock:
     """Return the rows of all blocks as one."""
-    return TableChunk(pa.Table.from_batches([block.batch for block in blocks]).combine_chunks().to_batches()[0])
+    return TableBlock(pa.Table.from_batches([block.batch for block in blocks]).combine_chunks().to_batches()[0])
 
 
 class TableWriter:
@@ -93,14 +93,15 @@ class TableWriter:
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
 
-    def write(self, block: TableChunk) -> None:
+    def write(self, block: TableBlock) -> None:
         """Add rows. Raises UserError when their columns differ from those before."""
         batch = block.batch
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._file, batch.schema, compression="zstd")
         if batch.schema != self._writer.schema:
             raise UserError(
-                f"{self._path}: the files of the dataset have different columns: {_difference(self._writer.schema, batch.schema)}"
+                f"{self._path}: the files of the dataset have different columns: "
+                f"{_difference(self._writer.schema, batch.schema)}"
             )
         self._waiting.append(batch)
         if sum(waiting.num_rows for waiting in self._waiting) >= ROWS_PER_GROUP:

@@ -24,7 +24,10 @@ MAX_BUCKETS = 256
 
 
 def write_selected(dataset: Dataset, path: str, indices: "np.ndarray", keep_order: bool) -> None:
-    """Write the records at `indices` in that order, or in the dataset's. Raises UserError when they cannot be written."""
+    """Write the records at `indices` in that order, or in the dataset's.
+
+    Raises UserError when they cannot be written.
+    """
     import numpy as np
 
     ranks = np.full(int(indices.max()) + 1, -1, dtype=np.int64)

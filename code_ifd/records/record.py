@@ -28,7 +28,10 @@ Result = Score | Skipped | list[Score | Skipped]
 
 @dataclass(frozen=True)
 class Column:
-    """Values to add to records, one a record, None for a record without one: numbers, texts, or scores of turns (dicts)."""
+    """Values to add to records, one a record, None for a record without one.
+
+    They are numbers, texts, or the scores of turns, a list of dicts for each record.
+    """
 
     name: str
     kind: Literal["number", "text", "turns"]

@@ -1,6 +1,10 @@
-"""Which records of a dataset a file of selected records holds: found by their texts, wherever they stand in either file."""
+"""Which records of a dataset a file of selected records holds.
+
+They are found by their texts, wherever they stand in either file.
+"""
 
 import hashlib
+import math
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
@@ -19,7 +23,8 @@ REMEDY = "give the file that was selected from this dataset"
 class SelectedRecords:
     """The records of a file of selected records, to be found in the dataset that they come from.
 
-    Records with the same texts are as many as the file has of them. Raises UserError for a record that is not understood.
+    Records with the same texts are as many as the file has of them. Raises UserError for a record that is not
+    understood.
     """
 
     def __init__(self, path: str, fields: Fields) -> None:
@@ -42,8 +47,8 @@ class SelectedRecords:
     def numbers(self, scores: "np.ndarray", data_path: str) -> list[int]:
         """Return the numbers of the selected records in the dataset, rising, after all of it was looked at.
 
-        Of records with the same texts the file may hold some only: they are those of the highest score, then the earliest.
-        Raises UserError when the file holds what the dataset does not.
+        Of records with the same texts the file may hold some only: they are those of the highest score, then the
+        earliest. Raises UserError when the file holds what the dataset does not.
         """
         found: list[int] = []
         for key, num_wanted in self._wanted.items():
@@ -56,7 +61,7 @@ class SelectedRecords:
                     f"{where} is {num_wanted} times in this file, and only {len(places)} times in {data_path}; {REMEDY}"
                 )
             # NaN, no score, is last.
-            places = sorted(places, key=lambda place: (not scores[place] == scores[place], -scores[place], place))
+            places = sorted(places, key=lambda place: (math.isnan(scores[place]), -scores[place], place))
             found += places[:num_wanted]
         return sorted(found)
 

@@ -121,8 +121,9 @@ def flips(a: np.ndarray, b: np.ndarray, threshold: float) -> Flips:
 
 
 def common_ranks(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the records with a score in both (int64, rising) and their ranks by a and by b among them (float64, 1 is
-    the highest).
+    """Return the records with a score in both, and their ranks by a and by b among them.
+
+    Records are int64 and rising; ranks are float64, and 1 is the highest.
     """
     from scipy.stats import rankdata
 
@@ -131,8 +132,9 @@ def common_ranks(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 
 
 def disagreements(a: np.ndarray, b: np.ndarray, num_wanted: int) -> list[Disagreement]:
-    """Return the records with the largest difference in rank, largest first, ties by record order; none that have
-    equal ranks.
+    """Return the records with the largest difference in rank, largest first, ties by record order.
+
+    Records with equal ranks are left out.
     """
     common, ranks_a, ranks_b = common_ranks(a, b)
     gaps = np.abs(ranks_a - ranks_b)
@@ -159,12 +161,14 @@ class LengthCheck:
     mean_selected: list[float | None]  # of each selection; None for an empty one
 
 
-def check_length(scores: np.ndarray, lengths: np.ndarray, selections: Sequence[np.ndarray]) -> LengthCheck:
+def check_length(
+    scores: np.ndarray, lengths: Sequence[int] | np.ndarray, selections: Sequence[np.ndarray]
+) -> LengthCheck:
     """Return how one scorer's scores and selections go with length.
 
     `scores` (NaN where there is none) and `lengths` have one entry a record, at least one; a selection holds record
     numbers.
     """
-    lengths = np.asarray(lengths, dtype=np.float64)
-    means = [float(lengths[selected].mean()) if len(selected) else None for selected in selections]
-    return LengthCheck(correlate(np.asarray(scores, dtype=np.float64), lengths), float(lengths.mean()), means)
+    values = np.asarray(lengths, dtype=np.float64)
+    means = [float(values[selected].mean()) if len(selected) else None for selected in selections]
+    return LengthCheck(correlate(np.asarray(scores, dtype=np.float64), values), float(values.mean()), means)

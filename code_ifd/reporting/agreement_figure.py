@@ -4,7 +4,7 @@ import io
 import logging
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class RankPlot:
     threshold: float
 
 
-def draw(plot: RankPlot) -> bytes:
+def draw_rank_plot(plot: RankPlot) -> bytes:
     """Return the figure as PNG, the same bytes each time."""
     # Its remarks on fonts are of no use to who compares scores.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
@@ -49,7 +49,7 @@ def draw(plot: RankPlot) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    settings = {
+    settings: dict[Any, object] = {  # the keys that matplotlib knows
         "font.size": 9,
         "text.parse_math": False,
         "text.color": INK,
@@ -94,7 +94,7 @@ def _draw_ranks(axes: "Axes", plot: RankPlot) -> None:
             ranks_a[members], ranks_b[members], s=_size(plot), color=COLORS[name], alpha=0.8, linewidths=0, label=label
         )
     over_a, over_b = ((scores[common] >= plot.threshold).sum() + 0.5 for scores in (plot.scores_a, plot.scores_b))
-    dashed = {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 3))}
+    dashed: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 3))}
     axes.axvline(over_a, **dashed)
     axes.axhline(over_b, **dashed)
     num_ranks = max(len(common), 1)
@@ -117,8 +117,9 @@ def _size(plot: RankPlot) -> float:
 
 
 def _tail(name: str) -> str:
-    """Return the end of a path, which tells more than its start, as far as it has room, of characters that can be
-    drawn.
+    """Return the end of a path as far as it has room, of characters that can be drawn.
+
+    The end tells more than the start.
     """
     text = "".join(char if char.isprintable() else "?" for char in name)
     while num_columns(text) > MAX_COLUMNS:

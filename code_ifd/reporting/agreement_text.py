@@ -42,9 +42,8 @@ def _selected(found: Comparison, choice: Choice) -> Iterator[str]:
         yield f"{percent(row.sample_rate):<22}{counts}{percent(part.share):>9}{_number(part.jaccard, 2):>9}"
     sides = found.flips
     yield (
-        f"{choice.key_name} below {choice.threshold:g}: {sides.num_below_both} in both, {sides.num_below_only_a} in A "
-        "only, "
-        f"{sides.num_below_only_b} in B only, {sides.num_below_neither} in neither"
+        f"{choice.key_name} below {choice.threshold:g}: {sides.num_below_both} in both, "
+        f"{sides.num_below_only_a} in A only, {sides.num_below_only_b} in B only, {sides.num_below_neither} in neither"
     )
 
 

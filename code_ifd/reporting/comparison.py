@@ -62,7 +62,9 @@ class Comparison:
     disagreements: list[Disagreement]
 
 
-def compare(numbers_a: NumberColumns, numbers_b: NumberColumns, lengths: Sequence[int], choice: Choice) -> Comparison:
+def compare_scorers(
+    numbers_a: NumberColumns, numbers_b: NumberColumns, lengths: Sequence[int], choice: Choice
+) -> Comparison:
     """Return how far two scorers agree.
 
     The columns have one number a record, NaN where there is none, under each of the choice's number_keys; `lengths` are

@@ -1,5 +1,6 @@
-"""What a report reads of a scored dataset, as columns, and where each record stands: selected, below the cut, over the
-threshold, skipped.
+"""What a report reads of a scored dataset, as columns, and where each record stands.
+
+A record is selected, below the cut, over the threshold, or skipped.
 """
 
 import math

@@ -5,7 +5,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.cli import missing_package
 
@@ -39,7 +39,7 @@ def figure_style(theme: str) -> Iterator[None]:
 
     installed = {font.name for font in font_manager.fontManager.ttflist}
     ink = INK[theme]
-    settings = {
+    settings: dict[Any, object] = {  # the keys that matplotlib knows
         "font.family": ["DejaVu Sans", *(name for name in MORE_FONTS if name in installed)],
         "font.size": 10,
         "svg.hashsalt": "superfiltering",

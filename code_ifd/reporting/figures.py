@@ -1,5 +1,6 @@
-"""The figures of a report: histograms of IFD and of both perplexities, and IFD against length, with threshold and cut
-in them.
+"""The figures of a report: histograms of IFD and of both perplexities, and IFD against length.
+
+The threshold and the cut are drawn in those that show IFD.
 """
 
 from collections.abc import Callable
@@ -29,7 +30,7 @@ ROOM_AT_THE_TOP = 1.05  # for whole points
 PPL_RANGE = (1e-2, 1e12)  # what lies beyond is drawn at its end
 
 
-def draw(name: str, data: ScoredData, standing: Standing, file_format: str, theme: str = "light") -> bytes:
+def draw_figure(name: str, data: ScoredData, standing: Standing, file_format: str, theme: str = "light") -> bytes:
     """Return one of FIGURES as PNG or SVG, the same bytes each time. A dark one has no background of its own."""
     with figure_style(theme):
         return figure_bytes(make_figure(name, data, standing, theme), file_format)
@@ -122,7 +123,7 @@ def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str)
             parts = {}
     for layer, (name, is_part) in enumerate(parts.items()):
         color = colors["over"] if is_density else colors[name]
-        label = _label(name, standing)
+        label: str | None = _label(name, standing)
         for is_drawn, marker, size in ((is_part & ~is_beyond, "o", 12), (is_part & is_beyond, "^", 24)):
             if is_drawn.any():
                 # The selected on top. As pixels: thousands of points would make a page slow to open.

@@ -1,5 +1,6 @@
-"""A page that is one file and loads nothing: its style, its script and its data are in it, and no other address is
-allowed.
+"""A page that is one file and loads nothing.
+
+Its style, its script and its data are in it, and no other address is allowed.
 
 A page NAME has NAME.html (its body), NAME.css and NAME.js beside the module that makes it; html_page.* is what all
 pages share.
@@ -19,11 +20,10 @@ ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
 def make_page(name: Path, title: str, data: Any, parts: dict[str, str]) -> bytes:
-    """Return the page `name` (a path without ending). What comes from files is in `data` alone, which its script puts
-    in as text.
+    """Return the page `name` (a path without ending).
 
-    `title` stands in the tab until the script sets one, and `parts` go into the body; both are ours, as they are no
-    text but HTML.
+    What comes from files is in `data` alone, which its script puts in as text. `title` stands in the tab until the
+    script sets one, and `parts` go into the body; both are ours, as they are no text but HTML.
     """
     style, script = ("\n" + _read(SHARED, kind) + _read(name, kind) for kind in (".css", ".js"))
     body = _filled(_read(name, ".html"), parts)

@@ -1,5 +1,6 @@
-"""The records of a report as its page reads them, their texts bounded: a page of huge records is no larger than
-others.
+"""The records of a report as its page reads them.
+
+Their texts are bounded: a page of huge records is no larger than others.
 """
 
 import math
@@ -84,8 +85,9 @@ def bounded_texts(record: Record, key_name: str, fields: Fields, room: int) -> t
 
 
 def _turn_scores(turns: Any, key_name: str, texts: list[Text]) -> list[str]:
-    """Return what is said of each text's own score; of responses, nothing where the record has none for each of
-    them.
+    """Return what is said of each text's own score.
+
+    Nothing is said of responses where the record has not one score for each of them.
     """
     responses = [index for index, text in enumerate(texts) if text.is_response]
     found = [CALL if text.name == "assistant" and not text.is_response else "" for text in texts]

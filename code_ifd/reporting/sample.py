@@ -1,5 +1,6 @@
-"""Which records a report shows: those at the ends, at the cut, over the threshold and without a score, never more than
-fit.
+"""Which records a report shows: those at the ends, at the cut, over the threshold and without a score.
+
+They are never more than fit.
 """
 
 from collections import defaultdict

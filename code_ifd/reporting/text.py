@@ -31,23 +31,22 @@ def notes(data: ScoredData, standing: Standing, key_name: str) -> list[str]:
     found = []
     if standing.num_selected and standing.cut is None and not any(_beside_the_score(data, standing)):
         found.append(
-            "The selected records are not simply those with the highest scores, as after the diversity step, so there "
-            "is no cut to draw in. "
-            "If they were selected below another threshold, give it by --filter_threash."
+            "The selected records are not simply those with the highest scores, as after the diversity step, "
+            "so there is no cut to draw in. If they were selected below another threshold, give it by --filter_threash."
         )
     if key_name == "ifd_loss":
         found.append("IFD is here the ratio of the losses (ifd_loss).")
     return found
 
 
-def warnings(data: ScoredData, standing: Standing) -> list[str]:
+def report_warnings(data: ScoredData, standing: Standing) -> list[str]:
     """Return what looks like a mistake."""
     found = []
     num_over, num_skipped = _beside_the_score(data, standing)
     if num_over:
         found.append(
-            f"{_records(num_over)} selected at or over the threshold {standing.threshold:g}: another threshold was "
-            "used to select them."
+            f"{_records(num_over)} selected at or over the threshold {standing.threshold:g}: "
+            "another threshold was used to select them."
         )
     if num_skipped:
         found.append(f"{_records(num_skipped)} selected without having a score.")
@@ -83,8 +82,9 @@ def counts(data: ScoredData, standing: Standing) -> list[dict[str, Any]]:
 
 
 def group_names(threshold: float) -> dict[str, str]:
-    """Return what each of GROUPS is called: by what is measured, since a high score alone is no proof of a wrong
-    response.
+    """Return what each of GROUPS is called.
+
+    The names say what is measured, since a high score alone is no proof of a wrong response.
     """
     return dict(zip(GROUPS, ("Highest", "Near the cut", "Lowest", f"At or over {threshold:g}", "Skipped"), strict=True))
 

@@ -34,7 +34,7 @@ def add_threshold_flag(parser: FlagHolder) -> None:
     )
 
 
-def add_key_name_flag(parser: argparse.ArgumentParser) -> None:
+def add_key_name_flag(parser: FlagHolder) -> None:
     """Add --key_name."""
     parser.add_argument(
         "--key_name",

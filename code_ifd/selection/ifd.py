@@ -41,7 +41,7 @@ def is_score(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= sys.float_info.max
 
 
-def select(scores: Sequence[float], threshold: float, num_wanted: int) -> Selection:
+def select(scores: "Sequence[float] | np.ndarray", threshold: float, num_wanted: int) -> Selection:
     """Return the `num_wanted` highest scores strictly below the threshold; NaN stands for a record without a score."""
     import numpy as np  # here, since it takes longer to import than all else
 

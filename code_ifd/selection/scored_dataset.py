@@ -40,7 +40,7 @@ def read_numbers(dataset: Dataset, key_names: Sequence[str]) -> NumberColumns:
                         f"{dataset.path}: record {len(column)}: {key_name!r} is {describe(value)}; "
                         "it must be a number or null"
                     )
-                column.append(value if is_score(value) else math.nan)
+                column.append(value if value is not None and is_score(value) else math.nan)
     if unseen:
         missing = next(key_name for key_name in key_names if key_name in unseen)
         other = ", or choose another --key_name" if missing.startswith("ifd_") else ""
@@ -49,7 +49,7 @@ def read_numbers(dataset: Dataset, key_names: Sequence[str]) -> NumberColumns:
 
 
 def response_length(record: Record, fields: Fields, where: str = "record") -> int:
-    """Return the characters of a record's response, or of all of a conversation's.
+    """Return the characters of a record's response, or of all responses of a conversation.
 
     Raises UserError as `exchanges` does.
     """

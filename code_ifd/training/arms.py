@@ -1,6 +1,4 @@
-"""Which records a model is trained on, and which ones it is judged by: the held-out records, the arms, the batches. No
-torch.
-"""
+"""Which records a model is trained on, and which it is judged by: held-out records, arms, batches. No torch."""
 
 import random
 from collections import Counter
@@ -42,9 +40,9 @@ def split_records(questions: Sequence[Hashable | None], held_out_rate: Decimal, 
     num_held_out = num_selected(held_out_rate, len(usable))
     if not 0 < num_held_out <= len(unique) or num_held_out == len(usable):
         raise UserError(
-            f"--held_out_rate {held_out_rate}: of {len(usable)} records with a response that is {num_held_out}, and "
-            f"{len(unique)} ask "
-            "what no other record asks; wanted at least one of these, and some records left to train on"
+            f"--held_out_rate {held_out_rate}: of {len(usable)} records with a response that is {num_held_out}, "
+            f"and {len(unique)} ask what no other record asks; "
+            "wanted at least one of these, and some records left to train on"
         )
     held_out = sorted(random.Random(f"split {seed}").sample(unique, num_held_out))
     return Split(held_out, sorted(set(usable) - set(held_out)))
@@ -90,8 +88,9 @@ def draw_arm(arm: str, candidates: Candidates, num_wanted: int, threshold: float
 
 
 def draw_batches(records: Sequence[int], num_steps: int, batch_size: int, seed: int) -> list[list[int]]:
-    """Return the records of each optimiser step: one shuffled pass over `records` after the other, cut where the steps
-    end.
+    """Return the records of each optimiser step.
+
+    They are one shuffled pass over `records` after the other, cut where the steps end.
     """
     source = random.Random(f"order {seed}")
     drawn: list[int] = []

@@ -1,5 +1,6 @@
-"""A short training loop: the loss of the response given its prompt, AdamW, warm-up and linear decay, clipped
-gradients.
+"""A short training loop.
+
+The loss is that of the response given its prompt; AdamW, warm-up and linear decay, clipped gradients.
 """
 
 import warnings
@@ -26,12 +27,13 @@ class Recipe:
 
 
 def response_nll(model: PreTrainedModel, sequence: TokenSequence) -> torch.Tensor:
-    """Return the negative log-likelihood of each token of the response, (num_scored,) in nats; gradients flow through
-    it.
+    """Return the negative log-likelihood of each token of the response, (num_scored,), in nats.
+
+    Gradients flow through it.
     """
     input_ids = torch.tensor([sequence.input_ids], device=model.device)  # (1, length)
-    # A token is predicted at the position before it. The output head is a fifth of the model: it runs for the response
-    # only.
+    # A token is predicted at the position before it.
+    # The output head is a fifth of the model: it runs for the response only.
     positions = torch.arange(sequence.first_scored - 1, len(sequence.input_ids) - 1, device=model.device)
     logits = model(input_ids=input_ids, logits_to_keep=positions, use_cache=False).logits[0]  # (num_scored, vocabulary)
     return torch.nn.functional.cross_entropy(logits.float(), input_ids[0, sequence.first_scored :], reduction="none")
@@ -44,11 +46,11 @@ def fine_tune(
     seed: int,
     on_step: Callable[[], object] = lambda: None,
 ) -> list[float]:
-    """Train `model` itself, one optimiser step for each batch; return the loss of each batch before its step, nats per
-    token.
+    """Train `model` itself, one optimiser step for each batch; return the loss of each batch before its step.
 
-    A batch's loss is the mean over all response tokens in it. The sequences run one by one, so none is padded. There
-    is no dropout: in so few steps it would only be noise. Raises UserError when the loss is no finite number any more.
+    A batch's loss, in nats per token, is the mean over all response tokens in it. The sequences run one by one, so none
+    is padded. There is no dropout: in so few steps it would only be noise. Raises UserError when the loss is no finite
+    number any more.
     """
     torch.manual_seed(seed % 2**63)
     trained = _with_adapters(model, recipe.lora_rank).eval()
@@ -92,8 +94,9 @@ def _accumulate(model: PreTrainedModel, batch: list[TokenSequence]) -> float:
 
 
 def _with_adapters(model: PreTrainedModel, rank: int) -> PreTrainedModel:
-    """Return the model with a low-rank update (LoRA, arXiv 2106.09685) on each linear layer but the head, all else
-    frozen.
+    """Return the model with a low-rank update on each linear layer but the head, all else frozen.
+
+    The update is that of LoRA, arXiv 2106.09685.
     """
     if not rank:
         return model.requires_grad_(True)

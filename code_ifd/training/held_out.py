@@ -1,6 +1,4 @@
-"""What a model makes of records that it was not trained on, and of their text what is read: sequences, and losses on
-them.
-"""
+"""The held-out records of a training run: their token sequences, and a model's losses on them."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -18,8 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EncodedDataset:
-    """The sequences of each record, prompt and response: one of a plain record, one for each turn of a conversation,
-    none where step 1 gives no score.
+    """The sequences of each record, prompt and response.
+
+    A plain record has one, a conversation one for each turn; there is none where step 1 gives no score.
     """
 
     sequences: list[list[TokenSequence]]

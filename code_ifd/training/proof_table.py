@@ -1,5 +1,6 @@
-"""From finished training runs to the table: what each arm was trained on, and its loss on the held-out records with
-its spread.
+"""From finished training runs to the table.
+
+It has what each arm was trained on, and its loss on the held-out records with its spread.
 """
 
 import itertools
@@ -41,7 +42,7 @@ def record_mean(run: Run) -> float:
     return statistics.fmean(run["losses"])
 
 
-def summarize(runs: list[Run]) -> list[dict[str, Any]]:
+def summarize_arms(runs: list[Run]) -> list[dict[str, Any]]:
     """Return one row for each arm that has a finished run, the untrained model first. All values are JSON's."""
     rows = []
     for arm in (UNTRAINED, *ARMS, LONGEST):
@@ -94,9 +95,7 @@ def _weighted(values: list[float], weights: list[int]) -> dict[str, float]:
 
 
 def by_length(of_arm: list[Run]) -> list[float]:
-    """Return the mean loss of the shortest, the middle and the longest third of the held-out responses, over all
-    seeds.
-    """
+    """Return the mean loss of the shortest, middle and longest third of the held-out responses, over all seeds."""
     return [
         statistics.fmean(run["losses"][index] for run in of_arm for index in third)
         for third in thirds(of_arm[0]["tokens"])
@@ -110,7 +109,7 @@ def thirds(tokens: list[int]) -> list[list[int]]:
     return [order[start:end] or order for start, end in itertools.pairwise(cuts)]
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def arms_table(rows: list[dict[str, Any]]) -> str:
     """Return the rows as text of at most 80 columns."""
     lines = [
         f"{'trained on':>17}{'tokens':>11}{'response':>11}  held-out response, nats per token",

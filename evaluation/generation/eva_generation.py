@@ -22,8 +22,8 @@ from tqdm import tqdm
 sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
 from answering.flags import Decoding, GenerationSettings, parse_args
-from answering.generation_file import Row, generation_path
-from answering.generation_journal import open_journal, rows_of, write_rows
+from answering.generation_file import GenerationRow, generation_path
+from answering.generation_journal import open_journal, rows_of, write_generation_file
 from answering.prompt_batches import cut_batches, encode_questions, end_of_turn
 from answering.question_sets import Question, question_set_path, read_questions
 from models.source import ModelSource, find_model
@@ -112,7 +112,7 @@ def generate_missing(
     return num_tokens
 
 
-def answer_entry(index: int, ids: list[int], stop_ids: set[int], tokenizer: Any) -> Row:
+def answer_entry(index: int, ids: list[int], stop_ids: set[int], tokenizer: Any) -> GenerationRow:
     """Return what the journal keeps of one answer."""
     has_ended = bool(ids) and ids[-1] in stop_ids
     # A stop token need not be a special one.
@@ -129,7 +129,7 @@ def answer_entry(index: int, ids: list[int], stop_ids: set[int], tokenizer: Any)
 def say_generation(
     journal: LineJournal,
     output: str,
-    rows: dict[int, Row],
+    rows: dict[int, GenerationRow],
     num_new: int,
     num_tokens: int,
     seconds: float,
@@ -169,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 done = f"{len(rows_of(journal, questions))} of {len(questions)} questions are in {journal.path}"
                 raise Interrupted(f"{done}; the same command goes on from there") from None
         rows = rows_of(journal, questions)
-        write_rows(output, rows)
+        write_generation_file(output, rows)
         say_generation(
             journal, output, rows, len(rows) - num_before, num_tokens, time.perf_counter() - started, args.max_length
         )

@@ -14,13 +14,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
 from answering.answer_pairs import pair_answers
-from answering.generation_file import ModelAnswer, Row, generation_path, read_generation_file
+from answering.generation_file import ModelAnswer, generation_path, read_generation_file
 from answering.question_sets import question_keys
-from answering.wrap_file import write_wrap_file
+from answering.wrap_file import WrapRow, write_wrap_file
 from records.dataset_files import FORMATS
 from shared.cli import UserError, new_parser, positive_int, run, say
 from shared.files import refuse_overwriting
@@ -37,7 +38,7 @@ def answers_path(fname: str, dataset_name: str, max_length: int) -> str:
     )
 
 
-def wrap_row(one: ModelAnswer, two: ModelAnswer, prompt_key: str) -> Row:
+def wrap_row(one: ModelAnswer, two: ModelAnswer, prompt_key: str) -> WrapRow:
     """Return the row of two answers; its first three keys are the original tool's."""
     question = one.question
     return {
@@ -50,13 +51,13 @@ def wrap_row(one: ModelAnswer, two: ModelAnswer, prompt_key: str) -> Row:
     }
 
 
-def left_out_entry(one: ModelAnswer, two: ModelAnswer) -> Row:
+def left_out_entry(one: ModelAnswer, two: ModelAnswer) -> dict[str, Any]:
     """Return what Meta_Info says of a question that not both models could be asked."""
     files = [number for number, answer in ((1, one), (2, two)) if answer.response is None]
     return {"id": one.question.id, "skipped": one.skipped or two.skipped, "file": files if len(files) > 1 else files[0]}
 
 
-def say_wrap_file(path: str, num_pairs: int, left_out: list[Row]) -> None:
+def say_wrap_file(path: str, num_pairs: int, left_out: list[dict[str, Any]]) -> None:
     """Print what the wrap file holds and which questions it does not."""
     names = ", ".join(f"{entry['id']} ({entry['skipped']}, file {entry['file']})" for entry in left_out)
     say(f"{num_pairs} pairs, {len(left_out)} questions left out{': ' if names else ''}{names} -> {path}")

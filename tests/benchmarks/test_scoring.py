@@ -2,17 +2,27 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.contenders import BenchTask
 from benchmarks.scoring import compare_losses, format_table, summarize_runs
-from script_runs import ROOT, RunScript
+from script_runs import ROOT
 
 
 def task(num_records: int = 4) -> BenchTask:
     return BenchTask("model", "folder", [{}] * num_records, 64, 2, 1.0)
+
+
+def run_benchmark(name: str, *args: object) -> "subprocess.CompletedProcess[str]":
+    """Run a benchmark as its usage text says."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *map(str, args)]
+    env = os.environ | {"PYTHONPATH": str(ROOT / "code_ifd")}
+    return subprocess.run(command, env=env, capture_output=True, text=True, encoding="utf-8", timeout=300)
 
 
 def losses(log_ifd: list[float]) -> list[tuple[int, float, float]]:
@@ -64,9 +74,9 @@ def test_shares_and_speedups_are_taken_round_by_round() -> None:
 
 
 @pytest.mark.long
-def test_benchmark_runs_and_ends_with_json(run_script: RunScript, tiny_llama: Path) -> None:
-    result = run_script(
-        "bench_scoring",
+def test_benchmark_runs_and_ends_with_json(tiny_llama: Path) -> None:
+    result = run_benchmark(
+        "scoring",
         "--data_path",
         ROOT / "data" / "sample_alpaca.json",
         "--model_name_or_path",
@@ -88,9 +98,9 @@ def test_benchmark_runs_and_ends_with_json(run_script: RunScript, tiny_llama: Pa
 
 
 @pytest.mark.long
-def test_growth_is_measured_for_every_size(run_script: RunScript, tiny_gpt2: Path) -> None:
-    result = run_script(
-        "bench_growth",
+def test_growth_is_measured_for_every_size(tiny_gpt2: Path) -> None:
+    result = run_benchmark(
+        "growth",
         "--data_path",
         ROOT / "data" / "sample_alpaca.json",
         "--model_name_or_path",

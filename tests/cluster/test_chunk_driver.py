@@ -18,7 +18,10 @@ VERSIONS = {"torch": "1"}
 
 
 class ScriptedPool:
-    """Workers that are done in the order that the test wants: it says which of the tasks under way is next, or who is lost."""
+    """Workers that are done in the order that the test wants.
+
+    It says which of the tasks under way is next, or who is lost.
+    """
 
     def __init__(self, choose: Callable[[list[tuple[int, Task]]], int | Lost]) -> None:
         self.choose = choose
@@ -107,7 +110,10 @@ def test_chunks_of_a_lost_worker_go_out_next_and_are_written_once(
     driver = run(tmp_path, pool, 2, 103)
     assert driver.num_redone == CHUNKS_PER_WORKER
     assert [number for _, number in pool.handed_out].count(0) == 2
-    lost = "worker 0 (place 0) is lost: killed; scoring again chunk 0 (records 0 to 3), chunk 2 (records 8 to 11); another worker is started"
+    lost = (
+        "worker 0 (place 0) is lost: killed; scoring again chunk 0 (records 0 to 3), chunk 2 (records 8 to 11); "
+        "another worker is started"
+    )
     assert capsys.readouterr().err.splitlines() == [lost]
     # Nothing new goes out before what was lost.
     again = [number for _, number in pool.handed_out[4:]]

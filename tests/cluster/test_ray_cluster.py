@@ -50,5 +50,5 @@ def test_cpu_takes_no_gpu() -> None:
 
 
 def test_address_where_nothing_answers_is_an_error_at_once() -> None:
-    with pytest.raises(UserError, match="--address 127.0.0.1:1: nothing answers there"):
+    with pytest.raises(UserError, match=r"--address 127\.0\.0\.1:1: nothing answers there"):
         check_reachable("127.0.0.1:1")

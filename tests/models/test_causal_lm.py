@@ -41,7 +41,7 @@ def test_missing_weights_are_not_made_up(broken: Path) -> None:
 )
 def test_damaged_file_is_one_line(broken: Path, name: str, content: bytes) -> None:
     (broken / name).write_bytes(content)
-    with pytest.raises(UserError, match="broken: cannot be loaded: .+") as error:
+    with pytest.raises(UserError, match=r"broken: cannot be loaded: .+") as error:
         load(broken)
     assert "\n" not in str(error.value)
 
@@ -57,7 +57,7 @@ def test_model_that_brings_its_own_code_is_not_run(broken: Path) -> None:
 def test_absent_device_is_named() -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")
-    with pytest.raises(UserError, match="--device cuda: .* finds none on this machine; use --device cpu"):
+    with pytest.raises(UserError, match=r"--device cuda: .* finds none on this machine; use --device cpu"):
         choose_device("cuda")
     assert choose_device("auto").type in ("cpu", "mps")
 

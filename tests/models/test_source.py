@@ -49,7 +49,8 @@ def hub() -> Iterator[tuple[str, dict]]:
             self.end_headers()
             self.wfile.write(answer["body"])
 
-        do_HEAD = do_GET
+        def do_HEAD(self) -> None:
+            self.do_GET()
 
         def log_message(self, *args: object) -> None:
             pass
@@ -144,7 +145,7 @@ def test_path_that_is_not_there_is_not_looked_for_on_the_hub(name: str) -> None:
 
 
 def test_folder_without_a_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no config.json in this folder"):
+    with pytest.raises(UserError, match=r"no config\.json in this folder"):
         find_model(str(tmp_path))
 
 

@@ -110,7 +110,8 @@ def test_fields_that_are_none_are_refused(text: str) -> None:
     [
         (
             {"text": "a"},
-            "field 'instruction' is missing (there are 'text'); wanted instruction, (input,) output; or conversations, a list",
+            "field 'instruction' is missing (there are 'text'); wanted instruction, (input,) output; "
+            "or conversations, a list",
         ),
         ({"conversations": "a"}, "field 'conversations' is \"a\" (a string); it must be a list of turns"),
         ({"messages": ["a"]}, "messages[0] is a string, not an object with 'role' and 'content'"),

@@ -87,7 +87,7 @@ def test_arrow_files_are_read(
 
 
 @pytest.mark.parametrize("ending", JSON_FORMATS)
-def test_many_chunks_come_back_in_order(ending: str, tmp_path: Path) -> None:
+def test_many_blocks_come_back_in_order(ending: str, tmp_path: Path) -> None:
     write_dataset(str(tmp_path / f"data{ending}"), RECORDS)
     blocks = list(Dataset(str(tmp_path / f"data{ending}")).blocks())
     assert len(blocks) > 2
@@ -201,10 +201,12 @@ def test_shards_with_other_columns_cannot_be_one_table(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1], "b": ["x"]}), tmp_path / "1.parquet")
     pq.write_table(pa.table({"a": [1.5]}), tmp_path / "2.parquet")
     source = Dataset(str(tmp_path))
-    with pytest.raises(UserError, match=r"different columns: a \(int64 and double\), b \(string and none\)"):
-        with dataset_writer(str(tmp_path / "out.parquet"), source) as writer:
-            for block in source.blocks():
-                writer.write(block)
+    with (
+        pytest.raises(UserError, match=r"different columns: a \(int64 and double\), b \(string and none\)"),
+        dataset_writer(str(tmp_path / "out.parquet"), source) as writer,
+    ):
+        for block in source.blocks():
+            writer.write(block)
     assert not (tmp_path / "out.parquet").exists()
 
 

@@ -64,7 +64,7 @@ def test_first_record_with_another_text_is_named(pair: Callable[..., list[Record
 
 
 def test_input_that_only_one_has_is_named(pair: Callable[..., list[Record]]) -> None:
-    with pytest.raises(UserError, match="^record 1 differs: .*a.json has output where .*b.json has input"):
+    with pytest.raises(UserError, match=r"^record 1 differs: .*a\.json has output where .*b\.json has input"):
         pair(PLAIN, [PLAIN[0], PLAIN[1] | {"input": "!"}, *PLAIN[2:]])
 
 
@@ -106,10 +106,10 @@ def test_turn_that_differs_is_named(pair: Callable[..., list[Record]], turn: int
 
 
 def test_conversation_with_fewer_turns_is_refused(pair: Callable[..., list[Record]]) -> None:
-    with pytest.raises(UserError, match="record 0 differs: .*a.json has 4 texts in it, .*b.json 2"):
+    with pytest.raises(UserError, match=r"record 0 differs: .*a\.json has 4 texts in it, .*b\.json 2"):
         pair(CHAT, [{"conversations": CHAT[0]["conversations"][:2]}])
     with pytest.raises(
-        UserError, match="record 0 differs: .*a.json has turn 0 .user. where .*b.json has turn 0 .system."
+        UserError, match=r"record 0 differs: .*a\.json has turn 0 .user. where .*b\.json has turn 0 .system."
     ):
         pair(CHAT, [CHAT[1]])
 
@@ -117,5 +117,5 @@ def test_conversation_with_fewer_turns_is_refused(pair: Callable[..., list[Recor
 def test_fields_name_the_texts_of_both(pair: Callable[..., list[Record]]) -> None:
     a, b = ([{"q": "ask", "a": "answer", "instruction": other}] for other in ("one", "two"))
     assert pair(a, b, {"instruction": "q", "output": "a"}) == a
-    with pytest.raises(UserError, match="b.json: record 0: field 'q' is missing"):
+    with pytest.raises(UserError, match=r"b\.json: record 0: field 'q' is missing"):
         pair(a, PLAIN[:1], {"instruction": "q", "output": "a"})

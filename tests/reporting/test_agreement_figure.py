@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from reporting.agreement_figure import MAX_COLUMNS, RankPlot, _tail, draw
+from reporting.agreement_figure import MAX_COLUMNS, RankPlot, _tail, draw_rank_plot
 from shared.texts import num_columns
 
 
@@ -41,14 +41,14 @@ def png_size(data: bytes) -> tuple[int, int]:
     ],
 )
 def test_figure_is_900_pixels_wide_and_the_same_each_time(scores_a: list[float], scores_b: list[float]) -> None:
-    first = draw(rank_plot(scores_a, scores_b))
-    assert first == draw(rank_plot(scores_a, scores_b))
+    first = draw_rank_plot(rank_plot(scores_a, scores_b))
+    assert first == draw_rank_plot(rank_plot(scores_a, scores_b))
     assert png_size(first) == (900, 975)
 
 
 def test_scores_and_selections_change_the_figure() -> None:
     figures = {
-        draw(rank_plot([0.1, 0.2, b], [0.1, 0.2, 0.15], selected=selected))
+        draw_rank_plot(rank_plot([0.1, 0.2, b], [0.1, 0.2, 0.15], selected=selected))
         for b in (0.3, 0.12)
         for selected in ((0,), (1,))
     }
@@ -57,7 +57,7 @@ def test_scores_and_selections_change_the_figure() -> None:
 
 @pytest.mark.parametrize("name", ["a/$x$_{2}.json", "\u6c49" * 200, "a\nb\x00.json", "\ud800.json", ""])
 def test_names_that_are_hard_to_draw(name: str) -> None:
-    assert png_size(draw(rank_plot([0.1, 0.2], [0.2, 0.1], name_a=name))) == (900, 975)
+    assert png_size(draw_rank_plot(rank_plot([0.1, 0.2], [0.2, 0.1], name_a=name))) == (900, 975)
     assert num_columns(_tail(name)) <= MAX_COLUMNS
 
 

@@ -1,4 +1,4 @@
-"""Which rounded scores could change the selection: probabilities, boundaries, and the promise that the selection holds."""
+"""Which rounded scores could change the selection: probabilities, boundaries, and that the selection holds."""
 
 import math
 import random

@@ -141,7 +141,7 @@ def test_file_without_meta_is_not_touched(tmp_path: Path) -> None:
 def test_damaged_meta_is_a_users_error(tmp_path: Path, text: str) -> None:
     write_chunks(tmp_path / "scores.jsonl", 1)
     (tmp_path / "scores.jsonl.meta.json").write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match="scores.jsonl.meta.json"):
+    with pytest.raises(UserError, match=r"scores\.jsonl\.meta\.json"):
         ScoreJournal(str(tmp_path / "scores.jsonl"), meta())
 
 
@@ -187,5 +187,5 @@ def test_disk_with_no_room_for_the_scores_is_an_error_before_scoring(
 
 def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(UserError, match="file/scores.jsonl: cannot be written"):
+    with pytest.raises(UserError, match=r"file/scores\.jsonl: cannot be written"):
         ScoreJournal(str(tmp_path / "file" / "scores.jsonl"), meta())

@@ -25,7 +25,7 @@ def test_one_entry_a_record_and_nan_for_what_is_no_score(tmp_path: Path) -> None
 
 def test_a_value_that_is_no_number_is_named_with_its_record(tmp_path: Path) -> None:
     records = [{"a": 1}] * 300 + [{"a": "1"}]
-    with pytest.raises(UserError, match="record 300: 'a' is .1. .a string."):
+    with pytest.raises(UserError, match=r"record 300: 'a' is .1. \(a string\)"):
         read_numbers(open_dataset(tmp_path, records), ("a",))
 
 

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from training.proof_table import against_random, by_length, record_mean, spread, summarize, table, thirds, token_mean
+from training.proof_table import (
+    against_random,
+    arms_table,
+    by_length,
+    record_mean,
+    spread,
+    summarize_arms,
+    thirds,
+    token_mean,
+)
 
 
 def a_run(
@@ -41,7 +50,7 @@ def test_spread_is_range_and_sample_deviation() -> None:
 
 
 def test_row_of_an_arm_joins_its_seeds() -> None:
-    [row] = [row for row in summarize(RUNS) if row["arm"] == "selected"]
+    [row] = [row for row in summarize_arms(RUNS) if row["arm"] == "selected"]
     assert (row["seeds"], row["records"], row["trained_tokens"], row["trained_response_tokens"]) == (
         [0, 1],
         9,
@@ -80,7 +89,7 @@ def test_difference_to_random_needs_a_common_seed_and_two_responses() -> None:
 
 
 def test_only_arms_with_a_run_have_a_row_and_the_untrained_model_is_first() -> None:
-    assert [row["arm"] for row in summarize(RUNS)] == ["untrained", "selected", "random"]
+    assert [row["arm"] for row in summarize_arms(RUNS)] == ["untrained", "selected", "random"]
 
 
 def test_rows_are_strict_json_and_the_table_fits_a_terminal() -> None:
@@ -90,6 +99,6 @@ def test_rows_are_strict_json_and_the_table_fits_a_terminal() -> None:
         for seed in (0, 1)
     ]
     for runs in (RUNS, RUNS[:2], wide):
-        rows = summarize(runs)
+        rows = summarize_arms(runs)
         json.dumps(rows, allow_nan=False)
-        assert max(map(len, table(rows).splitlines())) <= 80
+        assert max(map(len, arms_table(rows).splitlines())) <= 80

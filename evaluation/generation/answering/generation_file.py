@@ -15,7 +15,7 @@ from records.dataset import read_dataset
 from shared.cli import UserError
 from shared.texts import describe
 
-Row = dict[str, Any]
+GenerationRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ def generation_path(folder: str, dataset_name: str, max_length: int) -> str:
     return os.path.join(folder, f"{dataset_name}_{max_length}.json")
 
 
-def answered_row(question: Question, raw_output: str, response: str) -> Row:
+def answered_row(question: Question, raw_output: str, response: str) -> GenerationRow:
     """Return the row of an answered question."""
     return question.row | {"raw_output": raw_output, "response": response}
 
 
-def skipped_row(question: Question, reason: str) -> Row:
+def skipped_row(question: Question, reason: str) -> GenerationRow:
     """Return the row of a question that could not be asked."""
     return question.row | {"raw_output": None, "response": None, "skipped": reason}
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from answering.generation_file import Row, answered_row, skipped_row
+from answering.generation_file import GenerationRow, answered_row, skipped_row
 from answering.question_sets import Question
 from records.dataset import read_dataset, write_dataset
 from records.journal import LineJournal
@@ -58,7 +58,7 @@ def _forget_unused(path: str) -> None:
         os.close(fd)
 
 
-def rows_of(journal: LineJournal, questions: list[Question]) -> dict[int, Row]:
+def rows_of(journal: LineJournal, questions: list[Question]) -> dict[int, GenerationRow]:
     """Return the rows that are done, by the indices of their questions.
 
     Raises UserError for a journal that is damaged.
@@ -78,7 +78,7 @@ def rows_of(journal: LineJournal, questions: list[Question]) -> dict[int, Row]:
     return rows
 
 
-def write_rows(output: str, rows: dict[int, Row]) -> None:
+def write_generation_file(output: str, rows: dict[int, GenerationRow]) -> None:
     """Write the generation file, or find it as it was written before. Raises UserError when it was changed since."""
     in_order = [rows[index] for index in range(len(rows))]
     if not Path(output).exists():

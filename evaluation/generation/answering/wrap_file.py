@@ -17,7 +17,7 @@ from shared.cli import UserError
 from shared.files import atomic_writer, encode_json, read_text
 from shared.texts import describe, json_type
 
-Row = dict[str, Any]
+WrapRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class WrapFile:
     """A wrap file or a review file. `rows` are its entries as they stand, `pairs` the same ones checked."""
 
     path: str
-    meta: Row
-    rows: list[Row]
+    meta: dict[str, Any]
+    rows: list[WrapRow]
     pairs: list[Pair]
 
     @property
@@ -79,7 +79,7 @@ def read_wrap_file(path: str) -> WrapFile:
     return WrapFile(path, meta, rows, [_pair(row, index, meta["dataset_name"], path) for index, row in enumerate(rows)])
 
 
-def write_wrap_file(path: str, meta: Row, rows: list[Row]) -> None:
+def write_wrap_file(path: str, meta: dict[str, Any], rows: list[WrapRow]) -> None:
     """Write a wrap file or a review file, whole or not at all. Raises UserError when it cannot be written."""
     with atomic_writer(path) as file:
         file.write(b'{"Meta_Info": ' + encode_json(meta) + b', "data": [\n')

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from answering.wrap_file import Row, WrapFile
+from answering.wrap_file import WrapFile, WrapRow
 from judging.answer_journal import Answers
 from judging.outcomes import JudgeAnswer
 from judging.requests import Judge, JudgeRequest, PairRequests
@@ -30,8 +30,8 @@ class OrderReview:
 class AssembledReviews:
     """A whole review file, and how many of its reviews have no scores."""
 
-    meta: Row
-    rows: list[Row]
+    meta: dict[str, Any]
+    rows: list[WrapRow]
     num_unparsed: int
 
 
@@ -66,7 +66,7 @@ def assemble(
     wrap: WrapFile, pairs: list[PairRequests], judge: Judge, answers: Answers, refusals: Refusals
 ) -> AssembledReviews:
     """Return the review file of a wrap file, every request of which was answered or refused."""
-    rows: list[Row] = []
+    rows: list[WrapRow] = []
     scores: dict[str, list[tuple[float, float]]] = {"scores": [], "scores_reverse": []}
     for row, pair in zip(wrap.rows, pairs, strict=True):
         rows.append(dict(row))

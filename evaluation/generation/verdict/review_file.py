@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from answering.wrap_file import Pair, Row, read_wrap_file
+from answering.wrap_file import Pair, WrapRow, read_wrap_file
 from shared.cli import UserError
 from shared.texts import describe
 from verdict.scores import Scores, parse_scores
@@ -38,7 +38,7 @@ class ReviewFile:
     """The reviews of one test set."""
 
     path: str
-    meta: Row
+    meta: dict[str, Any]
     reviews: list[Review]
 
     @property
@@ -84,7 +84,7 @@ def review_path(wrap_path: str, api_model: str) -> str:
     return f"{wrap_path.removesuffix('.json')}_reviews_{judge_slug(api_model)}.json"
 
 
-def _review(row: Row, pair: Pair, where: str) -> Review:
+def _review(row: WrapRow, pair: Pair, where: str) -> Review:
     said: list[Any] = []
     for order in ("", "_reverse"):
         text = row.get(f"review{order}")
@@ -95,7 +95,7 @@ def _review(row: Row, pair: Pair, where: str) -> Review:
     return Review(pair, *said)
 
 
-def _stored_scores(row: Row, field: str, where: str) -> Scores | None:
+def _stored_scores(row: WrapRow, field: str, where: str) -> Scores | None:
     """Return the scores of a row, a list or the published string "[8.0, 9.0]"; None where they are no scores."""
     value = row.get(field)
     if isinstance(value, str):
@@ -110,6 +110,6 @@ def _stored_scores(row: Row, field: str, where: str) -> Scores | None:
     return float(value[0]), float(value[1])
 
 
-def _field_error(row: Row, field: str, wanted: str, where: str) -> UserError:
+def _field_error(row: WrapRow, field: str, wanted: str, where: str) -> UserError:
     seen = f"is {describe(row[field])}" if field in row else "is missing"
     return UserError(f"{where}: field {field!r} {seen}; it must be {wanted}; make the file again with eval.py")
