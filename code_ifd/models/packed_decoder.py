@@ -54,7 +54,7 @@ class RoundedLinear:
 
 
 @dataclass(frozen=True)
-class Block:
+class DecoderLayer:
     """One layer of the decoder. `query_key_value` is one layer (GPT-2) or three; a gate makes the MLP a gated one."""
 
     attention_norm: Callable[[torch.Tensor], torch.Tensor]
@@ -74,7 +74,7 @@ class PackedDecoder:
     embeddings: torch.Tensor  # (vocabulary, hidden_size)
     positions: torch.Tensor | None  # (max_length, hidden_size), GPT-2's learned positions
     rotation: tuple[torch.Tensor, torch.Tensor] | None  # cosines and sines, (max_length, 1, head_size / 2) each
-    blocks: list[Block]
+    blocks: list[DecoderLayer]
     final_norm: Callable[[torch.Tensor], torch.Tensor]
     num_groups: int  # key-value heads
     heads_per_group: int  # query heads that share one
@@ -97,7 +97,7 @@ class PackedDecoder:
         return self.final_norm(hidden)
 
     def _query_key_value(
-        self, block: Block, hidden: torch.Tensor, rotation: tuple[torch.Tensor, torch.Tensor] | None
+        self, block: DecoderLayer, hidden: torch.Tensor, rotation: tuple[torch.Tensor, torch.Tensor] | None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return query, key and value in float32.
 
@@ -168,7 +168,7 @@ def _attend_in_blocks(query: torch.Tensor, key: torch.Tensor, value: torch.Tenso
         out[:, start:stop] = result.view(groups, stop - start, per_group, size)
 
 
-def _mlp(block: Block, hidden: torch.Tensor) -> torch.Tensor:
+def _mlp(block: DecoderLayer, hidden: torch.Tensor) -> torch.Tensor:
     if block.gate is None:
         return block.down(block.activation(block.up(hidden).float()))
     return block.down(block.activation(block.gate(hidden).float()).mul_(block.up(hidden)))

@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from models.cpu_kernels import FastLinear
-from models.packed_decoder import FUSED_ATTENTION_LENGTH, Block, PackedDecoder, RoundedLinear
+from models.packed_decoder import FUSED_ATTENTION_LENGTH, DecoderLayer, PackedDecoder, RoundedLinear
 from models.sequences import PADDING_ID
 from shared.cli import UserError
 
@@ -78,7 +78,7 @@ def _pack_gpt2(model: PreTrainedModel, max_length: int, dtype: torch.dtype) -> P
     if not config.scale_attn_weights or config.scale_attn_by_inverse_layer_idx or config.add_cross_attention:
         return None
     blocks = [
-        Block(
+        DecoderLayer(
             layer.ln_1,
             (RoundedLinear(layer.attn.c_attn, dtype),),
             RoundedLinear(layer.attn.c_proj, dtype),
@@ -110,7 +110,7 @@ def _pack_llama(model: PreTrainedModel, max_length: int, dtype: torch.dtype) -> 
     for layer in body.layers:
         attention, mlp = layer.self_attn, layer.mlp
         blocks.append(
-            Block(
+            DecoderLayer(
                 _rms_norm(layer.input_layernorm),
                 tuple(RoundedLinear(part, dtype) for part in (attention.q_proj, attention.k_proj, attention.v_proj)),
                 RoundedLinear(attention.o_proj, dtype),

@@ -121,7 +121,8 @@ def encode_json(value: Any) -> bytes:
 def open_locked(path: str, flag: str = "--save_path") -> int:
     """Return a descriptor of the file, made when it is not there, and locked against other processes.
 
-    Closing it ends the lock. `flag` is what the messages tell the user to change. Raises UserError when it cannot be opened or is locked.
+    Closing it ends the lock. `flag` is what the messages tell the user to change. Raises UserError when it cannot be
+    opened or is locked.
     """
     from filelock import lock_descriptor  # here: steps 2 and 3 lock nothing, and it takes as long to import as all else
 

@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     if not TESTS.is_dir():
         raise UserError(f"{TESTS}: not there; the server of this measurement is part of the tests")
-    sys.path.insert(2, str(TESTS))
+    sys.path.insert(1, str(TESTS))
     latency_seconds, fault_rate = args.latency_ms / 1000, float(args.fault_rate)
     rates = [
         time_run(args.num_pairs, args.batch_size, latency_seconds, fault_rate, args.folder, seed)
