@@ -69,5 +69,5 @@ def test_killed_runs_ask_nothing_twice_that_was_answered(num_kills: int, tmp_pat
     assert review_bytes(wrap) == review_bytes(calm)
     # Two of the requests had to be asked again for scores.
     assert len(answered) == 2 * num_pairs + 2
-    # Answered twice are only requests that were in flight at a kill.
-    assert answered.total() - len(answered) <= num_kills * BATCH_SIZE
+    # Answered twice are only requests that were in flight at a kill, or a quarter of as many that waited for the disk.
+    assert answered.total() - len(answered) <= num_kills * (BATCH_SIZE + BATCH_SIZE // 4)

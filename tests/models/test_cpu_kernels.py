@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM
 from transformers.pytorch_utils import Conv1D
 
-from models import cpu_kernels
+from models import packed_decoder
 from models.cpu_kernels import FastLinear, has_fast_bfloat16, keep_freed_memory, use_fast_kernels
 from models.packed_decoder import linear
 
@@ -17,7 +17,7 @@ from models.packed_decoder import linear
 @pytest.mark.parametrize("has_faster_onednn", [False, True])
 @pytest.mark.parametrize("with_bias", [False, True])
 def test_linear_is_a_matrix_product(has_faster_onednn: bool, with_bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpu_kernels, "HAS_FASTER_ONEDNN", has_faster_onednn and torch.backends.mkldnn.is_available())
+    monkeypatch.setattr(packed_decoder, "HAS_FASTER_ONEDNN", has_faster_onednn and torch.backends.mkldnn.is_available())
     torch.manual_seed(0)
     inputs, weight, bias = torch.randn(3, 5, 70), torch.randn(90, 70), torch.randn(90) if with_bias else None
     expected = inputs.double() @ weight.double().T + (0 if bias is None else bias.double())
