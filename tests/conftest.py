@@ -1,6 +1,7 @@
 """Shared by the tests: tiny models with random weights, scripts run as users run them."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from scoring.scorer import Scorer
+
+# A shell starts what runs in the background with Ctrl-C ignored, and so would be all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The tests run offline; the one that asks the Hub says so itself.
 os.environ["HF_HUB_OFFLINE"] = "1"
