@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 from records.dataset import Dataset, dataset_writer
 from records.dataset_files import DATASET_HELP
-from records.record import Block, Column, Result, Skipped
+from records.record import NUMBERS, Block, Column, Result, Skipped
 from scoring.score_file import SCORING_KEYS, ScoreFile, differences, meta_path, skipped_summary
-from selection.score_summary import NUMBERS, TURNS, summarize, turn_numbers
+from selection.score_summary import TURNS, summarize, turn_numbers
 from shared.cli import UserError, new_parser, run, say
 from shared.files import refuse_overwriting
 

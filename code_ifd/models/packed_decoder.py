@@ -1,4 +1,4 @@
-"""GPT-2 and Llama on a CPU: sequences laid end to end, no padding, every matrix product at full width.
+"""GPT-2, Llama and Qwen2 on a CPU: sequences laid end to end, no padding, every matrix product at full width.
 
 The same arithmetic as the models of transformers, from their own weights, with fewer passes over memory. Only the
 matrix products know about sequences' ends: attention runs sequence by sequence, in blocks of queries that skip what
@@ -74,7 +74,7 @@ class PackedDecoder:
     embeddings: torch.Tensor  # (vocabulary, hidden_size)
     positions: torch.Tensor | None  # (max_length, hidden_size), GPT-2's learned positions
     rotation: tuple[torch.Tensor, torch.Tensor] | None  # cosines and sines, (max_length, 1, head_size / 2) each
-    blocks: list[DecoderLayer]
+    layers: list[DecoderLayer]
     final_norm: Callable[[torch.Tensor], torch.Tensor]
     num_groups: int  # key-value heads
     heads_per_group: int  # query heads that share one
@@ -90,21 +90,21 @@ class PackedDecoder:
         if self.positions is not None:
             hidden += self.positions[index]
         rotation = None if self.rotation is None else (self.rotation[0][index], self.rotation[1][index])
-        for block in self.blocks:
-            query, key, value = self._query_key_value(block, block.attention_norm(hidden), rotation)
-            hidden += block.attention_out(self._attend(query, key, value, lengths))
-            hidden += _mlp(block, block.mlp_norm(hidden))
+        for layer in self.layers:
+            query, key, value = self._query_key_value(layer, layer.attention_norm(hidden), rotation)
+            hidden += layer.attention_out(self._attend(query, key, value, lengths))
+            hidden += _mlp(layer, layer.mlp_norm(hidden))
         return self.final_norm(hidden)
 
     def _query_key_value(
-        self, block: DecoderLayer, hidden: torch.Tensor, rotation: tuple[torch.Tensor, torch.Tensor] | None
+        self, layer: DecoderLayer, hidden: torch.Tensor, rotation: tuple[torch.Tensor, torch.Tensor] | None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return query, key and value in float32.
 
         query: (groups, tokens, heads_per_group, head_size), key and value: (groups, tokens, head_size).
         """
         tokens = hidden.shape[0]
-        projected = [project(hidden).float() for project in block.query_key_value]
+        projected = [project(hidden).float() for project in layer.query_key_value]
         query, key, value = projected if len(projected) == 3 else projected[0].chunk(3, dim=-1)
         query = query.view(tokens, self.num_groups * self.heads_per_group, self.head_size)
         key = key.view(tokens, self.num_groups, self.head_size)
@@ -168,7 +168,7 @@ def _attend_in_blocks(query: torch.Tensor, key: torch.Tensor, value: torch.Tenso
         out[:, start:stop] = result.view(groups, stop - start, per_group, size)
 
 
-def _mlp(block: DecoderLayer, hidden: torch.Tensor) -> torch.Tensor:
-    if block.gate is None:
-        return block.down(block.activation(block.up(hidden).float()))
-    return block.down(block.activation(block.gate(hidden).float()).mul_(block.up(hidden)))
+def _mlp(layer: DecoderLayer, hidden: torch.Tensor) -> torch.Tensor:
+    if layer.gate is None:
+        return layer.down(layer.activation(layer.up(hidden).float()))
+    return layer.down(layer.activation(layer.gate(hidden).float()).mul_(layer.up(hidden)))

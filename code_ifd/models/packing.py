@@ -77,7 +77,7 @@ def _pack_gpt2(model: PreTrainedModel, max_length: int, dtype: torch.dtype) -> P
     config = model.config
     if not config.scale_attn_weights or config.scale_attn_by_inverse_layer_idx or config.add_cross_attention:
         return None
-    blocks = [
+    layers = [
         DecoderLayer(
             layer.ln_1,
             (RoundedLinear(layer.attn.c_attn, dtype),),
@@ -91,7 +91,7 @@ def _pack_gpt2(model: PreTrainedModel, max_length: int, dtype: torch.dtype) -> P
         for layer in body.h
     ]
     size = config.n_embd // config.n_head
-    return PackedDecoder(body.wte.weight, body.wpe.weight, None, blocks, body.ln_f, config.n_head, 1, size)
+    return PackedDecoder(body.wte.weight, body.wpe.weight, None, layers, body.ln_f, config.n_head, 1, size)
 
 
 def _pack_llama(model: PreTrainedModel, max_length: int, dtype: torch.dtype) -> PackedDecoder | None:
@@ -106,10 +106,10 @@ def _pack_llama(model: PreTrainedModel, max_length: int, dtype: torch.dtype) -> 
         body.embed_tokens.weight, torch.arange(max_length)[None]
     )  # (1, max_length, head_size)
     half = cosine.shape[-1] // 2
-    blocks = []
+    layers = []
     for layer in body.layers:
         attention, mlp = layer.self_attn, layer.mlp
-        blocks.append(
+        layers.append(
             DecoderLayer(
                 _rms_norm(layer.input_layernorm),
                 tuple(RoundedLinear(part, dtype) for part in (attention.q_proj, attention.k_proj, attention.v_proj)),
@@ -126,7 +126,7 @@ def _pack_llama(model: PreTrainedModel, max_length: int, dtype: torch.dtype) -> 
         body.embed_tokens.weight,
         None,
         (cosine[0, :, None, :half], sine[0, :, None, :half]),
-        blocks,
+        layers,
         _rms_norm(body.norm),
         groups,
         config.num_attention_heads // groups,

@@ -10,12 +10,11 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from records.record import Column, Record
+from records.record import NUMBERS, Column, Record
 from shared.cli import UserError
 
 PARQUET = (".parquet",)
 ARROW = (".arrow",)
-NUMBERS = ("ppl_A_direct", "ppl_A_condition", "ifd_ppl", "ifd_loss")
 TYPES = {
     "number": pa.float64(),
     "text": pa.string(),

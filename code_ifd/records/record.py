@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 Record = dict[str, Any]
+# A record's numbers, under the names of the original tool; ifd_loss is the ratio of losses that Cherry_LLM uses.
+NUMBERS = ("ppl_A_direct", "ppl_A_condition", "ifd_ppl", "ifd_loss")
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,7 @@
 
 Its style, its script and its data are in it, and no other address is allowed.
 
-A page NAME has NAME.html (its body), NAME.css and NAME.js beside the module that makes it; html_page.* is what all
-pages share.
+A page NAME has NAME.html (its body), NAME.css and NAME.js in one folder; html_page.* is what all pages share.
 """
 
 import base64

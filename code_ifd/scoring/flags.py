@@ -106,6 +106,6 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         "--records_per_window",
         type=positive_int,
         default=128,
-        help="records scored and saved at once; what a kill can cost (default: %(default)s)",
+        help="records scored and saved at once; a kill costs those, and the next ones begun (default: %(default)s)",
     )
     add_selection_flags(parser.add_argument_group("what step 3 will select; only --dtype mixed needs to know"))

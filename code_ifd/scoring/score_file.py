@@ -29,6 +29,7 @@ NUMBER_TYPES = {int, float}
 # `fields` is only there where --fields named the keys of the records.
 SCORING_KEYS = ("format", "model_fingerprint", "dtype", "selection", "max_length", "prompt", "fields", "data_sha256")
 # A run that resumes must also cut the same records into the same chunks, with the same software.
+# records_per_window, the first name of a chunk, is kept so that runs begun under it can be finished.
 RESUME_KEYS = (*SCORING_KEYS, "start_idx", "end_idx", "records_per_window", "versions")
 META_TYPES = {
     "format": int,

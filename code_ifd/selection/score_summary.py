@@ -3,11 +3,9 @@
 import statistics
 from typing import Any
 
-from records.record import Result, Score, Skipped
+from records.record import NUMBERS, Result, Score, Skipped
 from selection.ifd import ratio
 
-# A record's numbers, under the names of the original tool; ifd_loss is the ratio of losses that Cherry_LLM uses.
-NUMBERS = ("ppl_A_direct", "ppl_A_condition", "ifd_ppl", "ifd_loss")
 TURNS = ("mean", "last", "max")
 Numbers = dict[str, float | None]
 

@@ -248,4 +248,4 @@ def test_float32_decoder_shares_the_models_weights() -> None:
     model = llama()
     decoder = pack_one(model, torch.float32)
     assert decoder.embeddings.data_ptr() == model.model.embed_tokens.weight.data_ptr()
-    assert decoder.blocks[1].down.weight.data_ptr() == model.model.layers[1].mlp.down_proj.weight.data_ptr()
+    assert decoder.layers[1].down.weight.data_ptr() == model.model.layers[1].mlp.down_proj.weight.data_ptr()
