@@ -118,8 +118,9 @@ def _attempt(url: str, partial: Path, blob_id: str, timeout_seconds: float) -> N
 
 
 def _transfer(url: str, partial: Path, offset: int, timeout_seconds: float) -> int:
-    """Add what is missing to `partial` and return the offset at which that began: 0 when the server sends only whole
-    files.
+    """Add what is missing to `partial` and return the offset at which that began.
+
+    It is 0 when the server sends only whole files.
     """
     with _open(url, partial, offset, timeout_seconds) as response:
         # A server may ignore the range (200), or send another one.

@@ -73,7 +73,7 @@ def run_here(name: str, arguments: list[str], cwd: Path) -> Done:
                 cli.run(lambda: main(arguments))
             except SystemExit as leaving:
                 code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-            except Exception:
+            except Exception:  # a fault of ours, shown as the interpreter shows it
                 traceback.print_exc()
                 code = 1
     finally:

@@ -116,8 +116,8 @@ def add_embedding_flags(parser: argparse._ArgumentGroup) -> None:
     parser.add_argument(
         "--batch_size",
         type=positive_int,
-        help="texts of --max_length tokens in a batch; of shorter ones it takes more (default: 8 on a CPU, 64 on a "
-        "GPU)",
+        help="texts of --max_length tokens in a batch; of shorter ones it takes more "
+        "(default: 8 on a CPU, 64 on a GPU)",
     )
     parser.add_argument(
         "--device",

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from models.sequences import SequencePair, encode_chunk
 from records.conversations import Fields, exchanges, is_conversation
 from records.record import Record, Skipped
@@ -16,6 +14,7 @@ from scoring.score_journal import ScoreJournal
 from shared.cli import new_bar
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
     from transformers import PreTrainedTokenizerBase
 
     from models.source import ModelSource
@@ -35,7 +34,7 @@ class Chunk:
     pending: dict[str, "PendingLosses"]  # by dtype
     says_dtype: bool
 
-    def lines(self, bar: tqdm) -> list[dict[str, Any]]:
+    def lines(self, bar: "tqdm") -> list[dict[str, Any]]:
         """Wait for the scores and return one line a record, in order. The bar moves on by the chunk."""
         start, num_finished = bar.n, 0
         num_records = len(self.entries if self.nums_turns is None else self.nums_turns)

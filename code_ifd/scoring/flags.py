@@ -84,8 +84,7 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "float32", "bfloat16", "float16", "mixed"),
         default="auto",
         help="number format of the matrix products; auto is float32, as in the published scores. mixed: bfloat16, and "
-        "float32 "
-        "for every record whose place could change what --sample_rate and --filter_threash select "
+        "float32 for every record whose rank could change what --sample_rate and --filter_threash select "
         "(default: %(default)s)",
     )
     parser.add_argument(
@@ -98,8 +97,7 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         "--tokens_per_batch",
         type=positive_int,
         help="tokens in a batch, padding included: the memory limit; halved when memory runs out "
-        "(default: 512 on a CPU, "
-        "16384 on a GPU)",
+        "(default: 512 on a CPU, 16384 on a GPU)",
     )
     parser.add_argument(
         "--records_per_chunk",

@@ -65,10 +65,7 @@ def shorten_middle(name: str, num_chars: int) -> str:
 
 
 def num_columns(text: str) -> int:
-    """Return how many columns of a terminal a text takes:
-
-    Chinese, Japanese and Korean characters, and emoji, take two.
-    """
+    """Return how many terminal columns a text takes: Chinese, Japanese and Korean characters and emoji take two."""
     from rich.cells import cell_len  # here: most messages need none
 
     return cell_len(text)

@@ -10,8 +10,9 @@ from shared.cli import decimal_number, new_parser, positive_int, rate
 
 @dataclass(frozen=True)
 class Decoding:
-    """How the next token is chosen: the likeliest at temperature 0, else drawn from the `top_p` share of the
-    likeliest.
+    """How the next token is chosen.
+
+    At temperature 0 the likeliest, else one drawn from the `top_p` share of the likeliest.
     """
 
     max_length: int  # tokens of prompt and answer together

@@ -1,5 +1,6 @@
-"""Generation files: what one model answered to the questions of a test set. The generation writes them, the wrap reads
-them.
+"""Generation files: what one model answered to the questions of a test set.
+
+The generation writes them, the wrap reads them.
 
 A JSON array in the order of the test set. A row is the test set's own with `raw_output`, the new text with its special
 tokens, and `response`, without them and stripped. A question that could not be asked has null in both, and the reason
@@ -44,8 +45,9 @@ def skipped_row(question: Question, reason: str) -> GenerationRow:
 
 
 def read_generation_file(path: str, dataset_name: str) -> list[ModelAnswer]:
-    """Return the answers of a generation file in file order, ours or the original tool's. Raises UserError, naming the
-    row.
+    """Return the answers of a generation file in file order, ours or the original tool's.
+
+    Raises UserError, naming the row.
     """
     if not os.path.exists(path):
         raise UserError(f"{path}: not there; eva_generation.py (do_eval_generation.sh) makes it")

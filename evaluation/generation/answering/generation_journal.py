@@ -1,5 +1,6 @@
-"""The journal of a generation: a line a finished batch, beside the generation file, which is written when all are
-there.
+"""The journal of a generation: a line for each finished batch.
+
+It lies beside the generation file, which is written when all are there.
 
 It stays: it says what the answers were made with, and that they are all there.
 """
@@ -28,8 +29,9 @@ def generation_journal_path(output: str) -> str:
 
 @contextlib.contextmanager
 def open_journal(output: str, header: dict[str, Any]) -> Iterator[LineJournal]:
-    """Yield the journal of a generation file. Raises UserError when it is another run's, or when the file lies there
-    without one.
+    """Yield the journal of a generation file.
+
+    Raises UserError when it is another run's, or when the file lies there without one.
     """
     path = generation_journal_path(output)
     if Path(output).exists() and not Path(path).exists():

@@ -25,8 +25,9 @@ def encode_questions(tokenizer: "PreTrainedTokenizerBase", questions: list[Quest
 
 
 def cut_batches(lengths: list[int], batch_size: int, max_length: int) -> tuple[list[list[int]], list[int]]:
-    """Return batches of the indices of prompts, longest prompts first, and the indices of those that leave no room to
-    answer.
+    """Return batches of the indices of prompts, longest prompts first.
+
+    And the indices of those that leave no room to answer.
 
     `lengths` are in tokens. The result depends on nothing else, so that a run that goes on cuts the same batches.
     """

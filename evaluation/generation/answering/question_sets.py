@@ -76,8 +76,9 @@ def read_questions(dataset_name: str) -> list[Question]:
 
 
 def parse_questions(rows: list[Record], dataset_name: str, path: str) -> list[Question]:
-    """Return the questions in rows of a test set, or in rows that have more. Raises UserError, which names `path` and
-    the row.
+    """Return the questions in rows of a test set, or in rows that have more.
+
+    Raises UserError, which names `path` and the row.
     """
     keys = question_keys(dataset_name)
     questions: list[Question] = []

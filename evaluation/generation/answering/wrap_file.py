@@ -1,5 +1,6 @@
-"""Wrap files: the answers of two models side by side, a question an entry. The judge reads them, review files extend
-them.
+"""Wrap files: the answers of two models side by side, an entry for each question.
+
+The judge reads them, review files extend them.
 
 {"Meta_Info": {"dataset_name": ...}, "data": [{"prompt": ..., "Answer1": ..., "Answer2": ...}]}
 

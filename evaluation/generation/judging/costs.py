@@ -55,8 +55,9 @@ class Budget:
         return True
 
     def settle(self, request: JudgeRequest, answer: JudgeAnswer | None, charged: bool) -> None:
-        """Give back what was set aside and add what was spent: as reported, or the worst where nothing was and it may
-        be charged.
+        """Give back what was set aside and add what was spent.
+
+        That is what was reported, or the worst price where nothing was and it may be charged.
         """
         self._reserved.pop(request.key, None)
         if self.prices is None or not charged:

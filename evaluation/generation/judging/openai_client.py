@@ -1,5 +1,6 @@
-"""The openai package, set up for many small requests from one processor core. Takes a second to import: import it where
-used.
+"""The openai package, set up for many small requests from one processor core.
+
+It takes a second to import: import it where it is used.
 """
 
 import aiohttp
@@ -58,8 +59,9 @@ class ChatConnection:
 
 
 def words_of(error: BaseException) -> tuple[str, list[BaseException]]:
-    """Return what an error says and all that it was caused by. The package's own error says no more than that there is
-    one.
+    """Return what an error says and all that it was caused by.
+
+    The package's own error says no more than that there is one.
     """
     chain = [error]
     while (cause := chain[-1].__cause__) is not None:

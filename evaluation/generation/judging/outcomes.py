@@ -123,8 +123,9 @@ def classify_status(status: int, headers: Mapping[str, str], body: bytes) -> Fai
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Return the pause that a response asks for, in seconds, at least 0; None where it asks for none that can
-    be read.
+    """Return the pause that a response asks for, in seconds, at least 0.
+
+    None where it asks for none that can be read.
     """
     for name, seconds_per_unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         text = headers.get(name, "").strip()

@@ -1,5 +1,6 @@
-"""What the judge is asked: the published prompt for a pair of answers, and the short request when its scores cannot be
-read.
+"""What the judge is asked: the published prompt for a pair of answers.
+
+And the short request that follows when its scores cannot be read.
 """
 
 from answering.wrap_file import Pair

@@ -44,8 +44,9 @@ class JudgeRequest:
 
     @cached_property
     def content(self) -> bytes:
-        """Judge, parameters and messages as canonical JSON: what is sent, unless the server has its own name for
-        max_tokens.
+        """Judge, parameters and messages as canonical JSON.
+
+        It is what is sent, unless the server has its own name for max_tokens.
         """
         return self.content_with("max_tokens")
 

@@ -49,8 +49,9 @@ class Traffic:
         return self.probe_at is not None
 
     def wait_seconds(self, now: float, num_in_flight: int) -> float:
-        """Return the seconds until a request may be sent: 0 for now, infinity for not before one in flight has
-        ended.
+        """Return the seconds until a request may be sent.
+
+        0 is now, infinity is not before one in flight has ended.
         """
         wait = max(self.paused_until - now, 0.0)
         if self.probe_at is None:
@@ -73,8 +74,9 @@ class Traffic:
         self._probing = False
 
     def on_failure(self, failure: Failure, now: float, counts: bool) -> bool:
-        """Note a failure that may be retried; return True when it was the last probe. `counts` is false where others
-        pass.
+        """Note a failure that may be retried; return True when it was the last probe.
+
+        `counts` is false where others pass.
         """
         if failure.retry_after is not None:
             self.paused_until = max(self.paused_until, now + failure.retry_after)

@@ -1,5 +1,4 @@
-"""Ask the judge everything that the journal does not have: `batch_size` requests in flight, each as soon as there is
-room.
+"""Ask the judge all that the journal does not have, `batch_size` requests at a time.
 
 An answer counts when it is on the disk; only a quarter of batch_size may wait for the disk beside those in flight. A
 failed request gives up its place while it waits for its retry. Retries are ours and the openai package's are off: it
@@ -174,6 +173,7 @@ class JudgeRun:
             self.on_answer()
 
         def on_written(written: "asyncio.Future[None]") -> None:
+            """Report an answer that the disk has."""
             self._unwritten.discard(written)
             if not written.cancelled() and written.exception() is None:
                 self.report.answers.append(answer)

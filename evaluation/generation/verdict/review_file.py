@@ -78,8 +78,9 @@ def judge_slug(api_model: str) -> str:
 
 
 def review_path(wrap_path: str, api_model: str) -> str:
-    """Return where the reviews of a wrap file by a judge lie: beside it, `X_wrap.json` ->
-    `X_wrap_reviews_gpt4.json`.
+    """Return where the reviews of a wrap file by a judge lie.
+
+    They lie beside it: `X_wrap.json` -> `X_wrap_reviews_gpt4.json`.
     """
     return f"{wrap_path.removesuffix('.json')}_reviews_{judge_slug(api_model)}.json"
 

@@ -1,5 +1,6 @@
-"""All the numbers of a comparison: each test set's and the total's, as one object that the table, figure, page and JSON
-show.
+"""All the numbers of a comparison, each test set's and the total's, as one object.
+
+The table, the figure, the page and the JSON show it.
 """
 
 from dataclasses import asdict, dataclass

@@ -32,8 +32,7 @@ _NOTHING_MORE = re.compile(r"[ ,;.|)&>\u2022-]{0,9}(?:and|vs)?[ ,;.|(>\u2022-]{0
 
 
 def parse_scores(text: str) -> Scores | None:
-    """Return the scores of the answers that were shown as Assistant 1 and Assistant 2, or None where they are not
-    clear.
+    """Return the scores of the answers shown as Assistant 1 and Assistant 2, or None where they are not clear.
 
     "8 9", "8.5, 9", "**8/10 and 9/10**" on the first non-empty line; or "Assistant 1: 7/10 ... Assistant 2: 8/10" with
     exactly one distinct value for each. Takes time linear in the length of the text.
@@ -87,8 +86,9 @@ def _after_label(text: str) -> str | None:
 
 
 def _ends_there(rest: str, out_of_ten: bool) -> bool:
-    """Whether a labelled number is the whole score: words may follow "7/10", no words a bare 7, and neither a
-    number.
+    """Tell whether a labelled number is the whole score.
+
+    Words may follow "7/10", but not a bare 7, and a number may follow neither.
     """
     if out_of_ten:
         return not any(char.isnumeric() for char in rest)

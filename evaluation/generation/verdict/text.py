@@ -57,8 +57,9 @@ def row_texts(shown: RuleVerdict) -> tuple[str, str, str]:
 
 
 def conclusion(board: Scoreboard) -> str:
-    """Return who wins, and whether that is more than chance: the sign test decides, which is exact for few
-    pairs too.
+    """Return who wins, and whether that is more than chance.
+
+    The sign test decides, which is exact for few pairs too.
     """
     shown = board.shown(board.total)
     if not board.total.verdict.pairs:

@@ -47,8 +47,9 @@ class RuleVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on a set of pairs by all rules. `pairs` and the mean scores (over both orders) leave out unparsed
-    ones.
+    """The verdict on a set of pairs by all rules.
+
+    `pairs` and the mean scores (over both orders) leave out unparsed ones.
     """
 
     pairs: int
@@ -139,8 +140,9 @@ def _by_rule(parsed: list[Review], rule: str) -> RuleVerdict:
 
 
 def _leads(review: Review) -> Orders:
-    """Return by how much Answer 1 leads in each order, exactly: 8.1 - 8 and 8 - 7.9 are the same, which in floats
-    differ.
+    """Return by how much Answer 1 leads in each order, exactly.
+
+    8.1 - 8 and 8 - 7.9 are the same, and differ in floats.
     """
     shown, reverse = _scores_in_both_orders(review)
     return _exact(shown[0]) - _exact(shown[1]), _exact(reverse[1]) - _exact(reverse[0])
