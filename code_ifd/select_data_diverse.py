@@ -54,8 +54,7 @@ def duplicate_lines(num_same: int, num_near: int, num_left: int, cosine: float) 
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Read the scores, embed the candidates, choose among them, write the chosen, say how well they cover.
-    """
+    """Read the scores, embed the candidates, choose among them, write the chosen, say how well they cover."""
     args = parse_args(__doc__, argv)
     rule = candidate_rule(args.ifd_lower, args.ifd_upper, args.ifd_num, args.ifd_rate, args.filter_threash)
     settings = EmbeddingSettings(

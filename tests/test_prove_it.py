@@ -1,5 +1,4 @@
-"""The experiment as users run it, with a tiny model: fair arms, runs that are gone on with, one line a mistake.
-"""
+"""The experiment as users run it, with a tiny model: fair arms, runs that are gone on with, one line a mistake."""
 
 import json
 import math

@@ -1,5 +1,4 @@
-"""The report's numbers, its records and their texts, and its figures; test_report_page.py looks at the page.
-"""
+"""The report's numbers, its records and their texts, and its figures; test_report_page.py looks at the page."""
 
 import json
 import math

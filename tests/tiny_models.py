@@ -11,6 +11,8 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
@@ -68,24 +70,35 @@ def save_gpt2(folder: Path) -> Path:
     return folder
 
 
+# A decoder of two layers whose two heads share one key-value head.
+DECODER = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "max_position_embeddings": 256,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+}
+
+
 def save_llama(folder: Path) -> Path:
     """Save a Llama with 256 positions and a tokenizer with a BOS and a chat template; return the folder."""
     torch.manual_seed(0)
     tokenizer = build_tokenizer(adds_bos=True)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=256,
-        initializer_range=0.3,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
+    config = LlamaConfig(vocab_size=len(tokenizer), initializer_range=0.3, **DECODER)
     # bfloat16 on disk, as most checkpoints are: scores must be float32 all the same.
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def save_mistral(folder: Path) -> Path:
+    """Save a Mistral, which is not packed, with the same tokenizer; return the folder."""
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer(adds_bos=True)
+    MistralForCausalLM(MistralConfig(vocab_size=len(tokenizer), **DECODER)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

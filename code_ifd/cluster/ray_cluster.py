@@ -55,38 +55,17 @@ def ray_cluster(address: str | None) -> Iterator[list[Node]]:
 
     if address:
         check_reachable(address)
-    # Whatever another cluster on this machine has left in RAY_ADDRESS or in Ray's folder: None means one of our own.
-    options: dict[str, Any] = (
-        {"address": address}
-        if address
-        else {"address": "local", "num_cpus": usable_cpus(), "object_store_memory": OBJECT_STORE_BYTES}
-    )
-    if address:
-        # Nodes need not see this folder: they get a copy. A local cluster has our path anyway.
-        options["runtime_env"] = {"working_dir": str(Path(__file__).parents[1]), "excludes": ["__pycache__"]}
     # Ray prints news of its daemons to stdout, which is for our summary. We report lost workers ourselves.
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         try:
             with silent_stderr():  # where it says that its log level is what we have set
                 ray.init(
                     log_to_driver=False,
-                    include_dashboard=False if not address else None,
                     logging_level=logging.CRITICAL,
-                    **options,
+                    **_init_options(address),
                 )
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            where = (
-                f"--address {address}: no Ray cluster there that can be joined"
-                if address
-                else "Ray cannot be started here"
-            )
-            reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            remedy = (
-                "; if it was started with a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN here too"
-                if address
-                else ""
-            )
-            raise UserError(f"{where}: {reason}{remedy}") from None
+            raise _not_joined(address, error) from None
         try:
             yield [
                 Node(int(node["Resources"].get("CPU", 0)), node["Resources"].get("GPU", 0.0))
@@ -95,6 +74,28 @@ def ray_cluster(address: str | None) -> Iterator[list[Node]]:
             ]
         finally:
             ray.shutdown()
+
+
+def _init_options(address: str | None) -> dict[str, Any]:
+    """Return what `ray.init` is told of where to run."""
+    if address:
+        # Nodes need not see this folder: they get a copy.
+        code = {"working_dir": str(Path(__file__).parents[1]), "excludes": ["__pycache__"]}
+        return {"address": address, "runtime_env": code}
+    # Outright local, whatever another cluster on this machine has left in RAY_ADDRESS or in Ray's folder.
+    own = {"address": "local", "num_cpus": usable_cpus(), "object_store_memory": OBJECT_STORE_BYTES}
+    return own | {"include_dashboard": False}
+
+
+def _not_joined(address: str | None, error: Exception) -> UserError:
+    """Return the error for a cluster that cannot be joined, or started."""
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    if address is None:
+        return UserError(f"Ray cannot be started here: {reason}")
+    return UserError(
+        f"--address {address}: no Ray cluster there that can be joined: {reason}; if it was started with a token, "
+        "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN here too"
+    )
 
 
 def check_reachable(address: str) -> None:

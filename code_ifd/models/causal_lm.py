@@ -1,6 +1,7 @@
 """Load a causal language model and its tokenizer, ready to be scored with: evaluation mode, one dtype, one device."""
 
 import copy
+import re
 import sys
 from pathlib import Path
 from typing import Any, cast
@@ -112,26 +113,40 @@ def load_batch_models(
         source, torch.float32 if may_pack else DTYPES[names[-1]], device, max_length, trust_remote_code
     )
     if may_pack:
-        packed = pack_model(PaddedModel(model), {"float32", *names}, max_length)
-        if packed:
-            return packed, tokenizer
-    return {name: PaddedModel(converted(model, DTYPES[name])) for name in names}, tokenizer
+        padded = PaddedModel(model)
+        packed = pack_model(padded, {"float32", *names}, max_length)
+        if packed or names == ("float32",):
+            return packed or {"float32": padded}, tokenizer
+        del padded
+    return {name: PaddedModel(in_dtype(model, DTYPES[name], name == names[-1])) for name in names}, tokenizer
 
 
-def converted(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
-    """Return a float32 model itself, or a copy of it in another dtype as transformers would load it.
+def in_dtype(model: PreTrainedModel, dtype: torch.dtype, may_change: bool = False) -> PreTrainedModel:
+    """Return a model in another dtype, as transformers would load it: itself where it `may_change`, else a copy.
 
-    The buffers that no checkpoint holds (a rotary embedding's frequencies) stay in float32, as they do after loading.
+    Float32 stay what a model keeps in it, and the buffers that no checkpoint holds (a rotary embedding's frequencies).
     """
-    if dtype == model.dtype:
+    if model.dtype == dtype:
         return model
-    copied = copy.deepcopy(model)
-    persistent = copied.state_dict(keep_vars=True).values()
-    for tensor in persistent:
-        if tensor.is_floating_point():
+    kept: set[str] = getattr(model, "_keep_in_fp32_modules_strict", None) or set()
+    rounded = {
+        id(tensor): tensor
+        for name, tensor in model.state_dict(keep_vars=True).items()
+        if tensor.is_floating_point() and not any(re.search(part, name) for part in kept)
+    }
+    if not may_change:
+        # deepcopy takes what stands in its memo for a copy that is made already: no float32 copy on the way.
+        model = copy.deepcopy(model, {key: _rounded(tensor, dtype) for key, tensor in rounded.items()})
+    else:
+        for tensor in rounded.values():
             tensor.data = tensor.data.to(dtype)
-    copied.config.dtype = dtype
-    return copied
+    model.config.dtype = dtype
+    return model
+
+
+def _rounded(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    data = tensor.detach().to(dtype)
+    return torch.nn.Parameter(data, requires_grad=False) if isinstance(tensor, torch.nn.Parameter) else data
 
 
 def pack_model(padded: PaddedModel, names: set[str], max_length: int) -> dict[str, BatchModel]:

@@ -5,10 +5,10 @@ change the selection are scored again in float32, in rounds, into <save_path>.fl
 the score file is whole.
 """
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from records.dataset import Fetcher
@@ -35,7 +35,7 @@ def score_mixed(
     with ScoreJournal(rough_path(journal.path), rough_meta) as rough:
         chunks.score_rest(rough, records, "bfloat16")
         fetcher = Fetcher(records)
-        with RescoredLines(rescored_path(journal.path), rough.path) as rescored:
+        with open_rescored(rescored_path(journal.path), rough.path) as rescored:
             lines, num_rescored = rescore(
                 read_lines(rough.path),
                 rescored,
@@ -53,44 +53,23 @@ def score_mixed(
     )
 
 
-class RescoredLines:
-    """Score lines of chosen records, by chunk, in a journal: a kill tears its last line at most, and so its last chunk.
+def open_rescored(path: str, rough_path: str) -> LineJournal:
+    """Return the journal of the lines scored again: each entry has a chunk's `records` and their `lines`.
 
-    The journal's first line holds the hash of the rounded scores; a file that was begun with others is begun anew. Use
-    it in a `with` statement. Raises UserError when the file is in use or cannot be written.
+    Its header holds the hash of the rounded scores; a journal that was begun with others is begun anew. Raises
+    UserError when the file is in use or cannot be written.
     """
-
-    def __init__(self, path: str, rough_path: str) -> None:
-        header = {"rough_sha256": sha256_of(rough_path)}
-        if not _begins_with(path, header):
-            Path(path).unlink(missing_ok=True)
-        self._journal = LineJournal(path, header, "--save_path")
-        self.chunks = {tuple(entry["records"]): entry["lines"] for entry in self._journal.entries}
-
-    def __enter__(self) -> "RescoredLines":
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._journal.__exit__(kind, error, trace)
-
-    def append(self, records: list[int], lines: list[Line]) -> None:
-        """Add a chunk and return when it is on the disk. Raises UserError when it cannot be."""
-        self._journal.append([{"records": records, "lines": lines}])
-        self.chunks[tuple(records)] = lines
-
-
-def _begins_with(path: str, header: dict[str, str]) -> bool:
-    """Tell whether a journal's first line is this header."""
-    try:
-        with open(path, "rb") as file:
-            return file.readline() == encode_json(header) + b"\n"
-    except OSError:
-        return False
+    header = {"rough_sha256": sha256_of(rough_path)}
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        # What cannot be read is the journal's to report.
+        if file.readline() != encode_json(header) + b"\n":
+            Path(path).unlink()
+    return LineJournal(path, header, "--save_path")
 
 
 def rescore(
     lines: list[Line],
-    rescored: RescoredLines,
+    rescored: LineJournal,
     score: Callable[[list[int]], list[Line]],
     threshold: float,
     num_wanted: int,
@@ -101,6 +80,7 @@ def rescore(
     `score` returns the float32 lines of some records. It is not asked for chunks that `rescored` has already.
     """
     lines = list(lines)
+    known = {tuple(entry["records"]): entry["lines"] for entry in rescored.entries}
     scores = {
         record: RoughScore(_log_ifd(line), line["tokens"][0], is_exact=line["dtype"] == "float32")
         for record, line in enumerate(lines)
@@ -110,9 +90,10 @@ def rescore(
     while chosen := next_to_rescore(scores, threshold, num_wanted):
         for start in range(0, len(chosen), per_chunk):
             chunk = chosen[start : start + per_chunk]
-            if tuple(chunk) not in rescored.chunks:
-                rescored.append(chunk, score(chunk))
-            for record, line in zip(chunk, rescored.chunks[tuple(chunk)], strict=True):
+            if tuple(chunk) not in known:
+                known[tuple(chunk)] = score(chunk)
+                rescored.append([{"records": chunk, "lines": known[tuple(chunk)]}])
+            for record, line in zip(chunk, known[tuple(chunk)], strict=True):
                 lines[record] = line
                 if "loss" in line:
                     exact = _log_ifd(line)

@@ -28,8 +28,7 @@ from shared.files import refuse_overwriting
 
 
 def answers_path(fname: str, dataset_name: str, max_length: int) -> str:
-    """Return the generation file that a flag means: itself, or the test set's file in the folder of that name.
-    """
+    """Return the generation file that a flag means: itself, or the test set's file in the folder of that name."""
     return (
         fname
         if fname.endswith(FORMATS) and not os.path.isdir(fname)

@@ -1,5 +1,4 @@
-"""The generation as users run it: its file, its refusals, and runs that are stopped and still end the same.
-"""
+"""The generation as users run it: its file, its refusals, and runs that are stopped and still end the same."""
 
 import json
 import os

@@ -6,15 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import MistralConfig, MistralForCausalLM
 
 from models import causal_lm
 from models.batch_models import PackedModel, PaddedModel
-from models.causal_lm import choose_device, converted, load_batch_models, load_causal_lm
+from models.causal_lm import choose_device, in_dtype, load_batch_models, load_causal_lm
 from models.cpu_kernels import FastLinear
 from models.source import ModelSource, find_model
 from shared.cli import UserError
-from tiny_models import build_tokenizer
+from tiny_models import save_mistral
 
 CPU = torch.device("cpu")
 
@@ -76,22 +75,7 @@ def test_without_kernels_all_layers_are_the_librarys(tiny_gpt2: Path) -> None:
 @pytest.fixture
 def generic(tmp_path: Path) -> Path:
     """A folder with a model that cannot be packed."""
-    torch.manual_seed(0)
-    tokenizer = build_tokenizer(adds_bos=True)
-    config = MistralConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=256,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    MistralForCausalLM(config).save_pretrained(tmp_path / "mistral")
-    tokenizer.save_pretrained(tmp_path / "mistral")
-    return tmp_path / "mistral"
+    return save_mistral(tmp_path / "mistral")
 
 
 def kinds_of(folder: Path, dtype: str) -> dict[str, type]:
@@ -166,7 +150,7 @@ def test_a_copy_in_another_dtype_is_what_loading_in_it_gives(request: pytest.Fix
     source = find_model(str(request.getfixturevalue(model)))
     exact, _ = load_causal_lm(source, torch.float32, CPU, 64, use_kernels=False)
     loaded, _ = load_causal_lm(source, torch.bfloat16, CPU, 64, use_kernels=False)
-    copied = converted(exact, torch.bfloat16)
+    copied = in_dtype(exact, torch.bfloat16)
     assert (exact.dtype, copied.dtype) == (torch.float32, torch.bfloat16)
     input_ids = torch.arange(1, 30)[None]
     assert torch.equal(copied(input_ids=input_ids).logits, loaded(input_ids=input_ids).logits)
@@ -189,3 +173,20 @@ def test_mixed_reads_a_checkpoint_that_cannot_be_packed_once(tiny_llama: Path, m
         "bfloat16": torch.bfloat16,
         "float32": torch.float32,
     }
+
+
+def test_a_model_that_may_change_is_changed_itself(tiny_llama: Path) -> None:
+    model = load(tiny_llama)[0]
+    copied, changed = in_dtype(model, torch.bfloat16), in_dtype(model, torch.bfloat16, may_change=True)
+    assert changed is model and copied is not model
+    input_ids = torch.arange(1, 30)[None]
+    assert torch.equal(changed(input_ids=input_ids).logits, copied(input_ids=input_ids).logits)
+
+
+@pytest.mark.parametrize("may_change", [True, False])
+def test_what_a_model_keeps_in_float32_stays(tiny_llama: Path, may_change: bool) -> None:
+    model = load(tiny_llama)[0]
+    model._keep_in_fp32_modules_strict = {"input_layernorm"}
+    kinds = {name: tensor.dtype for name, tensor in in_dtype(model, torch.bfloat16, may_change).named_parameters()}
+    assert {dtype for name, dtype in kinds.items() if "input_layernorm" in name} == {torch.float32}
+    assert {dtype for name, dtype in kinds.items() if "input_layernorm" not in name} == {torch.bfloat16}

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scoring.mixed import RescoredLines, rescore
+from records.journal import LineJournal
+from scoring.mixed import open_rescored, rescore
 from script_runs import RunScript
 from shared.cli import UserError
 
@@ -23,6 +24,9 @@ def line_of(log_ifd: float, dtype: str) -> dict:
         "tokens": [100, 101],
         "dtype": dtype,
     }
+
+
+ENTRY = {"records": [3], "lines": [line_of(0.1, "float32")]}
 
 
 def rough_lines() -> list[dict]:
@@ -40,14 +44,14 @@ def exact_lines(asked: list[list[int]]) -> Callable[[list[int]], list[dict]]:
     return score
 
 
-def new_file(tmp_path: Path, content: bytes = b"rough") -> RescoredLines:
+def new_file(tmp_path: Path, content: bytes = b"rough") -> LineJournal:
     (tmp_path / "rough").write_bytes(content)
-    return RescoredLines(str(tmp_path / "rescored"), str(tmp_path / "rough"))
+    return open_rescored(str(tmp_path / "rescored"), str(tmp_path / "rough"))
 
 
-def chunks_of(tmp_path: Path, content: bytes = b"rough") -> dict:
+def entries_of(tmp_path: Path, content: bytes = b"rough") -> list[dict]:
     with new_file(tmp_path, content) as rescored:
-        return rescored.chunks
+        return rescored.entries
 
 
 def rescore_into_file(tmp_path: Path, score: Callable[[list[int]], list[dict]]) -> tuple[list[dict], int]:
@@ -87,21 +91,21 @@ def test_full_disk_is_one_line_and_keeps_what_is_done(tmp_path: Path, monkeypatc
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with new_file(tmp_path) as rescored:
-        rescored.append([3], [line_of(0.1, "float32")])
+        rescored.append([ENTRY])
         monkeypatch.setattr("records.journal.write_durably", refuse)
         with pytest.raises(
             UserError, match="writing failed: No space left on device; what was finished before is kept"
         ):
-            rescored.append([4], [line_of(0.2, "float32")])
-        assert list(rescored.chunks) == [(3,)]
-    assert chunks_of(tmp_path) == {(3,): [line_of(0.1, "float32")]}
+            rescored.append([ENTRY | {"records": [4]}])
+        assert rescored.entries == [ENTRY]
+    assert entries_of(tmp_path) == [ENTRY]
 
 
 def test_rescored_lines_of_other_rough_scores_are_not_used(tmp_path: Path) -> None:
     with new_file(tmp_path) as rescored:
-        rescored.append([3], [line_of(0.1, "float32")])
-    assert chunks_of(tmp_path) == {(3,): [line_of(0.1, "float32")]}
-    assert chunks_of(tmp_path, b"others") == {}
+        rescored.append([ENTRY])
+    assert entries_of(tmp_path) == [ENTRY]
+    assert entries_of(tmp_path, b"others") == []
 
 
 def test_record_that_float32_cannot_score_is_skipped(tmp_path: Path) -> None:
