@@ -21,6 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from models.sequences import TEMPLATES
+from models.source import add_device_flag
 from records.conversations import add_fields_flag
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP
@@ -153,9 +154,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default=0,
         help="decides which records are held out (default: %(default)s)",
     )
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="as in step 1 (default: %(default)s)"
-    )
+    add_device_flag(parser)
     return parser.parse_args(argv)
 
 

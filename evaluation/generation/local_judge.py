@@ -29,7 +29,7 @@ from types import FrameType
 sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
 from models.pip_models import SMOLLM2, dequantized_folder
-from models.source import ModelSource, find_model
+from models.source import ModelSource, add_revision_flag, find_model
 from shared.cli import UserError, new_parser, positive_int, run
 
 SERVE = "from transformers.cli.transformers import main; main()"
@@ -164,9 +164,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default=SMOLLM2.name,
         help="the judge: a Hub id, a local folder, or smollm2-135m, from PyPI (default: %(default)s)",
     )
-    parser.add_argument(
-        "--revision", default="main", help="branch, tag or commit of a Hub model (default: %(default)s)"
-    )
+    add_revision_flag(parser)
     parser.add_argument(
         "--device", default="auto", help="where the server runs the model: auto, cpu, cuda:0 (default: %(default)s)"
     )

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from shared.texts import fit_columns, num_columns, one_line, printable, shorten_middle
+from shared.texts import fit_columns, num_columns, one_line, printable, shorten, shorten_middle
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,11 @@ def test_names_are_shortened_in_the_middle() -> None:
 def test_what_a_server_says_becomes_one_short_printable_line() -> None:
     assert one_line("a\x1b[31m\n\u2028 b\x00") == "a[31m b"
     assert len(one_line("word " * 1000)) == 300
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("a" * 38, '"' + "a" * 38 + '"'), ("a" * 39, '"' + "a" * 36 + "..."), ("\u6c49", '"\\u6c49"')]
+)
+def test_shorten_keeps_to_40_characters(value: str, text: str) -> None:
+    assert shorten(value) == text
+    assert len(text) <= 40

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from answering.prompt_batches import ASKING_TEMPLATES
+from models.source import add_device_flag, add_revision_flag, add_trust_flag
 from shared.cli import decimal_number, new_parser, positive_int, rate
 
 
@@ -46,12 +47,8 @@ def parse_args(docstring: str | None, argv: Sequence[str] | None) -> argparse.Na
         required=True,
         help="the model that answers: a Hub id, a local folder, or smollm2-135m, from PyPI",
     )
-    parser.add_argument(
-        "--revision", default="main", help="branch, tag or commit of a Hub model (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--trust_remote_code", action="store_true", help="run Python code that comes with the model (default: off)"
-    )
+    add_revision_flag(parser)
+    add_trust_flag(parser)
     parser.add_argument(
         "--prompt",
         choices=ASKING_TEMPLATES,
@@ -118,12 +115,7 @@ def _add_work(group: argparse._ArgumentGroup) -> None:
         default="auto",
         help="number format; auto is float32 on a CPU, bfloat16 on a GPU (default: %(default)s)",
     )
-    group.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda", "mps"),
-        default="auto",
-        help="where to run; auto takes cuda, else mps, else cpu (default: %(default)s)",
-    )
+    add_device_flag(group)
 
 
 def _temperature(text: str) -> float:

@@ -12,8 +12,6 @@ import pytest
 from records.dataset import read_dataset, write_dataset
 from script_runs import RunScript, error_line, files_in, write_json
 from shared.cli import UserError
-from shared.files import atomic_writer, encode_json, sha256_of
-from shared.texts import shorten
 
 GOOD = b'{"instruction": "a", "output": "b", "ifd_ppl": 0.5}'
 BIG = int("7" * 4000)
@@ -75,12 +73,6 @@ def test_one_record_a_line_in_strict_json(
     assert [json.loads(line, parse_constant=refuse_constant) for line in lines] == records
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), [-float("inf")]])
-def test_encode_json_refuses_what_json_lacks(value: Any) -> None:
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        encode_json(value)
-
-
 @pytest.mark.parametrize("data", [b"[%s, %s]" % (GOOD, GOOD), b"\xef\xbb\xbf[%s,\r\n%s]" % (GOOD, GOOD)])
 def test_array_is_read_with_or_without_a_byte_order_mark(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "data.json").write_bytes(data)
@@ -114,17 +106,6 @@ def test_file_mode_follows_the_umask(tmp_path: Path, umask: int) -> None:
     assert stat.S_IMODE((tmp_path / "data.json").stat().st_mode) == 0o666 & ~umask
 
 
-@pytest.mark.parametrize("kind", ["device", "link", "pipe"])
-def test_what_is_no_file_is_not_replaced(kind: str, tmp_path: Path) -> None:
-    path = {"device": Path("/dev/null"), "link": Path("/dev/stdout"), "pipe": tmp_path / "pipe"}[kind]
-    if kind == "pipe":
-        os.mkfifo(path)
-    before = os.lstat(path)
-    with pytest.raises(UserError, match=f"^{path}: is a device or a pipe"), atomic_writer(str(path)):
-        pass
-    assert (os.lstat(path).st_ino, os.lstat(path).st_mode) == (before.st_ino, before.st_mode)
-
-
 def test_missing_folders_are_made(tmp_path: Path) -> None:
     write_dataset(str(tmp_path / "new" / "deep" / "data.json"), [{"a": 1}])
     assert read_dataset(str(tmp_path / "new" / "deep" / "data.json")) == [{"a": 1}]
@@ -136,21 +117,6 @@ def test_failure_inside_keeps_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the record without a text cannot be written as JSON"):
         write_dataset(str(path), [{"a": 1}, {"a": float("nan")}])
     assert files_in(tmp_path) == before
-
-
-def test_sha256_of_no_bytes(tmp_path: Path) -> None:
-    (tmp_path / "empty").touch()
-    assert (
-        sha256_of(tmp_path / "empty") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    )  # FIPS 180-4
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [("a" * 38, '"' + "a" * 38 + '"'), ("a" * 39, '"' + "a" * 36 + "..."), ("\u6c49", '"\\u6c49"')]
-)
-def test_shorten_keeps_to_40_characters(value: str, text: str) -> None:
-    assert shorten(value) == text
-    assert len(text) <= 40
 
 
 @pytest.mark.parametrize(
