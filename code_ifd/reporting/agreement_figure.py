@@ -1,15 +1,12 @@
 """The figure of two scorers: each record's rank by the one against its rank by the other."""
 
-import io
-import logging
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reporting.agreement import common_ranks
-from shared.cli import missing_package
+from reporting.figure_style import INK, figure_bytes, figure_style, new_figure
 from shared.texts import num_columns
 
 if TYPE_CHECKING:
@@ -17,7 +14,7 @@ if TYPE_CHECKING:
 
 SIZE_INCHES = (6.0, 6.5)
 PNG_DPI = 150
-INK, FAINT = "#1f2328", "#6b727a"
+FAINT = "#6b727a"
 # Told apart by colour-blind readers, and in grey by their lightness. Drawn in this order.
 COLORS = {"neither": "#b9bfc6", "A only": "#f0a03c", "B only": "#8e3b8a", "both": "#2166ac"}
 MAX_COLUMNS = 56
@@ -40,28 +37,8 @@ class RankPlot:
 
 def draw_rank_plot(plot: RankPlot) -> bytes:
     """Return the figure as PNG, the same bytes each time."""
-    # Its remarks on fonts are of no use to who compares scores.
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    try:
-        import matplotlib
-    except ImportError:
-        raise missing_package("matplotlib", "the figure") from None
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    settings: dict[Any, object] = {  # the keys that matplotlib knows
-        "font.size": 9,
-        "text.parse_math": False,
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "axes.edgecolor": FAINT,
-        "xtick.color": FAINT,
-        "ytick.color": FAINT,
-    }
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # drawn as boxes
-        figure = Figure(figsize=SIZE_INCHES, dpi=PNG_DPI, facecolor="white")
-        FigureCanvasAgg(figure)
+    with figure_style("light", font_size=9):
+        figure = new_figure(*SIZE_INCHES, "light", PNG_DPI)
         axes = figure.add_axes((0.15, 0.085, 0.815, 0.815 * SIZE_INCHES[0] / SIZE_INCHES[1]))
         _draw_ranks(axes, plot)
         figure.text(0.15, 0.965, plot.title, fontsize=11, weight="bold", va="center")
@@ -77,9 +54,7 @@ def draw_rank_plot(plot: RankPlot) -> bytes:
             borderaxespad=0.2,
             markerscale=(20 / _size(plot)) ** 0.5,
         )
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+        return figure_bytes(figure, "png")
 
 
 def _draw_ranks(axes: "Axes", plot: RankPlot) -> None:
@@ -94,7 +69,7 @@ def _draw_ranks(axes: "Axes", plot: RankPlot) -> None:
             ranks_a[members], ranks_b[members], s=_size(plot), color=COLORS[name], alpha=0.8, linewidths=0, label=label
         )
     over_a, over_b = ((scores[common] >= plot.threshold).sum() + 0.5 for scores in (plot.scores_a, plot.scores_b))
-    dashed: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 3))}
+    dashed: dict[str, Any] = {"color": INK["light"], "linewidth": 0.8, "linestyle": (0, (4, 3))}
     axes.axvline(over_a, **dashed)
     axes.axhline(over_b, **dashed)
     num_ranks = max(len(common), 1)
@@ -108,6 +83,8 @@ def _draw_ranks(axes: "Axes", plot: RankPlot) -> None:
     axes.set_xlabel(f"rank by A, 1 is the highest: {_tail(plot.name_a)}")
     axes.set_ylabel(f"rank by B, 1 is the highest: {_tail(plot.name_b)}")
     axes.yaxis.set_label_coords(-0.14, 0.5)
+    axes.tick_params(colors=FAINT)
+    axes.spines[:].set_color(FAINT)
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -27,9 +27,9 @@ MORE_FONTS = (
 
 
 @contextmanager
-def figure_style(theme: str) -> Iterator[None]:
+def figure_style(theme: str, font_size: int = 10) -> Iterator[None]:
     """Draw in this context in the style of all figures. Raises UserError where matplotlib is not installed."""
-    # Its remarks on fonts are of no use to who reads a figure.
+    # Its warnings about fonts are of no use to a reader of the figure.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     try:
         import matplotlib
@@ -41,7 +41,7 @@ def figure_style(theme: str) -> Iterator[None]:
     ink = INK[theme]
     settings: dict[Any, object] = {  # the keys that matplotlib knows
         "font.family": ["DejaVu Sans", *(name for name in MORE_FONTS if name in installed)],
-        "font.size": 10,
+        "font.size": font_size,
         "svg.hashsalt": "superfiltering",
         "svg.fonttype": "path",
         "text.parse_math": False,
@@ -56,14 +56,12 @@ def figure_style(theme: str) -> Iterator[None]:
         yield
 
 
-def new_figure(width_inches: float, height_inches: float, theme: str) -> "Figure":
+def new_figure(width_inches: float, height_inches: float, theme: str, dpi: int = PNG_DPI) -> "Figure":
     """Return an empty figure that can measure its texts. A dark one has no background of its own."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(
-        figsize=(width_inches, height_inches), dpi=PNG_DPI, facecolor="white" if theme == "light" else "none"
-    )
+    figure = Figure(figsize=(width_inches, height_inches), dpi=dpi, facecolor="white" if theme == "light" else "none")
     FigureCanvasAgg(figure)
     return figure
 
