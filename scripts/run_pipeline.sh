@@ -55,7 +55,7 @@ if [[ -n "${SAMPLE_NUM:-}" ]]; then
   AMOUNT=(--sample_num "$SAMPLE_NUM")
 fi
 
-# Step 1 is told what step 3 will select: what that would refuse in the morning is refused now, and --dtype mixed needs it.
+# Step 1 is told what step 3 will select: a wrong rate, number or threshold is refused now, and --dtype mixed needs it.
 DATA_PATH="$DATA_PATH" SAVE_PATH="${BASE}_scores.jsonl" MODEL="$MODEL" \
   bash scripts/step1_select_data_analysis_gpt2.sh "${AMOUNT[@]}" --filter_threash "${FILTER_THREASH:-1}" "$@"
 PT_DATA_PATH="${BASE}_scores.jsonl" JSON_DATA_PATH="$DATA_PATH" JSON_SAVE_PATH="${BASE}_data.$FORMAT" \
