@@ -99,7 +99,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         nargs="+",
         choices=(*ARMS, LONGEST),
         default=list(ARMS),
-        help=f"what to train on; {LONGEST}: as many of the longest responses (default: {' '.join(ARMS)})",
+        metavar="ARM",
+        help=f"what to train on, of {', '.join((*ARMS, LONGEST))}; {LONGEST}: as many of the longest responses "
+        f"(default: {' '.join(ARMS)})",
     )
     parser.add_argument(
         "--seeds",

@@ -7,7 +7,8 @@ Cherry_LLM uses) added to each record. They are null for a record without a
 score, and ifd_skipped says why. No record is dropped or moved.
 
 python code_ifd/put_analysis_to_data.py --pt_data_path outputs/scores.jsonl \\
-    --json_data_path data/sample_alpaca.json --json_save_path outputs/scored.json
+    --json_data_path data/sample_alpaca.json \\
+    --json_save_path outputs/scored.json
 """
 
 import argparse

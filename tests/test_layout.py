@@ -107,17 +107,29 @@ def test_no_finding_of_the_linter_is_hushed() -> None:
     assert not [path for path in SOURCES if "noqa" in path.read_text(encoding="utf-8")]
 
 
-def test_installed_packages_of_our_names_never_win(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def helps(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, subprocess.CompletedProcess]:
+    """What each script says to --help, at 80 columns, where other packages with our names are installed."""
+    folder = tmp_path_factory.mktemp("installed")
     for name in NAMES:
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_text(f"raise ImportError('another {name}')\n", encoding="utf-8")
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text(f"raise ImportError('another {name}')\n", encoding="utf-8")
 
     def help_of(script: Path) -> subprocess.CompletedProcess:
         command = [sys.executable, str(script), "--help"]
-        environment = os.environ | {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+        environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
         return subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, timeout=120)
 
     with concurrent.futures.ThreadPoolExecutor(2) as threads:
-        for script, done in zip(SCRIPTS, threads.map(help_of, SCRIPTS), strict=True):
-            assert (done.returncode, done.stderr) == (0, ""), script
-            assert done.stdout.startswith(f"usage: {script.name}")
+        return dict(zip(SCRIPTS, threads.map(help_of, SCRIPTS), strict=True))
+
+
+def test_installed_packages_of_our_names_never_win(helps: dict[Path, subprocess.CompletedProcess]) -> None:
+    for script, done in helps.items():
+        assert (done.returncode, done.stderr) == (0, ""), script
+        assert done.stdout.startswith(f"usage: {script.name}")
+
+
+def test_help_fits_a_terminal_of_80_columns(helps: dict[Path, subprocess.CompletedProcess]) -> None:
+    for script, done in helps.items():
+        assert not [line for line in done.stdout.splitlines() if len(line) > 80], script

@@ -11,7 +11,8 @@ same objective are ties: of two that are worth the same, we take the earlier,
 submodlib the later; the same texts, and a record with its only copy, are such.
 Prints a table; the last line is one JSON object.
 
-PYTHONPATH=code_ifd python -m benchmarks.diversity --json_data_path my_data.json \\
+PYTHONPATH=code_ifd python -m benchmarks.diversity \\
+    --json_data_path my_data.json \\
     --sizes 2000/200 50000/5000
 """
 

@@ -9,7 +9,8 @@ which sleep for many workers each (hundreds of processes need more memory than
 one machine has): then records and lines go through Ray as in a real run.
 Prints a row for each time that a chunk may take.
 
-PYTHONPATH=code_ifd python -m benchmarks.driver --num_workers 256 --chunk_seconds 4 1 0.25
+PYTHONPATH=code_ifd python -m benchmarks.driver \\
+    --num_workers 256 --chunk_seconds 4 1 0.25
 """
 
 import argparse

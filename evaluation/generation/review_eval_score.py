@@ -5,7 +5,8 @@ a table and the judge's health. Writes <save_name>.json with every number by all
 three rules, and the figure as <save_name>.png and <save_name>.svg.
 
 python evaluation/generation/review_eval_score.py --task_list vicuna koala \\
-    --review_home_path outputs/evaluation/model1-VS-model2 --key1 model1 --key2 model2
+    --review_home_path outputs/evaluation/model1-VS-model2 \\
+    --key1 model1 --key2 model2
 """
 
 import sys

@@ -4,7 +4,8 @@ Reads <review_home_path>/<task>_wrap_reviews_<judge>.json of each test set. Writ
 <save_name>.html, one file that loads nothing from anywhere: open it in a browser.
 
 python evaluation/generation/review_viewer.py --task_list vicuna koala \\
-    --review_home_path outputs/evaluation/model1-VS-model2 --key1 model1 --key2 model2
+    --review_home_path outputs/evaluation/model1-VS-model2 \\
+    --key1 model1 --key2 model2
 """
 
 import sys
