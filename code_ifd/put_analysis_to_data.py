@@ -2,9 +2,11 @@
 
 Reads a dataset and its score file, or several score files that cover it in
 shards (step 1 with --start_idx, --end_idx). Writes the dataset with
-ppl_A_direct, ppl_A_condition, ifd_ppl and ifd_loss (the ratio of losses that
-Cherry_LLM uses) added to each record. They are null for a record without a
-score, and ifd_skipped says why. No record is dropped or moved.
+ppl_A_direct, ppl_A_condition, ifd_ppl, ifd_loss (the ratio of losses that
+Cherry_LLM uses), ifd_upper (the upper end of the interval of ifd_ppl) and
+ifd_tokens (scored tokens of the response) added to each record. They are null
+for a record without a score, and ifd_skipped says why. No record is dropped or
+moved.
 
 python code_ifd/put_analysis_to_data.py --pt_data_path outputs/scores.jsonl \\
     --json_data_path data/sample_alpaca.json \\
@@ -20,7 +22,7 @@ from typing import NamedTuple
 
 from records.dataset import Dataset, dataset_writer
 from records.dataset_files import DATASET_HELP
-from records.record import NUMBERS, Block, Column, Result, Skipped
+from records.record import COUNTS, NUMBERS, Block, Column, Result, Skipped
 from scoring.score_file import SCORING_KEYS, ScoreFile, differences, meta_path, skipped_summary
 from selection.score_summary import TURNS, summarize, turn_numbers
 from shared.cli import UserError, new_parser, run, say
@@ -115,7 +117,11 @@ class Merger:
         self.num_records += len(block)
         self.reasons.update(reason for reason in reasons if reason)
         columns = [
-            Column(name, "number", [None if isinstance(numbers, Skipped) else numbers[name] for numbers in found])
+            Column(
+                name,
+                "count" if name in COUNTS else "number",
+                [None if isinstance(numbers, Skipped) else numbers[name] for numbers in found],
+            )
             for name in NUMBERS
         ]
         columns.append(Column("ifd_skipped", "text", reasons))

@@ -1,4 +1,4 @@
-"""From batches of sequences to losses: models padded on any device or packed on a CPU, and the output head of both.
+"""From batches of sequences to losses of tokens: models padded on any device or packed on a CPU, and their output head.
 
 nll = log sum_j exp(logit_j) - logit_target. The sum runs over chunks of the vocabulary; a running total joins them, so
 that `[tokens, vocabulary]` is never in memory.
@@ -38,8 +38,11 @@ class BatchModel(Protocol):
     def batch_size_of(self, lengths: list[int], tokens_per_batch: int) -> int:
         """Return how many of the sequences, whose lengths come in falling order, make a batch: at least one."""
 
-    def mean_nll(self, batch: Sequence[TokenSequence]) -> torch.Tensor:
-        """Return each sequence's mean negative log-likelihood, nats per token, (sequences,) on the model's device."""
+    def token_nll(self, batch: Sequence[TokenSequence]) -> torch.Tensor:
+        """Return the negative log-likelihood of every scored token, in nats, sequence by sequence.
+
+        (tokens,) in float32, on the model's device.
+        """
 
 
 class OutputHead:
@@ -125,8 +128,8 @@ class PaddedModel:
         """Return the size of the first batch."""
         return padded_batch_size(lengths, tokens_per_batch)
 
-    def mean_nll(self, batch: Sequence[TokenSequence]) -> torch.Tensor:
-        """Return each sequence's mean negative log-likelihood, nats per token, (sequences,) on the model's device."""
+    def token_nll(self, batch: Sequence[TokenSequence]) -> torch.Tensor:
+        """Return the negative log-likelihood of every scored token, in nats, (tokens,) in float32, on its device."""
         length = max(len(sequence.input_ids) for sequence in batch)
         rows = [sequence.input_ids + [PADDING_ID] * (length - len(sequence.input_ids)) for sequence in batch]
         # A token is predicted at the position before it.
@@ -138,10 +141,10 @@ class PaddedModel:
         targets = input_ids[row_index, position_index + 1]  # (scored,)
         if self.head is None:
             logits = self.model(input_ids=input_ids, use_cache=False).logits  # (sequences, length, vocabulary)
-            return _means(logits_nll(logits, row_index, position_index, targets), batch)
+            return logits_nll(logits, row_index, position_index, targets)
         # (sequences, length, hidden)
         hidden = self.model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state
-        return _means(self.head.nll(hidden[row_index, position_index], targets), batch)
+        return self.head.nll(hidden[row_index, position_index], targets)
 
 
 def padded_batch_size(lengths: list[int], tokens_per_batch: int) -> int:
@@ -176,20 +179,14 @@ class PackedModel:
                 return max(size, 1)
         return len(lengths)
 
-    def mean_nll(self, batch: Sequence[TokenSequence]) -> torch.Tensor:
-        """Return the mean negative log-likelihood of each sequence in nats per token, (sequences,)."""
+    def token_nll(self, batch: Sequence[TokenSequence]) -> torch.Tensor:
+        """Return the negative log-likelihood of every scored token, in nats, (tokens,) in float32."""
         # The last token predicts nothing that is scored.
         lengths = [len(sequence.input_ids) - 1 for sequence in batch]
         input_ids = torch.tensor([token for sequence in batch for token in sequence.input_ids[:-1]])  # (tokens,)
         targets = torch.tensor([token for sequence in batch for token in sequence.input_ids[sequence.first_scored :]])
         scored = torch.cat([torch.arange(1, len(sequence.input_ids)) >= sequence.first_scored for sequence in batch])
-        return _means(self.head.nll(self.decoder.hidden(input_ids, lengths)[scored], targets), batch)
-
-
-def _means(nll: torch.Tensor, batch: Sequence[TokenSequence]) -> torch.Tensor:
-    # Sums of many small numbers: in float64 their order does not show. MPS has no float64.
-    nll = nll if nll.device.type == "mps" else nll.double()
-    return torch.stack([part.mean() for part in nll.split([sequence.num_scored for sequence in batch])])
+        return self.head.nll(self.decoder.hidden(input_ids, lengths)[scored], targets)
 
 
 def _to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -4,15 +4,17 @@ No torch here.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from records.conversations import Message
 from records.record import Record, Skipped
 from shared.cli import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
     from transformers import PreTrainedTokenizerBase
 
+    Values = TypeVar("Values", np.ndarray, list[int])
 
 # Any id will do: no scored token attends to padding, and padding is never scored.
 PADDING_ID = 0
@@ -54,6 +56,18 @@ class SequencePair:
 
     direct: TokenSequence
     conditioned: TokenSequence
+    # Where max_length has cut the response, the direct sequence ends by so many tokens later (earlier below 0).
+    num_later: int = 0
+
+    def aligned(self, of_direct: "Values", of_conditioned: "Values") -> "tuple[Values, Values]":
+        """Return the entries of the tokens that both sequences score, from one entry for each scored token of either.
+
+        They are the last ones: the conditioned pass scores the first token too, which the direct one cannot predict.
+        """
+        end_direct = len(of_direct) - max(self.num_later, 0)
+        end_conditioned = len(of_conditioned) - max(-self.num_later, 0)
+        num = max(min(end_direct, end_conditioned), 0)
+        return of_direct[end_direct - num : end_direct], of_conditioned[end_conditioned - num : end_conditioned]
 
 
 def build_prompt(record: Record, template: str) -> str:
@@ -159,7 +173,9 @@ def _pair_of(
     conditioned = TokenSequence(whole_ids[:max_length], first_scored=max(len(prompt_ids), 1))
     if direct.num_scored < 1 or conditioned.num_scored < 1:
         return Skipped("short_response")
-    return SequencePair(direct, conditioned)
+    num_cut_direct = len(response_ids) - len(direct.input_ids)
+    num_cut_conditioned = len(whole_ids) - len(conditioned.input_ids)
+    return SequencePair(direct, conditioned, num_later=num_cut_conditioned - num_cut_direct)
 
 
 def encode(tokenizer: "PreTrainedTokenizerBase", texts: list[str], special_tokens: bool = True) -> list[list[int]]:

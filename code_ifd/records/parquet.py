@@ -10,16 +10,21 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from records.record import NUMBERS, Column, Record
+from records.record import COUNTS, NUMBERS, Column, Record
 from shared.cli import UserError
 
 PARQUET = (".parquet",)
 ARROW = (".arrow",)
 TYPES = {
     "number": pa.float64(),
+    "count": pa.int64(),
     "text": pa.string(),
-    "turns": pa.list_(pa.struct([(name, pa.float64()) for name in NUMBERS] + [("ifd_skipped", pa.string())])),
 }
+TYPES["turns"] = pa.list_(
+    pa.struct(
+        [(name, TYPES["count" if name in COUNTS else "number"]) for name in NUMBERS] + [("ifd_skipped", pa.string())]
+    )
+)
 ROWS_PER_BATCH = 1024
 # Rows that are written as one group: readers take a group into memory at once.
 ROWS_PER_GROUP = 16 * ROWS_PER_BATCH

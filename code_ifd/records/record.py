@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 Record = dict[str, Any]
-# A record's numbers, under the names of the original tool; ifd_loss is the ratio of losses that Cherry_LLM uses.
-NUMBERS = ("ppl_A_direct", "ppl_A_condition", "ifd_ppl", "ifd_loss")
+# A record's numbers. The first three have the names of the original tool; ifd_loss is the ratio of losses that
+# Cherry_LLM uses; ifd_upper is the upper end of the interval of ifd_ppl, and ifd_tokens how many tokens it rests on.
+NUMBERS = ("ppl_A_direct", "ppl_A_condition", "ifd_ppl", "ifd_loss", "ifd_upper", "ifd_tokens")
+COUNTS = ("ifd_tokens",)
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Score(NamedTuple):
     ppl_conditioned: float
     loss_direct: float
     loss_conditioned: float
+    se: float | None = None  # standard error of the mean gain, in nats; None for too few tokens, and in older files
+    num_tokens: int | None = None  # scored tokens of the response alone; None where the file is older than `se`
 
 
 # What a record gets; of a conversation, one entry for each turn of the assistant.
@@ -32,11 +36,11 @@ Result = Score | Skipped | list[Score | Skipped]
 class Column:
     """Values to add to records, one a record, None for a record without one.
 
-    They are numbers, texts, or the scores of turns, a list of dicts for each record.
+    They are numbers, counts, texts, or the scores of turns, a list of dicts for each record.
     """
 
     name: str
-    kind: Literal["number", "text", "turns"]
+    kind: Literal["number", "count", "text", "turns"]
     values: list[Any]
 
 

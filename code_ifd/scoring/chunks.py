@@ -11,6 +11,7 @@ from records.record import Record, Skipped
 from scoring.flags import ScoringSettings
 from scoring.score_file import score_line, skipped_line, turns_line
 from scoring.score_journal import ScoreJournal
+from selection.ifd import standard_error
 from shared.cli import new_bar
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ class Chunk:
                 lines.append(skipped_line(entry.reason))
                 continue
             pair, dtype = entry
-            loss_direct, loss_conditioned = next(losses[dtype]), next(losses[dtype])
-            line = score_line(loss_direct, loss_conditioned, pair.direct.num_scored, pair.conditioned.num_scored)
+            direct, conditioned = next(losses[dtype]), next(losses[dtype])
+            se = standard_error(*pair.aligned(direct.token_nll, conditioned.token_nll))
+            line = score_line(direct.mean, conditioned.mean, len(direct.token_nll), len(conditioned.token_nll), se)
             lines.append(line | {"dtype": dtype} if self.says_dtype and "loss" in line else line)
         bar.update(start + num_records - bar.n)
         if self.nums_turns is None:

@@ -86,8 +86,13 @@ class ScoreFile:
             raise UserError(f"{self.path}: cannot be read: {error.strerror}") from None
 
 
-def score_line(loss_direct: float, loss_conditioned: float, num_direct: int, num_conditioned: int) -> dict[str, Any]:
-    """Return the line of a scored record from its losses (nats per token) and its numbers of scored tokens."""
+def score_line(
+    loss_direct: float, loss_conditioned: float, num_direct: int, num_conditioned: int, se: float | None = None
+) -> dict[str, Any]:
+    """Return the line of a scored record from its losses (nats per token) and its numbers of scored tokens.
+
+    `se` is the standard error of the mean gain, in nats; None where there are too few tokens for one.
+    """
     # exp overflows above 709.78; no loss that large is a real one.
     if not (0 <= loss_direct < 709 and 0 <= loss_conditioned < 709):
         return skipped_line("non_finite")
@@ -95,6 +100,7 @@ def score_line(loss_direct: float, loss_conditioned: float, num_direct: int, num
         "ppl": [0, math.exp(loss_direct), 0, math.exp(loss_conditioned)],
         "loss": [0, loss_direct, 0, loss_conditioned],
         "tokens": [num_direct, num_conditioned],
+        "se": se,
     }
 
 
@@ -200,7 +206,17 @@ def _score_of(value: Any) -> Score:
         if not (isinstance(numbers, list) and len(numbers) == 4 and NUMBER_TYPES.issuperset(map(type, numbers))):
             raise ValueError(f"{key!r} is {shorten(numbers)}, not four numbers")
     ppl, loss = value["ppl"], value["loss"]
+    se, num_tokens = _certainty_of(value) if "se" in value else (None, None)
     try:
-        return Score(float(ppl[1]), float(ppl[3]), float(loss[1]), float(loss[3]))
+        return Score(float(ppl[1]), float(ppl[3]), float(loss[1]), float(loss[3]), se, num_tokens)
     except OverflowError as error:
         raise ValueError(str(error)) from None
+
+
+def _certainty_of(value: dict[str, Any]) -> tuple[float | None, int]:
+    se, tokens = value["se"], value.get("tokens")
+    if se is not None and not (type(se) in NUMBER_TYPES and 0 <= se < math.inf):
+        raise ValueError(f"'se' is {shorten(se)}, neither a standard error nor null")
+    if not (isinstance(tokens, list) and len(tokens) == 2 and all(type(num) is int and num >= 1 for num in tokens)):
+        raise ValueError(f"'tokens' is {shorten(tokens)}, not two numbers of tokens")
+    return None if se is None else float(se), tokens[0]

@@ -15,8 +15,8 @@ from scoring.score_file import RESUME_KEYS, differences, encode_lines, meta_path
 from shared.cli import UserError
 from shared.files import atomic_writer, encode_json, open_locked, write_durably
 
-# A score line takes about 170 bytes.
-BYTES_PER_LINE = 200
+# A score line takes about 200 bytes.
+BYTES_PER_LINE = 230
 
 
 class ScoreJournal:

@@ -1,4 +1,4 @@
-"""From token sequences to mean negative log-likelihoods: batches under a token budget, spread over the cores.
+"""From token sequences to their losses: batches under a token budget, spread over the cores.
 
 On a CPU every core runs batches of its own: a product split over cores waits for the slowest of them at every layer.
 A sequence's loss depends on its batch alone, so it does not depend on the number of cores.
@@ -7,7 +7,9 @@ A sequence's loss depends on its batch alone, so it does not depend on the numbe
 import concurrent.futures
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
+from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from models.batch_models import BatchModel
@@ -26,27 +28,38 @@ def default_num_workers(models: Mapping[str, BatchModel]) -> int:
     return torch.get_num_threads() if all(model.runs_in_threads for model in models.values()) else 1
 
 
+class SequenceLoss(NamedTuple):
+    """A sequence's negative log-likelihood: the mean over its scored tokens, and that of each token, in nats."""
+
+    mean: float
+    token_nll: np.ndarray  # (num_scored,) float32
+
+
 class PendingLosses:
     """The losses of some sequences, while they are being computed."""
 
     def __init__(self, futures: dict[concurrent.futures.Future, list[int]]) -> None:
         self._futures = futures  # and the indices of their sequences
 
-    def result(self, on_batch: Callable[[int], None] = lambda num: None) -> list[float]:
-        """Return each sequence's mean negative log-likelihood over its scored tokens, in nats per token, in order.
+    def result(self, on_batch: Callable[[int], None] = lambda num: None) -> list[SequenceLoss]:
+        """Return the loss of each sequence, in order.
 
         `on_batch` hears the number of sequences of every finished batch. Raises UserError when memory does not hold a
         single sequence.
         """
-        losses: dict[int, torch.Tensor] = {}
+        found: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         for future in concurrent.futures.as_completed(self._futures):
             indices = self._futures[future]
-            losses.update(zip(indices, future.result(), strict=True))
+            found.update(zip(indices, future.result(), strict=True))
             on_batch(len(indices))
-        if not losses:
+        if not found:
             return []
-        # One transfer from the device for all sequences.
-        return torch.stack([losses[index] for index in range(len(losses))]).tolist()
+        # Two transfers from the device for all sequences.
+        losses = [found[index] for index in range(len(found))]
+        means = torch.stack([mean for mean, _ in losses]).tolist()
+        token_nll = torch.cat([nll for _, nll in losses]).cpu().numpy()
+        ends = np.cumsum([len(nll) for _, nll in losses])[:-1]
+        return [SequenceLoss(*loss) for loss in zip(means, np.split(token_nll, ends), strict=True)]
 
 
 class Scorer:
@@ -87,14 +100,19 @@ class Scorer:
         return PendingLosses(futures)
 
     def mean_nll(self, sequences: list[TokenSequence], dtype: str = "float32") -> list[float]:
-        """Return each sequence's mean negative log-likelihood, as `submit(...).result()` does."""
-        return self.submit(sequences, dtype).result()
+        """Return each sequence's mean negative log-likelihood over its scored tokens, in nats per token, in order."""
+        return [loss.mean for loss in self.submit(sequences, dtype).result()]
 
-    def _run(self, model: BatchModel, batch: list[TokenSequence]) -> list[torch.Tensor]:
-        """Return a 0-dimensional loss for each sequence of a batch, in halves when memory does not hold the whole."""
+    def _run(self, model: BatchModel, batch: list[TokenSequence]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Return the mean, 0-dimensional, and the token losses of each sequence, all on the model's device.
+
+        A batch that memory does not hold runs in halves.
+        """
         with torch.inference_mode():
-            parts = in_halves(lambda part, half: model.mean_nll(part), batch, self._too_small, self._lower_budget)
-        return [loss for part in parts for loss in part]
+            parts = in_halves(lambda part, half: model.token_nll(part), batch, self._too_small, self._lower_budget)
+            nll = torch.cat(parts).split([sequence.num_scored for sequence in batch])
+            # Sums of many small numbers: in float64 their order does not show. MPS has no float64.
+            return [((part if part.device.type == "mps" else part.double()).mean(), part) for part in nll]
 
     def _too_small(self, sequence: TokenSequence) -> UserError:
         return UserError(

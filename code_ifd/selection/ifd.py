@@ -33,6 +33,31 @@ def ratio(conditioned: float, direct: float) -> float | None:
     return value if is_score(value) else None
 
 
+def standard_error(nll_direct: "np.ndarray", nll_conditioned: "np.ndarray") -> float | None:
+    """Return the standard error of the mean gain of a response's tokens, in nats; None for fewer than two tokens.
+
+    Both arrays, (tokens,), hold the negative log-likelihood of the same tokens: of the response alone, and after its
+    prompt. The gain of a token is what the prompt takes from it.
+    """
+    import numpy as np
+
+    if len(nll_direct) < 2:
+        return None
+    gains = nll_direct.astype(np.float64) - nll_conditioned.astype(np.float64)
+    return float(gains.std(ddof=1)) / math.sqrt(len(gains))
+
+
+def upper_end(ifd: float | None, se: float | None) -> float | None:
+    """Return the upper end of a 95 percent interval of IFD: IFD times e to two standard errors. None without either.
+
+    The logarithm of IFD is the negative mean gain. Its tokens are taken as independent.
+    """
+    if ifd is None or se is None:
+        return None
+    value = ifd * math.exp(min(2 * se, 700))  # e to 710 is no number any more
+    return value if is_score(value) else None
+
+
 def is_score(value: Any) -> bool:
     """Tell whether a value can be a score.
 

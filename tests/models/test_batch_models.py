@@ -24,7 +24,8 @@ def padded_and_packed(folder: Path) -> list[BatchModel]:
 
 @torch.inference_mode()
 def losses_of(model: BatchModel, batch: list[TokenSequence]) -> list[float]:
-    return model.mean_nll(batch).tolist()
+    parts = model.token_nll(batch).split([sequence.num_scored for sequence in batch])
+    return [part.mean().item() for part in parts]
 
 
 @torch.inference_mode()

@@ -36,8 +36,13 @@ def line_with(**changes: Any) -> str:
 
 
 def test_score_line_holds_losses_and_their_exponentials() -> None:
-    line = score_line(1.5, 0.75, 8, 9)
-    assert line == {"ppl": [0, math.exp(1.5), 0, math.exp(0.75)], "loss": [0, 1.5, 0, 0.75], "tokens": [8, 9]}
+    line = score_line(1.5, 0.75, 8, 9, 0.25)
+    assert line == {
+        "ppl": [0, math.exp(1.5), 0, math.exp(0.75)],
+        "loss": [0, 1.5, 0, 0.75],
+        "tokens": [8, 9],
+        "se": 0.25,
+    }
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf, 710.0, -1.0])
@@ -49,13 +54,31 @@ def test_loss_without_a_perplexity_is_skipped_as_non_finite(loss: float, is_dire
 @pytest.mark.parametrize("losses", [(0.0, 0.0), (0.1 + 0.2, 1e-9), (708.9, 3.0)])
 def test_our_line_reads_back_exactly(losses: tuple[float, float]) -> None:
     direct, conditioned = losses
-    line = encode_lines([score_line(direct, conditioned, 5, 5)])
-    assert line.endswith(b"\n")
-    assert parse_line(line) == Score(math.exp(direct), math.exp(conditioned), direct, conditioned)
+    for se in (None, 0.0, 1 / 3):
+        line = encode_lines([score_line(direct, conditioned, 5, 6, se)])
+        assert line.endswith(b"\n")
+        assert parse_line(line) == Score(math.exp(direct), math.exp(conditioned), direct, conditioned, se, 5)
+
+
+def test_line_from_before_the_standard_error_has_none_and_no_count_of_tokens() -> None:
+    assert parse_line(json.dumps(LINE)) == Score(4.0, 2.0, 1.5, 0.75, se=None, num_tokens=None)
+
+
+@pytest.mark.parametrize("se", ["0.1", True, -0.1, [], 1e999])
+def test_standard_error_that_is_none_is_an_error(se: Any) -> None:
+    with pytest.raises(ValueError, match=r"'se' is|is not JSON"):
+        parse_line(line_with(se=se))
+
+
+@pytest.mark.parametrize("tokens", [None, 9, [9], [9, 9, 9], [9, "9"], [0, 9], [9.0, 9], [True, 9]])
+def test_standard_error_needs_the_number_of_its_tokens(tokens: Any) -> None:
+    with pytest.raises(ValueError, match=r"'tokens' is .*, not two numbers of tokens"):
+        parse_line(line_with(se=0.1, tokens=tokens))
 
 
 losses = st.floats(0, 708.9)
-lines = st.builds(score_line, losses, losses, st.integers(1, 2**40), st.integers(1, 2**40)) | st.builds(
+ses = st.none() | st.floats(0, allow_infinity=False)
+lines = st.builds(score_line, losses, losses, st.integers(1, 2**40), st.integers(1, 2**40), ses) | st.builds(
     skipped_line, unicode_texts
 )
 
@@ -71,7 +94,7 @@ def test_what_step_1_writes_is_what_step_2_reads(results: list[dict], tmp_path_f
         return (
             Skipped(line["skipped"])
             if "skipped" in line
-            else Score(line["ppl"][1], line["ppl"][3], line["loss"][1], line["loss"][3])
+            else Score(line["ppl"][1], line["ppl"][3], line["loss"][1], line["loss"][3], line["se"], line["tokens"][0])
         )
 
     assert list(ScoreFile(str(path))) == [

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -44,12 +45,12 @@ class Faulty:
     def __post_init__(self) -> None:
         self.vocabulary, self.batch_size_of = self.model.vocabulary, self.model.batch_size_of
 
-    def mean_nll(self, batch: list[TokenSequence]) -> torch.Tensor:
+    def token_nll(self, batch: list[TokenSequence]) -> torch.Tensor:
         self.seen.append(len(batch))
         error = self.fault(batch)
         if error is not None:
             raise error
-        return self.model.mean_nll(batch)
+        return self.model.token_nll(batch)
 
 
 def out_of_memory_above_100_tokens(batch: list[TokenSequence]) -> Exception | None:
@@ -80,7 +81,7 @@ def test_losses_come_in_the_order_of_the_sequences(tiny_gpt2: Path, tokens_per_b
     models = load(tiny_gpt2)
     sequences = random_sequences([2, 3, 5, 8, 64, 13, 21, 34, 55, 64, 2])
     with torch.inference_mode():
-        alone = [models["float32"].mean_nll([sequence]).item() for sequence in sequences]
+        alone = [models["float32"].token_nll([sequence]).mean().item() for sequence in sequences]
     with Scorer(models, tokens_per_batch, 2) as scorer:
         assert scorer.mean_nll(sequences) == pytest.approx(alone, rel=1e-5)
 
@@ -89,9 +90,17 @@ def test_chunks_in_line_get_their_own_losses(tiny_gpt2: Path) -> None:
     sequences = random_sequences([20, 30, 40, 50, 60, 10])
     with Scorer(load(tiny_gpt2), 64, 2) as scorer:
         first, second = scorer.submit(sequences[:4]), scorer.submit(sequences[4:])
-        assert second.result() + first.result() == pytest.approx(
-            scorer.mean_nll(sequences[4:] + sequences[:4]), rel=1e-5
-        )
+        means = [loss.mean for loss in second.result() + first.result()]
+        assert means == pytest.approx(scorer.mean_nll(sequences[4:] + sequences[:4]), rel=1e-5)
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_each_sequence_has_its_own_token_losses_whose_mean_is_its_loss(tiny_gpt2: Path, num_workers: int) -> None:
+    sequences = random_sequences([20, 64, 3, 50, 2, 10])
+    with Scorer(load(tiny_gpt2), 64, num_workers) as scorer:
+        losses = scorer.submit(sequences).result()
+    assert [len(loss.token_nll) for loss in losses] == [sequence.num_scored for sequence in sequences]
+    assert [loss.mean for loss in losses] == [loss.token_nll.astype(float).mean() for loss in losses]
 
 
 @pytest.fixture
@@ -130,7 +139,8 @@ def test_sequences_go_to_the_model_of_their_dtype(tiny_gpt2: Path, tiny_llama: P
     sequences = random_sequences([20, 30])
     with Scorer(models, 64) as scorer, torch.inference_mode():
         for dtype, model in models.items():
-            assert scorer.mean_nll(sequences, dtype) == pytest.approx(model.mean_nll(sequences).tolist(), rel=1e-5)
+            found = [loss.token_nll for loss in scorer.submit(sequences, dtype).result()]
+            assert np.concatenate(found) == pytest.approx(model.token_nll(sequences).numpy(), rel=1e-5)
 
 
 def test_out_of_memory_halves_the_batch_and_loses_nothing(tiny_gpt2: Path) -> None:
