@@ -179,9 +179,9 @@ def test_failed_write_keeps_the_finished_chunks(tmp_path: Path, monkeypatch: pyt
 def test_disk_with_no_room_for_the_scores_is_an_error_before_scoring(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = type("Usage", (), {"free": 1999})
+    usage = type("Usage", (), {"free": 2299})
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
-    with pytest.raises(UserError, match="1,999 bytes free and the scores need about 2,000"):
+    with pytest.raises(UserError, match="2,299 bytes free and the scores need about 2,300"):
         ScoreJournal(str(tmp_path / "scores.jsonl"), meta())
 
 
