@@ -143,11 +143,12 @@ class GroupRanking:
         """
         import numpy as np
 
-        sums = np.concatenate([[0], np.cumsum(tokens[self.order][self._by_group].astype(np.int64))])
+        # Sums of whole numbers, exact as floats up to 9e15.
+        sums = np.concatenate([[0.0], np.cumsum(tokens[self.order][self._by_group])])
 
         def fits(num_wanted: int) -> bool:
             ends = self._starts + np.asarray(allot(num_wanted, self.sizes, self.capacities)[1], dtype=np.int64)
-            return int((sums[ends] - sums[self._starts]).sum()) <= num_tokens
+            return bool((sums[ends] - sums[self._starts]).sum() <= num_tokens)
 
         # With one group the sum only rises. With more, a group can lose a record to the others as the number rises
         # (the Alabama paradox), so that a few numbers above the one found may fit too.
