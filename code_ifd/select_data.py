@@ -2,7 +2,7 @@
 
 Reads a scored dataset (step 2, or the original tool). Writes the records with
 the highest score strictly below the threshold, highest first, or in dataset
-order with --keep_order.
+order with --keep_order: the best of all, or the best of each group.
 
 python code_ifd/select_data.py --json_data_path outputs/scored.json \\
     --json_save_path outputs/selected.json --sample_rate 0.1
@@ -11,32 +11,16 @@ python code_ifd/select_data.py --json_data_path outputs/scored.json \\
 import argparse
 import sys
 from collections.abc import Sequence
-from decimal import Decimal
 
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP
 from records.ranked_writer import write_selected
-from selection.flags import add_key_name_flag, add_selection_flags, wanted_number
-from selection.ifd import Selection, select
-from selection.scored_dataset import read_scores
-from shared.cli import UserError, new_parser, run, say
+from selection.candidates import Choice, read_candidates
+from selection.choosing import choose
+from selection.flags import add_key_name_flag, add_selection_flags, add_share_flags
+from selection.selection_text import notes, summary
+from shared.cli import new_parser, run, say
 from shared.files import refuse_overwriting
-
-
-def print_selection(
-    selection: Selection, threshold: Decimal, num_records: int, num_wanted: int, save_path: str
-) -> None:
-    """Print where every record went, and on stderr when fewer qualified than were asked for."""
-    num_kept = len(selection.indices)
-    say(
-        f"{num_records} records: {selection.num_skipped} skipped (no score), {selection.num_at_or_over} at or over the "
-        f"threshold {threshold}, {selection.num_below_cut} below the cut, {num_kept} selected -> {save_path}"
-    )
-    if num_kept < num_wanted:
-        print(
-            f"note: {num_wanted} were asked for, but only {num_kept} have a score below {threshold}",
-            file=sys.stderr,
-        )
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -48,8 +32,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         required=True,
         help="where to write the selected records: .json, .jsonl, .jsonl.gz, .jsonl.zst, .parquet",
     )
-    add_selection_flags(parser)
-    add_key_name_flag(parser)
+    add_selection_flags(parser, with_tokens=True)
+    add_key_name_flag(parser, with_baselines=True)
+    add_share_flags(parser)
     parser.add_argument(
         "--keep_order", action="store_true", help="write in dataset order instead of highest score first"
     )
@@ -59,17 +44,25 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the scores, select, write the selected records, say how many."""
     args = parse_args(argv)
+    choice = Choice(
+        args.key_name,
+        args.filter_threash,
+        args.sample_rate,
+        args.sample_num,
+        args.sample_tokens,
+        args.length_groups,
+        args.group_by,
+        args.seed,
+        args.fields,
+    )
     dataset = Dataset(args.json_data_path)
     refuse_overwriting(args.json_save_path, *dataset.files)
-    scores = read_scores(dataset, args.key_name)
-    num_wanted = wanted_number(args.sample_num, args.sample_rate, len(scores))
-    selection = select(scores, float(args.filter_threash), num_wanted)
-    if not len(selection.indices):
-        raise UserError(
-            f"{args.json_data_path}: no record has {args.key_name} below {args.filter_threash}; nothing was written"
-        )
-    write_selected(dataset, args.json_save_path, selection.indices, args.keep_order)
-    print_selection(selection, args.filter_threash, len(scores), num_wanted, args.json_save_path)
+    candidates = read_candidates(dataset, choice)
+    chosen = choose(candidates, choice, args.json_data_path)
+    write_selected(dataset, args.json_save_path, chosen.selection.indices, args.keep_order)
+    say(summary(chosen, candidates, choice, args.json_save_path))
+    for note in notes(chosen, candidates, choice):
+        print(f"note: {note}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,18 @@
 import math
 from array import array
 from collections.abc import Sequence
+from typing import Protocol
 
 from records.conversations import Fields, exchanges
 from records.dataset import Dataset
-from records.record import Record
+from records.record import Block, Record
 from selection.ifd import is_score
 from shared.cli import UserError
 from shared.texts import describe
 
 NumberColumns = dict[str, "array[float]"]
+# Step 2 can write this only where the score file has "se".
+UPPER = "ifd_upper"
 
 
 def read_scores(dataset: Dataset, key_name: str) -> "array[float]":
@@ -25,27 +28,64 @@ def read_numbers(dataset: Dataset, key_names: Sequence[str]) -> NumberColumns:
     The dataset is read once, and no more of it is kept. Raises UserError where no record has one of the keys, or a
     value is no number, naming the record.
     """
-    columns: NumberColumns = {key_name: array("d") for key_name in key_names}
-    unseen = set(key_names)
+    columns = [NumberColumn(dataset.path, key_name) for key_name in key_names]
+    read_columns(dataset, columns)
+    for column in columns:
+        column.check_there()
+    return {column.key_name: column.numbers for column in columns}
+
+
+class RecordColumn(Protocol):
+    """What is kept of each record, while a dataset is read block by block."""
+
+    def add(self, block: Block) -> None:
+        """Add an entry for each record of a block."""
+
+
+def read_columns(dataset: Dataset, columns: Sequence[RecordColumn]) -> None:
+    """Read a dataset once, for all columns. Raises UserError as they do."""
     for block in dataset.blocks():
-        for key_name, column in columns.items():
-            values = block.values(key_name)
-            if values is None:
-                column.extend([math.nan] * len(block))
-                continue
-            unseen.discard(key_name)
-            for value in values:
-                if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-                    raise UserError(
-                        f"{dataset.path}: record {len(column)}: {key_name!r} is {describe(value)}; "
-                        "it must be a number or null"
-                    )
-                column.append(value if value is not None and is_score(value) else math.nan)
-    if unseen:
-        missing = next(key_name for key_name in key_names if key_name in unseen)
-        other = ", or choose another --key_name" if missing.startswith("ifd_") else ""
-        raise UserError(f"{dataset.path}: no record has {missing!r}; run step 2 on it first{other}")
-    return columns
+        for column in columns:
+            column.add(block)
+
+
+class NumberColumn:
+    """The numbers under a key, NaN for what is no score. `path` is for messages."""
+
+    def __init__(self, path: str, key_name: str) -> None:
+        self.key_name, self.numbers = key_name, array("d")
+        self._path, self._is_there = path, False
+
+    def add(self, block: Block) -> None:
+        """Add the numbers of a block. Raises UserError for a value that is neither a number nor null."""
+        values = block.values(self.key_name)
+        if values is None:
+            self.numbers.extend([math.nan] * len(block))
+            return
+        self._is_there = True
+        for value in values:
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise UserError(
+                    f"{self._path}: record {len(self.numbers)}: {self.key_name!r} is {describe(value)}; "
+                    "it must be a number or null"
+                )
+            self.numbers.append(value if value is not None and is_score(value) else math.nan)
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether any record has a number."""
+        return not all(map(math.isnan, self.numbers))
+
+    def check_there(self) -> None:
+        """Raise UserError where no record has the key, or where only a later version of step 1 gives it numbers."""
+        if self.key_name == UPPER and not self.has_numbers:
+            raise UserError(
+                f"{self._path}: no record has a number under {UPPER!r}; the scores were made before step 1 wrote "
+                '"se": score again (step 1) and merge (step 2), or choose another --key_name'
+            )
+        if not self._is_there:
+            other = ", or choose another --key_name" if self.key_name.startswith("ifd_") else ""
+            raise UserError(f"{self._path}: no record has {self.key_name!r}; run step 2 on it first{other}")
 
 
 def response_length(record: Record, fields: Fields, where: str = "record") -> int:
@@ -54,3 +94,22 @@ def response_length(record: Record, fields: Fields, where: str = "record") -> in
     Raises UserError as `exchanges` does.
     """
     return sum(len(exchange["output"]) for exchange in exchanges(record, fields, where))
+
+
+class CharacterColumn:
+    """The characters of each record's response, NaN where it has none. `path` is for messages."""
+
+    def __init__(self, path: str, fields: Fields, is_strict: bool) -> None:
+        self.numbers = array("d")
+        self._path, self._fields, self._is_strict = path, fields, is_strict
+
+    def add(self, block: Block) -> None:
+        """Add the lengths of a block. A record that is not understood has none, or, if strict, raises UserError."""
+        for record in block.records():
+            try:
+                length = response_length(record, self._fields, f"{self._path}: record {len(self.numbers)}")
+            except UserError:
+                if self._is_strict:
+                    raise
+                length = 0
+            self.numbers.append(length or math.nan)
