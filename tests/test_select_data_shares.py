@@ -168,6 +168,22 @@ def test_table_shows_the_20_largest_groups_and_a_line_for_the_rest(step3: Step3)
     assert lines[-1].split() == ["5", "smaller", "groups", *[str(num_rest)] * 4, "2.0"]
 
 
+def test_more_groups_than_records_are_no_error(step3: Step3) -> None:
+    done = step3.run(make_records(), "--sample_rate=1", "--length_groups=1000")
+    assert done.returncode == 0
+    # 36 records have a length: 20 lines, one for the rest.
+    assert len(done.stdout.splitlines()) == 2 + 1 + 20 + 1
+    assert len(read_dataset(str(step3.folder / "new.json"))) == 36
+
+
+def test_value_that_only_records_without_tokens_have_takes_no_part_in_a_budget(step3: Step3) -> None:
+    records = [*make_records(), {"instruction": "a", "output": "b", "source": "last", "ifd_ppl": 0.99}]
+    done = step3.run(records, "--sample_tokens=200", "--group_by=source")
+    assert done.returncode == 0
+    assert "last" not in done.stdout
+    assert "which are not selected: 1\n" in done.stderr
+
+
 def test_what_groups_lack_goes_to_the_others_and_is_said(step3: Step3) -> None:
     # No book is below the threshold: all 8 are of the web.
     records = make_records()
