@@ -13,8 +13,8 @@ from shared.cli import UserError
 from shared.texts import describe
 
 NumberColumns = dict[str, "array[float]"]
-# Step 2 can write this only where the score file has "se".
-UPPER = "ifd_upper"
+# Step 2 can write these only where the score file has "se".
+UPPER, TOKENS = "ifd_upper", "ifd_tokens"
 
 
 def read_scores(dataset: Dataset, key_name: str) -> "array[float]":
@@ -22,16 +22,27 @@ def read_scores(dataset: Dataset, key_name: str) -> "array[float]":
     return read_numbers(dataset, (key_name,))[key_name]
 
 
-def read_numbers(dataset: Dataset, key_names: Sequence[str]) -> NumberColumns:
+def read_numbers(dataset: Dataset, key_names: Sequence[str], optional: Sequence[str] = ()) -> NumberColumns:
     """Return the numbers under each key, one entry a record, NaN for what is no score (null, missing, 0, infinite).
 
-    The dataset is read once, and no more of it is kept. Raises UserError where no record has one of the keys, or a
-    value is no number, naming the record.
+    The dataset is read once, and no more of it is kept. Raises UserError where no record has one of `key_names`
+    (those of `optional` may be missing), or a value is no number, naming the record.
     """
-    columns = [NumberColumn(dataset.path, key_name) for key_name in key_names]
+    columns = number_columns(dataset.path, key_names, optional)
     read_columns(dataset, columns)
+    return checked_numbers(columns, key_names)
+
+
+def number_columns(path: str, key_names: Sequence[str], optional: Sequence[str] = ()) -> "list[NumberColumn]":
+    """Return a column to read for each key, once for a key that is named twice."""
+    return [NumberColumn(path, key_name) for key_name in dict.fromkeys((*key_names, *optional))]
+
+
+def checked_numbers(columns: "Sequence[NumberColumn]", key_names: Sequence[str]) -> NumberColumns:
+    """Return the numbers of columns after reading. Raises UserError where no record has one of `key_names`."""
     for column in columns:
-        column.check_there()
+        if column.key_name in key_names:
+            column.check_there()
     return {column.key_name: column.numbers for column in columns}
 
 
@@ -79,13 +90,18 @@ class NumberColumn:
     def check_there(self) -> None:
         """Raise UserError where no record has the key, or where only a later version of step 1 gives it numbers."""
         if self.key_name == UPPER and not self.has_numbers:
-            raise UserError(
-                f"{self._path}: no record has a number under {UPPER!r}; the scores were made before step 1 wrote "
-                '"se": score again (step 1) and merge (step 2), or choose another --key_name'
-            )
+            raise no_upper(self._path)
         if not self._is_there:
             other = ", or choose another --key_name" if self.key_name.startswith("ifd_") else ""
             raise UserError(f"{self._path}: no record has {self.key_name!r}; run step 2 on it first{other}")
+
+
+def no_upper(path: str) -> UserError:
+    """Return the error for a dataset whose scores have no standard error."""
+    return UserError(
+        f"{path}: no record has a number under {UPPER!r}; the scores were made before step 1 wrote "
+        '"se": score again (step 1) and merge (step 2), or choose another --key_name'
+    )
 
 
 def response_length(record: Record, fields: Fields, where: str = "record") -> int:
