@@ -29,6 +29,7 @@ from reporting.rows import make_rows
 from reporting.sample import take_sample
 from reporting.text import counts, group_names, lead, length_lines, notes, quantiles, report_warnings
 from selection.flags import add_key_name_flag, add_selection_flags, wanted_number
+from selection.ifd import score_name
 from shared.cli import new_parser, run, say
 from shared.files import atomic_writer, refuse_overwriting
 
@@ -36,7 +37,7 @@ PAGE = Path(__file__).parent / "reporting" / "page"
 
 
 def report_data(
-    data: ScoredData, standing: Standing, how: str, rows: list[dict[str, Any]], data_path: str, key_name: str
+    data: ScoredData, standing: Standing, how: str, rows: list[dict[str, Any]], data_path: str
 ) -> dict[str, Any]:
     """Return what the page shows, as its script reads it; `how` says how the selection is known."""
     return {
@@ -44,11 +45,15 @@ def report_data(
         "name": Path(data_path).name if Path(data_path).exists() else data_path,
         "lead": lead(data, standing, how),
         "warnings": report_warnings(data, standing),
-        "notes": notes(data, standing, key_name),
+        "notes": notes(data, standing),
         "num_records": len(data),
         "counts": counts(data, standing),
         "quantiles": quantiles(data),
-        "length": length_lines(check_length(data.scores, data.lengths, [standing.is_selected.nonzero()[0]])),
+        "length": length_lines(
+            check_length(data.scores, data.lengths, [standing.is_selected.nonzero()[0]]), data.key_name
+        ),
+        "score": score_name(data.key_name),
+        "has_intervals": data.intervals is not None,
         "groups": list(group_names(standing.threshold).items()),
         "rows": rows,
     }
@@ -104,9 +109,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         standing = stand_by_rank(data.scores, threshold, wanted_number(args.sample_num, args.sample_rate, len(data)))
         is_number = args.sample_num is not None
         how = f"(--sample_num {args.sample_num})" if is_number else f"(--sample_rate {args.sample_rate})"
-    rows = make_rows(dataset, args.key_name, args.fields, data, standing, take_sample(data, standing))
+    rows = make_rows(dataset, args.fields, data, standing, take_sample(data, standing))
     figures = "".join(figure_html(name, data, standing) for name in FIGURES)
-    shown = report_data(data, standing, how, rows, args.json_data_path, args.key_name)
+    shown = report_data(data, standing, how, rows, args.json_data_path)
     page = make_page(PAGE, "IFD report", shown, {"figures": figures})
     with atomic_writer(args.save_path) as file:
         file.write(page)

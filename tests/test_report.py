@@ -67,7 +67,7 @@ def test_selection_that_does_not_follow_the_score_has_no_cut_and_says_why(
     data = scored([0.4, 0.9, NAN, 0.95, 1.0])
     standing = stand_by_file(data.scores, 1.0, selected)
     assert standing.cut is None
-    for lines, wanted in ((notes(data, standing, "ifd_ppl"), note), (report_warnings(data, standing), warning)):
+    for lines, wanted in ((notes(data, standing), note), (report_warnings(data, standing), warning)):
         assert len(lines) == (wanted is not None) and (wanted or "") in "".join(lines)
     assert sum(part["num"] for part in counts(data, standing)) == 5
 
