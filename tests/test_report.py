@@ -13,8 +13,9 @@ import pytest
 from reporting.agreement import check_length
 from reporting.axes import log_labels, log_ticks
 from reporting.data import ScoredData, stand_by_file, stand_by_rank
+from reporting.figure_parts import ifd_limit
 from reporting.figure_style import figure_style
-from reporting.figures import FIGURES, draw_figure, ifd_limit, make_figure
+from reporting.figures import FIGURES, draw_figure, make_figure
 from reporting.html_page import encode_data
 from reporting.rows import MAX_TEXTS, bounded_texts, said
 from reporting.sample import GROUPS, NUM_OF_GROUP, NUM_SHOWN, take_sample
