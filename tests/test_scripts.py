@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -232,7 +233,7 @@ def test_pipeline_names_its_files_after_data_and_model(tiny_gpt2: Path, tmp_path
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         f"{base}data.jsonl",
         f"{base}report.html",
-        *(f"{base}report_{name}.png" for name in ("ifd", "length", "ppl_condition", "ppl_direct")),
+        *(f"{base}report_{name}.png" for name in ("ifd", "length", "ppl_condition", "ppl_direct", "tokens")),
         f"{base}scores.jsonl",
         f"{base}scores.jsonl.meta.json",
         f"{base}selected.jsonl",
@@ -359,6 +360,40 @@ def test_table_and_report_are_told_a_key_that_they_know(pipeline: Pipeline, key_
         assert [argument for argument in arguments if "key_name" in argument or argument == key_name] == told
     step3 = calls["select_data"]
     assert step3[step3.index("--key_name") + 1] == (key_name or "ifd_ppl")
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({}, []),
+        ({"COMPARE": "ifd_upper"}, ["--compare", "ifd_upper"]),
+        ({"COMPARE": "ifd_ppl", "KEY_NAME": "ifd_upper"}, ["--compare", "ifd_ppl"]),
+        ({"COMPARE": "ifd_upper", "KEY_NAME": "ifd_upper"}, []),
+        ({"COMPARE": "ifd_upper", "KEY_NAME": "random"}, ["--compare", "ifd_upper"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_table_of_the_pipeline_compares_with_another_score(
+    pipeline: Pipeline, variables: dict[str, str], told: list[str]
+) -> None:
+    done, calls = pipeline.run(**variables)
+    assert done.returncode == 0
+    arguments = calls["show_selection"]
+    found = arguments.index("--compare") if "--compare" in arguments else len(arguments)
+    assert arguments[found : found + 2] == told
+
+
+@pytest.mark.parametrize("script", ["optional_report", "optional_select_data_plus_diversity"])
+@pytest.mark.parametrize(
+    ("key_name", "told"), [("ifd_upper", ["ifd_upper"]), ("random", []), ("longest", []), ("", [])]
+)
+def test_optional_script_is_told_a_key_that_it_knows(
+    pipeline: Pipeline, script: str, key_name: str, told: list[str]
+) -> None:
+    done = bash(f"scripts/{script}.sh", PATH=f"{pipeline.folder}/bin:{os.environ['PATH']}", KEY_NAME=key_name)
+    assert done.returncode == 0
+    arguments = pipeline.log.read_text(encoding="utf-8").split("|")
+    assert [value for flag, value in pairwise(arguments) if flag == "--key_name"] == told
 
 
 def test_pipeline_passes_shares_to_step_3_alone(pipeline: Pipeline) -> None:

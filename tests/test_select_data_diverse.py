@@ -249,3 +249,14 @@ def test_chosen_real_records_cover_more_than_random_and_top_ones(
         float(line.split()[-1]) for line in done.stdout.splitlines() if re.search(r" 0\.\d{6} +[\d.]+$", line)
     )
     assert chosen < min(top, random)
+
+
+def test_candidates_are_the_best_by_the_key(diverse: Diverse) -> None:
+    records = make_records()
+    # The upper ends are in the opposite order, and only three of them are below 1.
+    for number, record in enumerate(sorted(records, key=lambda record: -(record["ifd_ppl"] or 0))):
+        record["ifd_upper"] = 0.9 - number / 100 if number >= len(records) - 3 else 1.5
+    done = diverse.run("--key_name=ifd_upper", "--ifd_num=12", "--fla_num=3", records=records)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert count(done, "candidates") == 3
+    assert sorted(diverse.ids()) == sorted(record["id"] for record in records if record["ifd_upper"] < 1)
