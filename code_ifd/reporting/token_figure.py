@@ -34,7 +34,9 @@ def draw_tokens(axes: "Axes", data: ScoredData, standing: Standing, theme: str) 
     has_ring = standing.cut is None or data.key_name != IFD
     size = 24 if len(drawn) <= FEW_POINTS else 12
     is_sure, is_selected = data.intervals.upper < 1, standing.is_selected
-    for kind, label, is_part in (("over", "ifd_upper \u2265 1", ~is_sure), ("selected", "ifd_upper < 1", is_sure)):
+    # Of a single token nobody knows how sure it is.
+    unsure = "ifd_upper \u2265 1" + (" or none" if np.isnan(data.intervals.upper[drawn]).any() else "")
+    for kind, label, is_part in (("over", unsure, ~is_sure), ("selected", "ifd_upper < 1", is_sure)):
         for ring in (False, True):
             part = drawn[is_part[drawn] & ((is_selected[drawn] & has_ring) == ring)]
             for is_beyond, marker in ((False, "o"), (True, "^")):

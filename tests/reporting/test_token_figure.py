@@ -36,6 +36,11 @@ def test_legend_names_both_colours_and_both_cuts() -> None:
     )
 
 
+def test_record_without_an_upper_end_is_not_sure() -> None:
+    names = legend(axes_of(make_data([0.5, 0.9], [float("nan"), 0.95], [1, 20])))
+    assert "ifd_upper \u2265 1 or none" in names
+
+
 def test_selection_by_another_score_has_rings_and_no_cut_of_ifd() -> None:
     axes = axes_of(make_data(*FOUND, key_name="ifd_upper"))
     assert "selected" in legend(axes) and not any(name.startswith("cut") for name in legend(axes))
