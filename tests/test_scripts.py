@@ -383,6 +383,17 @@ def test_table_of_the_pipeline_compares_with_another_score(
     assert arguments[found : found + 2] == told
 
 
+@pytest.mark.parametrize(("key_name", "other"), [("", "ifd_upper"), ("ifd_upper", "ifd_ppl")])
+def test_quickstart_shows_both_choices_side_by_side(pipeline: Pipeline, key_name: str, other: str) -> None:
+    # The python3 that does nothing is that of a virtual environment here, so that nothing is installed.
+    path = f"{pipeline.folder}/bin:{os.environ['PATH']}"
+    done = bash("scripts/quickstart.sh", VIRTUAL_ENV=pipeline.folder, PATH=path, KEY_NAME=key_name)
+    assert done.returncode == 0
+    lines = pipeline.log.read_text(encoding="utf-8").splitlines()
+    table = next(line for line in lines if "show_selection.py" in line)
+    assert f"|--compare|{other}|" in table
+
+
 @pytest.mark.parametrize("script", ["optional_report", "optional_select_data_plus_diversity"])
 @pytest.mark.parametrize(
     ("key_name", "told"), [("ifd_upper", ["ifd_upper"]), ("random", []), ("longest", []), ("", [])]
@@ -441,4 +452,5 @@ def test_quickstart_selects_with_the_real_model_and_then_repeats_nothing(tmp_pat
     assert (first.returncode, again.returncode) == (0, 0)
     assert "30 records (30 in " in first.stdout
     assert "selected                 3\n" in first.stdout
+    assert "the best by                 ifd_ppl  ifd_upper\n" in first.stdout
     assert "30 records (all of them done before)" in again.stdout
