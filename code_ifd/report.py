@@ -4,9 +4,10 @@ records to read, search and sort.
 Reads a scored dataset (step 2, or the original tool) and, with --selected, the
 records selected from it. Writes <save_path>, an HTML file that loads nothing
 from anywhere, and its figures beside it: <save_path without .html>_ifd.png,
-_ppl_direct.png, _ppl_condition.png, _length.png. The page shows at most 500
-records, and says so: the highest and the lowest below the threshold, those at
-or over it, those near the cut, those without a score.
+_ppl_direct.png, _ppl_condition.png, _length.png, and _tokens.png where records
+have ifd_upper. The page shows at most 500 records, and says so: the highest and
+the lowest below the threshold, those at or over it, those near the cut, those
+without a score.
 
 python code_ifd/report.py --json_data_path outputs/scored.json \\
     --selected outputs/selected.json --save_path outputs/report.html
@@ -23,12 +24,13 @@ from records.dataset_files import DATASET_HELP
 from records.selected_records import SelectedRecords
 from reporting.agreement import check_length
 from reporting.data import ScoredData, Standing, read_scored, stand_by_file, stand_by_rank
-from reporting.figures import FIGURES, draw_figure
+from reporting.figures import FIGURES, draw_figure, figure_names
 from reporting.html_page import image_uri, make_page
 from reporting.rows import make_rows
 from reporting.sample import take_sample
 from reporting.text import counts, group_names, lead, length_lines, notes, quantiles, report_warnings
 from selection.flags import add_key_name_flag, add_selection_flags, wanted_number
+from selection.ifd import score_name
 from shared.cli import new_parser, run, say
 from shared.files import atomic_writer, refuse_overwriting
 
@@ -36,7 +38,7 @@ PAGE = Path(__file__).parent / "reporting" / "page"
 
 
 def report_data(
-    data: ScoredData, standing: Standing, how: str, rows: list[dict[str, Any]], data_path: str, key_name: str
+    data: ScoredData, standing: Standing, how: str, rows: list[dict[str, Any]], data_path: str
 ) -> dict[str, Any]:
     """Return what the page shows, as its script reads it; `how` says how the selection is known."""
     return {
@@ -44,11 +46,15 @@ def report_data(
         "name": Path(data_path).name if Path(data_path).exists() else data_path,
         "lead": lead(data, standing, how),
         "warnings": report_warnings(data, standing),
-        "notes": notes(data, standing, key_name),
+        "notes": notes(data, standing),
         "num_records": len(data),
         "counts": counts(data, standing),
         "quantiles": quantiles(data),
-        "length": length_lines(check_length(data.scores, data.lengths, [standing.is_selected.nonzero()[0]])),
+        "length": length_lines(
+            check_length(data.scores, data.lengths, [standing.is_selected.nonzero()[0]]), data.key_name
+        ),
+        "score": score_name(data.key_name),
+        "has_intervals": data.intervals is not None,
         "groups": list(group_names(standing.threshold).items()),
         "rows": rows,
     }
@@ -62,7 +68,7 @@ def figure_html(name: str, data: ScoredData, standing: Standing) -> str:
 
 
 def figure_paths(save_path: str) -> dict[str, str]:
-    """Return where each figure goes."""
+    """Return where each figure goes, that of the tokens too, which not every dataset has."""
     return {name: f"{save_path.removesuffix('.html')}_{name}.png" for name in FIGURES}
 
 
@@ -104,14 +110,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         standing = stand_by_rank(data.scores, threshold, wanted_number(args.sample_num, args.sample_rate, len(data)))
         is_number = args.sample_num is not None
         how = f"(--sample_num {args.sample_num})" if is_number else f"(--sample_rate {args.sample_rate})"
-    rows = make_rows(dataset, args.key_name, args.fields, data, standing, take_sample(data, standing))
-    figures = "".join(figure_html(name, data, standing) for name in FIGURES)
-    shown = report_data(data, standing, how, rows, args.json_data_path, args.key_name)
+    rows = make_rows(dataset, args.fields, data, standing, take_sample(data, standing))
+    figures = "".join(figure_html(name, data, standing) for name in figure_names(data))
+    shown = report_data(data, standing, how, rows, args.json_data_path)
     page = make_page(PAGE, "IFD report", shown, {"figures": figures})
     with atomic_writer(args.save_path) as file:
         file.write(page)
-    for name, path in paths.items():
-        with atomic_writer(path) as file:
+    for name in figure_names(data):
+        with atomic_writer(paths[name]) as file:
             file.write(draw_figure(name, data, standing, "png"))
     say(f"report            {args.save_path} ({len(rows):,} of {len(data):,} records in its table)")
 

@@ -5,7 +5,7 @@ Reads a scored dataset (step 2) and the selected records (step 3). Writes
 nothing.
 
 python code_ifd/show_selection.py --json_data_path outputs/scored.json \\
-    --selected outputs/selected.json
+    --selected outputs/selected.json --compare ifd_upper
 """
 
 import argparse
@@ -19,17 +19,27 @@ from records.conversations import Fields, add_fields_flag, first_prompt
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP
 from records.record import Record
-from selection.flags import add_key_name_flag, add_threshold_flag
-from selection.ifd import is_score
+from selection.flags import SCORES, add_key_name_flag, add_threshold_flag
+from selection.ifd import is_score, score_name
+from selection.scored_dataset import UPPER, NumberColumn, read_columns
+from selection.side_by_side import side_by_side
 from shared.cli import new_parser, run, say
 from shared.texts import TERMINAL_COLUMNS, fit_columns
 
 NUM_SHOWN = 3
 
 
-def score_table(records: Iterable[Record], num_selected: int, key_name: str, threshold: float, fields: Fields) -> str:
+def score_table(
+    records: Iterable[Record],
+    num_selected: int,
+    key_name: str,
+    threshold: float,
+    fields: Fields,
+    num_unsure: int | None = None,
+) -> str:
     """Return the table as text of at most TERMINAL_COLUMNS columns.
 
+    `num_unsure` of the selected are not surely below 1; None where nothing is known of it.
     Raises UserError for a conversation that is not understood.
     """
     scores: array[float] = array("d")
@@ -44,9 +54,13 @@ def score_table(records: Iterable[Record], num_selected: int, key_name: str, thr
             reasons[fit_columns(record.get("ifd_skipped") or "no score", 50)] += 1
     lines = [_count("records", len(scores) + reasons.total()), _count("with a score", len(scores))]
     lines += [_count("  " + reason, count, "skipped") for reason, count in sorted(reasons.items())]
-    over = "the prompt does not help the response" if threshold == 1 else "left out"
-    lines.append(_count(f"IFD >= {threshold:g}", len(scores) - ranking.num_below, over))
+    name = score_name(key_name)
+    surely = "surely " if key_name == UPPER else ""
+    over = f"the prompt does not {surely}help the response" if threshold == 1 else "left out"
+    lines.append(_count(f"{name} >= {threshold:g}", len(scores) - ranking.num_below, over))
     lines.append(_count("selected", num_selected))
+    if num_unsure is not None:
+        lines.append(_count("  not sure", num_unsure, "ifd_upper >= 1"))
     if len(scores) > 1:
         import numpy as np  # takes longer to import than all else
 
@@ -54,9 +68,9 @@ def score_table(records: Iterable[Record], num_selected: int, key_name: str, thr
         shown = "  ".join(
             f"{percent}% {_short(cut)}" for percent, cut in zip(percents, np.percentile(scores, percents), strict=True)
         )
-        lines += ["", f"IFD quantiles     {shown}"]
+        lines += ["", f"{f'{name} quantiles':<18}{'' if name == 'IFD' else ' '}{shown}"]
     for title, part in ((f"highest below {threshold:g}", ranking.highest), ("lowest", ranking.lowest)):
-        lines += ["", f"IFD    {title}"]
+        lines += ["", f"{name}    {title}"]
         lines += [f"{score:.3f}  {fit_columns(instruction, TERMINAL_COLUMNS - 7)}" for score, instruction in part]
     return "\n".join(lines)
 
@@ -107,17 +121,41 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--json_data_path", required=True, help=f"scored dataset: {DATASET_HELP}")
     parser.add_argument("--selected", required=True, help="the records selected from it; the format may be another")
     add_key_name_flag(parser)
+    parser.add_argument(
+        "--compare",
+        choices=SCORES,
+        metavar="KEY",
+        help=f"another score ({', '.join(SCORES)}): a table of as many records as are selected, the best by this "
+        "score beside the best by --key_name (default: none)",
+    )
     add_threshold_flag(parser)
     add_fields_flag(parser)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.compare == args.key_name:
+        parser.error(f"argument --compare: {args.compare} is --key_name already; give another")
+    return args
+
+
+def count_selected(selected: Dataset, threshold: float) -> tuple[int, int | None]:
+    """Return how many records are selected, and how many of them are not surely below 1; None where nobody knows.
+
+    Nobody asks where the threshold is above 1.
+    """
+    upper = NumberColumn(selected.path, UPPER)
+    read_columns(selected, [upper])
+    knows = threshold <= 1 and upper.has_numbers
+    return len(upper.numbers), sum(not value < 1 for value in upper.numbers) if knows else None
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read both files and print the table."""
     args = parse_args(argv)
-    num_selected = sum(len(block) for block in Dataset(args.selected).blocks())
-    records = Dataset(args.json_data_path).records()
-    say("\n" + score_table(records, num_selected, args.key_name, float(args.filter_threash), args.fields))
+    threshold = float(args.filter_threash)
+    num_selected, num_unsure = count_selected(Dataset(args.selected), threshold)
+    dataset = Dataset(args.json_data_path)
+    say("\n" + score_table(dataset.records(), num_selected, args.key_name, threshold, args.fields, num_unsure))
+    if args.compare:
+        say("\n" + "\n".join(side_by_side(dataset, (args.key_name, args.compare), threshold, num_selected)))
     say(f"\nscored dataset    {args.json_data_path}\nselected records  {args.selected}")
 
 

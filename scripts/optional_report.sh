@@ -14,10 +14,15 @@ fi
 SELECTED="${SELECTED:-}" # what was selected; empty: what step 3 would select by flags
 SAVE_PATH="${SAVE_PATH:-outputs/sample_alpaca_gpt2_report.html}"
 FILTER_THREASH="${FILTER_THREASH:-1}"
+KEY_NAME="${KEY_NAME:-}" # ifd_ppl, ifd_loss or ifd_upper; empty: ifd_ppl
+case "$KEY_NAME" in
+  random | longest) KEY_NAME="" ;; # step 3 selects so too, and the report is one of scores
+esac
 
 python3 code_ifd/report.py \
   --json_data_path "$JSON_DATA_PATH" \
   ${SELECTED:+--selected "$SELECTED"} \
   --save_path "$SAVE_PATH" \
   --filter_threash "$FILTER_THREASH" \
+  ${KEY_NAME:+--key_name "$KEY_NAME"} \
   "$@"

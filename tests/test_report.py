@@ -13,8 +13,9 @@ import pytest
 from reporting.agreement import check_length
 from reporting.axes import log_labels, log_ticks
 from reporting.data import ScoredData, stand_by_file, stand_by_rank
+from reporting.figure_parts import ifd_limit
 from reporting.figure_style import figure_style
-from reporting.figures import FIGURES, draw_figure, ifd_limit, make_figure
+from reporting.figures import FIGURES, draw_figure, make_figure
 from reporting.html_page import encode_data
 from reporting.rows import MAX_TEXTS, bounded_texts, said
 from reporting.sample import GROUPS, NUM_OF_GROUP, NUM_SHOWN, take_sample
@@ -67,7 +68,7 @@ def test_selection_that_does_not_follow_the_score_has_no_cut_and_says_why(
     data = scored([0.4, 0.9, NAN, 0.95, 1.0])
     standing = stand_by_file(data.scores, 1.0, selected)
     assert standing.cut is None
-    for lines, wanted in ((notes(data, standing, "ifd_ppl"), note), (report_warnings(data, standing), warning)):
+    for lines, wanted in ((notes(data, standing), note), (report_warnings(data, standing), warning)):
         assert len(lines) == (wanted is not None) and (wanted or "") in "".join(lines)
     assert sum(part["num"] for part in counts(data, standing)) == 5
 

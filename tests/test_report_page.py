@@ -348,3 +348,56 @@ def test_page_of_52002_records_is_bounded_says_it_is_a_sample_and_opens(
     page = open_page(path).page
     assert counted(page) == "500 of 500 shown"
     assert page.locator("#sampled").inner_text().startswith(f"A sample: 500 of {num_records:,} records")
+
+
+def test_records_that_are_not_sure_are_marked_and_their_intervals_drawn(
+    make_page: MakePage, open_page: OpenPage
+) -> None:
+    records = make_records([0.8, 0.9, 0.1, 1.2, None])
+    # Sure; not sure; below the scale; at or over 1; no score.
+    for record, upper in zip(records, [0.88, 1.08, 0.11, 1.5, None], strict=True):
+        record |= {"ifd_upper": upper, "ifd_tokens": upper and 40}
+    page = open_page(make_page(records, "--sample_num=2")).page
+    assert page.locator("#notes").inner_text().startswith("1 of 2 selected are not surely below 1")
+    marked = page.locator("#table tr.record", has=page.locator(".badge.unsure"))
+    assert marked.locator(".title").all_inner_texts() == ["ask 1"]
+    low, high = 0.9**2 / 1.08, 1.08
+    assert marked.locator(".scale").get_attribute("aria-label") == f"{low:.3f} to {high:.3f}"
+    # The scale is 1 wide and begins at 0.5.
+    box, line = (marked.locator(place).bounding_box() for place in (".scale", ".scale .line"))
+    assert (line["x"] - box["x"]) / box["width"] == pytest.approx(low - 0.5, abs=0.01)
+    assert line["width"] / box["width"] == pytest.approx(high - low, abs=0.01)
+    assert page.locator("#table .scale").count() == 4
+    assert page.locator("#table .scale.before").count() == 1
+    marked.locator(".open").click()
+    assert "40 tokens \u00b7 95 percent interval of IFD 0.750 to 1.080, so it is not surely" in panels_line(page)
+    page.locator("#kinds label", has_text="Not sure").click()
+    assert titles(page) == ["ask 1"]
+
+
+def panels_line(page) -> str:
+    return page.locator(".panels > p").first.inner_text()
+
+
+def test_page_of_scores_without_a_standard_error_says_nothing_of_intervals(
+    make_page: MakePage, open_page: OpenPage
+) -> None:
+    page = open_page(make_page(make_records(SCORES), "--sample_num=2")).page
+    heads = page.locator("#table thead button").all_inner_texts()
+    assert [name for name in heads if "Interval" in name] == []
+    assert "Not sure" not in page.locator("#kinds").inner_text()
+    assert page.locator("#notes").inner_text() == ""
+
+
+def test_columns_are_named_by_a_key_that_is_not_the_ratio_of_perplexities(
+    make_page: MakePage, open_page: OpenPage
+) -> None:
+    records = make_records([0.8, 0.9])
+    for record in records:
+        record |= {"ifd_upper": 1.7 - record["ifd_ppl"], "ifd_tokens": 9}
+    page = open_page(make_page(records, "--sample_num=1", "--key_name=ifd_upper")).page
+    assert page.locator("#table thead button").nth(1).inner_text() == "ifd_upper"
+    assert page.locator("#quantiles th").nth(1).inner_text() == "ifd_upper"
+    # 0.8 has the higher upper end, 0.9.
+    assert titles(page) == ["ask 0", "ask 1"]
+    assert page.locator("#lead").inner_text().endswith("the highest ifd_upper below 1, down to 0.900.")

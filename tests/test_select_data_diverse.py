@@ -249,3 +249,13 @@ def test_chosen_real_records_cover_more_than_random_and_top_ones(
         float(line.split()[-1]) for line in done.stdout.splitlines() if re.search(r" 0\.\d{6} +[\d.]+$", line)
     )
     assert chosen < min(top, random)
+
+
+def test_candidates_are_the_best_by_the_key(diverse: Diverse) -> None:
+    records = make_records()
+    # By ifd_ppl, the best three are the last.
+    for record in records:
+        record["ifd_upper"] = 0.9 if record["id"] in (5, 9, 14) else 1.5
+    done = diverse.run("--key_name=ifd_upper", "--ifd_num=3", "--fla_num=3", records=records)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(diverse.ids()) == [5, 9, 14]

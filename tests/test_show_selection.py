@@ -146,7 +146,7 @@ def test_other_keys_and_conversations_are_named_by_what_is_asked_first() -> None
 def test_key_name_chooses_the_score() -> None:
     record = make_record(score=1.5) | {"ifd_loss": 0.25}
     assert counts(table([record], 1, "ifd_ppl"))["IFD >= 1"] == 1
-    assert counts(table([record], 1, "ifd_loss"))["IFD >= 1"] == 0
+    assert counts(table([record], 1, "ifd_loss"))["ifd_loss >= 1"] == 0
     assert "0.250  a" in table([record], 1, "ifd_loss").split("\n")
 
 
@@ -170,3 +170,64 @@ def test_missing_selection_is_one_line(run_script: RunScript, tmp_path: Path) ->
     write_json(tmp_path / "scored.json", [make_record()])
     done = run_script("show_selection", "--json_data_path=scored.json", "--selected=selected.json", cwd=tmp_path)
     assert error_line(done) == "selected.json: cannot be read: No such file or directory"
+
+
+UPPER = [0.7, 0.95, 1.2, None, 0.5, 1.6]
+IFD = [0.6, 0.8, 0.9, 0.85, 0.4, 1.1]
+
+
+def write_scored(folder: Path, numbers: list[int], **more: Any) -> None:
+    """A scored dataset, and these records of it as the selected ones."""
+    records = [
+        make_record(f"ask {number}", ifd, ifd_upper=upper, ifd_tokens=10 * (number + 1), **more)
+        for number, (ifd, upper) in enumerate(zip(IFD, UPPER, strict=True))
+    ]
+    write_json(folder / "scored.json", records)
+    write_json(folder / "selected.json", [records[number] for number in numbers])
+
+
+def show(run_script: RunScript, folder: Path, *flags: str) -> str:
+    done = run_script("show_selection", "--json_data_path=scored.json", "--selected=selected.json", *flags, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert widest(done.stdout) <= 80
+    return done.stdout
+
+
+def test_selected_that_are_not_sure_are_counted(run_script: RunScript, tmp_path: Path) -> None:
+    write_scored(tmp_path, [0, 2, 3])
+    # 1.2, and one without an upper end.
+    assert "selected                 3\n  not sure               2  ifd_upper >= 1\n" in show(run_script, tmp_path)
+    assert "not sure" not in show(run_script, tmp_path, "--filter_threash=1.5")
+
+
+def test_labels_name_a_score_that_is_not_the_ratio_of_perplexities(run_script: RunScript, tmp_path: Path) -> None:
+    write_scored(tmp_path, [1])
+    text = show(run_script, tmp_path, "--key_name=ifd_upper")
+    assert counts(text)["ifd_upper >= 1"] == 2
+    assert "\nifd_upper quantiles 5% " in text and "\nifd_upper    lowest\n" in text
+
+
+def test_compare_has_as_many_records_by_the_other_score(run_script: RunScript, tmp_path: Path) -> None:
+    write_scored(tmp_path, [2, 3])
+    lines = show(run_script, tmp_path, "--compare=ifd_upper").split("\n")
+    first = next(number for number, line in enumerate(lines) if line.startswith("the best by"))
+    # Records 2 and 3 by IFD, of 30 and 40 tokens; 1 and 0 by the upper end, of 20 and 10.
+    assert [line.split() for line in lines[first : first + 4]] == [
+        ["the", "best", "by", "ifd_ppl", "ifd_upper"],
+        ["records", "2", "2"],
+        ["mean", "response", "tokens", "35.0", "15.0"],
+        ["not", "sure", "2", "0", "ifd_upper", ">=", "1"],
+    ]
+
+
+def test_compare_with_a_score_that_no_record_has_says_so(run_script: RunScript, tmp_path: Path) -> None:
+    write_scored(tmp_path, [2])
+    assert "\nno record has ifd_loss to compare by: " in show(run_script, tmp_path, "--compare=ifd_loss")
+
+
+def test_compare_with_the_score_itself_is_refused(run_script: RunScript, tmp_path: Path) -> None:
+    write_scored(tmp_path, [2])
+    done = run_script(
+        "show_selection", "--json_data_path=scored.json", "--selected=x", "--compare=ifd_ppl", cwd=tmp_path
+    )
+    assert error_line(done).startswith("argument --compare: ifd_ppl is --key_name already; give another")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from reporting.agreement import Disagreement
 from reporting.comparison import Choice, Comparison
+from selection.ifd import score_name
 from shared.texts import TERMINAL_COLUMNS, fit_columns
 
 NO_NUMBER = "-"
@@ -16,7 +17,7 @@ def comparison_text(found: Comparison, choice: Choice, instructions: Sequence[st
         _correlations(found),
         _selected(found, choice),
         _lengths(found, choice),
-        _disagreements(found.disagreements, instructions, num_common),
+        _disagreements(found.disagreements, instructions, num_common, score_name(choice.key_name)),
     ]
     return "\n\n".join("\n".join(lines) for lines in parts)
 
@@ -57,15 +58,19 @@ def _lengths(found: Comparison, choice: Choice) -> Iterator[str]:
         yield f"{f'mean of the selected {percent(row.sample_rate)}':<40}{_number(mean_a, 0):>9}{_number(mean_b, 0):>9}"
 
 
-def _disagreements(rows: Sequence[Disagreement], instructions: Sequence[str], num_common: int) -> Iterator[str]:
+def _disagreements(
+    rows: Sequence[Disagreement], instructions: Sequence[str], num_common: int, name: str
+) -> Iterator[str]:
     if not rows:
         yield f"each of the {num_common} records with a score in both has the same rank in both"
         return
     yield f"most different ranks, from 1 (the highest) to {num_common}; records are counted from 0"
-    heading = f"{'record':>7}{'IFD A':>11}{'IFD B':>11}{'rank A':>10}{'rank B':>10}  "
+    width = max(11, len(f"{name} A") + 2)
+    heading = f"{'record':>7}{f'{name} A':>{width}}{f'{name} B':>{width}}{'rank A':>10}{'rank B':>10}  "
     yield heading + "instruction"
     for row, instruction in zip(rows, instructions, strict=True):
-        numbers = f"{row.record:>7}{row.score_a:>11.4g}{row.score_b:>11.4g}{row.rank_a:>10.8g}{row.rank_b:>10.8g}  "
+        scores = f"{row.score_a:>{width}.4g}{row.score_b:>{width}.4g}"
+        numbers = f"{row.record:>7}{scores}{row.rank_a:>10.8g}{row.rank_b:>10.8g}  "
         yield (numbers + fit_columns(instruction, TERMINAL_COLUMNS - len(heading))).rstrip()
 
 

@@ -4,6 +4,7 @@ A record is selected, below the cut, over the threshold, or skipped.
 """
 
 import math
+from array import array
 from collections import Counter
 from dataclasses import dataclass
 
@@ -11,9 +12,11 @@ import numpy as np
 
 from records.conversations import Fields, texts_of
 from records.dataset import Dataset
+from records.record import Block
 from records.selected_records import SelectedRecords
+from reporting.intervals import OF_INTERVALS, Intervals, find_intervals
 from selection.ifd import select
-from selection.scored_dataset import read_numbers
+from selection.scored_dataset import NumberColumn, checked_numbers, number_columns, read_columns
 
 PPLS = ("ppl_A_direct", "ppl_A_condition")
 MAX_REASON = 40
@@ -28,6 +31,8 @@ class ScoredData:
     conditioned: np.ndarray
     lengths: np.ndarray  # int64, characters of the response, of all responses of a conversation
     reasons: dict[int, str]  # of the records without a score
+    key_name: str = "ifd_ppl"  # of the scores
+    intervals: Intervals | None = None  # None for scores that have no standard error
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -60,22 +65,45 @@ class Standing:
 
 
 def read_scored(dataset: Dataset, key_name: str, fields: Fields, selected: SelectedRecords | None) -> ScoredData:
-    """Return the columns of a scored dataset, which is read twice; `selected` looks at every record.
+    """Return the columns of a scored dataset, which is read once; `selected` looks at every record.
 
     Raises UserError for a record that is not understood, and where no record has one of the numbers.
     """
-    numbers = {name: np.asarray(column) for name, column in read_numbers(dataset, (key_name, *PPLS)).items()}
-    scores = numbers[key_name]
-    lengths = np.zeros(len(scores), dtype=np.int64)
-    reasons: dict[int, str] = {}
-    for index, record in enumerate(dataset.records()):
-        where = f"{dataset.path}: record {index}"
-        lengths[index] = sum(len(text.text) for text in texts_of(record, fields, where) if text.is_response)
-        if math.isnan(scores[index]):
-            reasons[index] = str(record.get("ifd_skipped") or "no score")[:MAX_REASON]
-        if selected:
-            selected.look_at(record, index, where)
-    return ScoredData(scores, numbers[PPLS[0]], numbers[PPLS[1]], lengths, reasons)
+    wanted = (key_name, *PPLS)
+    columns = number_columns(dataset.path, wanted, OF_INTERVALS)
+    texts = TextColumn(dataset.path, fields, columns[0], selected)
+    read_columns(dataset, [*columns, texts])
+    numbers = {name: np.asarray(column) for name, column in checked_numbers(columns, wanted).items()}
+    direct, conditioned = (numbers[name] for name in PPLS)
+    return ScoredData(
+        numbers[key_name],
+        direct,
+        conditioned,
+        np.asarray(texts.lengths, dtype=np.int64),
+        texts.reasons,
+        key_name,
+        find_intervals(numbers),
+    )
+
+
+class TextColumn:
+    """The length of each record's response, and why a record has no score. `scores` must be read before it."""
+
+    def __init__(self, path: str, fields: Fields, scores: NumberColumn, selected: SelectedRecords | None) -> None:
+        self.lengths = array("q")
+        self.reasons: dict[int, str] = {}
+        self._path, self._fields, self._scores, self._selected = path, fields, scores, selected
+
+    def add(self, block: Block) -> None:
+        """Add the records of a block. Raises UserError for one that is not understood."""
+        for index, record in enumerate(block.records(), start=len(self.lengths)):
+            where = f"{self._path}: record {index}"
+            texts = texts_of(record, self._fields, where)
+            self.lengths.append(sum(len(text.text) for text in texts if text.is_response))
+            if math.isnan(self._scores.numbers[index]):
+                self.reasons[index] = str(record.get("ifd_skipped") or "no score")[:MAX_REASON]
+            if self._selected:
+                self._selected.look_at(record, index, where)
 
 
 def stand_by_rank(scores: np.ndarray, threshold: float, num_wanted: int) -> Standing:

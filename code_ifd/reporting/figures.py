@@ -1,4 +1,4 @@
-"""The figures of a report: histograms of IFD and of both perplexities, and IFD against length.
+"""The figures of a report: histograms of IFD and of both perplexities, and IFD against length and tokens.
 
 The threshold and the cut are drawn in those that show IFD.
 """
@@ -11,7 +11,10 @@ import numpy as np
 
 from reporting.axes import set_log_axis
 from reporting.data import ScoredData, Standing
-from reporting.figure_style import INK, figure_bytes, figure_style, new_figure
+from reporting.figure_parts import COLORS, FEW_POINTS, MAX_POINTS, ROOM_AT_THE_TOP, ifd_limit, mark_cuts, with_beyond
+from reporting.figure_style import figure_bytes, figure_style, new_figure
+from reporting.token_figure import draw_tokens, has_tokens
+from selection.ifd import score_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,14 +22,6 @@ if TYPE_CHECKING:
 
 WIDTH_INCHES, HEIGHT_INCHES = 5.0, 3.5  # 500 pixels wide at 100 dots an inch; readable at 350
 NUM_BINS = 60
-MAX_POINTS = 2000  # more are drawn as a density
-FEW_POINTS = 100  # are drawn larger
-# Each has a contrast of about 3 to the ground, and the three are told apart by colour-blind readers.
-COLORS = {
-    "light": {"selected": "#2166ac", "below": "#929aa5", "over": "#d67f1f", "density": ("#cfd4da", "#3f464d")},
-    "dark": {"selected": "#6cb0ee", "below": "#6b747f", "over": "#f0a03c", "density": ("#333a41", "#d5d9de")},
-}
-ROOM_AT_THE_TOP = 1.05  # for whole points
 PPL_RANGE = (1e-2, 1e12)  # what lies beyond is drawn at its end
 
 
@@ -42,7 +37,7 @@ def make_figure(name: str, data: ScoredData, standing: Standing, theme: str) -> 
     axes = figure.add_axes((0.145, 0.14, 0.795, 0.70), facecolor="none")
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=9)
-    if np.isnan(data.scores).all():
+    if np.isnan(data.scores).all() or not FIGURES[name].can_draw(data):
         axes.set(xticks=[], yticks=[])
         axes.text(0.5, 0.5, "no record has a score", ha="center", va="center", transform=axes.transAxes)
     else:
@@ -60,18 +55,15 @@ def make_figure(name: str, data: ScoredData, standing: Standing, theme: str) -> 
     return figure
 
 
-def ifd_limit(scores: np.ndarray, threshold: float) -> float:
-    """Return where the axis of IFD ends: a few records are far beyond all others, and would push these into one bar."""
-    known = scores[~np.isnan(scores)]
-    unit = threshold if 0 < threshold < known.max() else 1.0
-    return float(min(known.max(), max(1.5 * unit, min(np.percentile(known, 98), 5 * unit)))) * 1.02
-
-
 def _draw_ifd(axes: "Axes", data: ScoredData, standing: Standing, theme: str) -> None:
     limit = ifd_limit(data.scores, standing.threshold)
     _stack(axes, data.scores, np.linspace(0, limit, NUM_BINS + 1), data, standing, theme)
-    _mark(axes.axvline, standing, limit, theme)
-    axes.set(xlim=(0, limit), xlabel=_with_beyond("IFD", data.scores, limit, "in the last bar"), ylabel="records")
+    mark_cuts(axes.axvline, standing, limit, theme)
+    axes.set(
+        xlim=(0, limit),
+        xlabel=with_beyond(score_name(data.key_name), data.scores, limit, "in the last bar"),
+        ylabel="records",
+    )
 
 
 def _draw_direct(axes: "Axes", data: ScoredData, standing: Standing, theme: str) -> None:
@@ -103,7 +95,9 @@ def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str)
     is_density = has_score.sum() > MAX_POINTS
     scale = 2 if has_score.sum() <= FEW_POINTS else 1
     axes.set(xlabel="characters of the response (log scale)")
-    axes.set_ylabel(_with_beyond("IFD", data.scores, limit, "at the top" if is_density else "as triangles"))
+    axes.set_ylabel(
+        with_beyond(score_name(data.key_name), data.scores, limit, "at the top" if is_density else "as triangles")
+    )
     if is_density:
         shades = LinearSegmentedColormap.from_list("density", colors["density"])
         axes.hexbin(
@@ -140,7 +134,7 @@ def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str)
                     rasterized=True,
                 )
                 label = None
-    _mark(axes.axhline, standing, limit, theme)
+    mark_cuts(axes.axhline, standing, limit, theme)
     axes.set_ylim(0, limit * ROOM_AT_THE_TOP)
     low, high = lengths[has_score].min() / 1.15, lengths[has_score].max() * 1.15
     # Last: a density sets an axis of its own. Wide enough for two whole numbers.
@@ -184,27 +178,9 @@ def _stack(
     axes.yaxis.set_major_formatter("{x:,.0f}")
 
 
-def _mark(line: Callable[..., object], standing: Standing, limit: float, theme: str) -> None:
-    if 0 <= standing.threshold <= limit:
-        line(
-            standing.threshold,
-            color=INK[theme],
-            linewidth=1.1,
-            linestyle=(0, (4, 2)),
-            label=f"threshold {standing.threshold:g}",
-        )
-    if standing.cut is not None and standing.cut <= limit:
-        line(standing.cut, color=COLORS[theme]["selected"], linewidth=1.3, label=f"cut {standing.cut:.3f}")
-
-
 def _label(name: str, standing: Standing) -> str:
     not_selected = "not selected" if standing.cut is None else "below the cut"
     return {"selected": "selected", "below": not_selected, "over": f"at or over {standing.threshold:g}"}[name]
-
-
-def _with_beyond(label: str, scores: np.ndarray, limit: float, where: str) -> str:
-    num_beyond = int((scores > limit).sum())
-    return f"{label} ({num_beyond:,} over {limit:.2g} {where})" if num_beyond else label
 
 
 def _every_nth(is_part: np.ndarray, num_wanted: int) -> np.ndarray:
@@ -221,6 +197,7 @@ class Kind:
 
     draw_on: Callable[["Axes", ScoredData, Standing, str], None]
     alt: str
+    can_draw: Callable[[ScoredData], bool] = lambda _: True
 
 
 FIGURES = {
@@ -233,4 +210,14 @@ FIGURES = {
         _draw_conditioned,
         "Histogram of the perplexity of the response after its prompt; the table below has its quantiles",
     ),
+    "tokens": Kind(
+        draw_tokens,
+        "IFD against the tokens of the response, in one colour where IFD is surely below 1, in another where it is not",
+        has_tokens,
+    ),
 }
+
+
+def figure_names(data: ScoredData) -> list[str]:
+    """Return those of FIGURES whose numbers the dataset has."""
+    return [name for name, kind in FIGURES.items() if kind.can_draw(data)]

@@ -1,20 +1,26 @@
-// A row of data.rows is a record; `numbers` are IFD and both perplexities, `shown` what is written for them.
+// A row of data.rows is a record; `numbers` are the score and both perplexities, `shown` what is written for them.
+// `interval` has the lower end, IFD and the upper end, where scores have a standard error.
+const SCALE = [0.5, 1.5]; // on which intervals are drawn: 1 is in its middle
+const INTERVAL = { name: "Interval", of: (row) => row.interval?.[2] ?? null, title: "95 percent interval of IFD, on a scale from 0.5 to 1.5; sorted by its upper end" };
 const COLUMNS = [
-  { name: "Rank", of: (row) => row.rank, write: (row) => row.rank?.toLocaleString("en") ?? "\u2013", title: "1 is the highest IFD below the threshold" },
-  { name: "IFD", of: (row) => row.numbers[0], write: (row) => row.shown[0] },
+  { name: "Rank", of: (row) => row.rank, write: (row) => row.rank?.toLocaleString("en") ?? "\u2013", title: `1 is the highest ${data.score} below the threshold` },
+  { name: data.score, of: (row) => row.numbers[0], write: (row) => row.shown[0] },
+  ...(data.has_intervals ? [INTERVAL] : []),
   { name: "Ppl alone", of: (row) => row.numbers[1], write: (row) => row.shown[1], title: "Perplexity of the response alone" },
   { name: "Ppl after", of: (row) => row.numbers[2], write: (row) => row.shown[2], title: "Perplexity of the response after its prompt" },
   { name: "Length", of: (row) => row.length, write: (row) => row.length.toLocaleString("en"), title: "Characters of the response" },
   { name: "Selected", of: (row) => (row.selected ? 0 : 1) },
   { name: "Instruction", of: (row) => titleOf(row).toLowerCase() },
 ];
-const KINDS = [["all", "All"], ["selected", "Selected"], ...data.groups];
+const KINDS = [["all", "All"], ["selected", "Selected"], ...(data.has_intervals ? [["unsure", "Not sure"]] : []), ...data.groups];
 const NAMES = { instruction: "Instruction", input: "Input", output: "Response", system: "System", user: "User", assistant: "Assistant", tool: "Tool" };
 const GROUP_NAMES = Object.fromEntries(data.groups);
 let order = { column: COLUMNS[0], descending: false };
 
 function isKind(row, kind) {
-  return kind === "all" || (kind === "selected" ? row.selected : row.groups.includes(kind));
+  if (kind === "selected") return row.selected;
+  if (kind === "unsure") return row.unsure;
+  return kind === "all" || row.groups.includes(kind);
 }
 
 function titleOf(row) {
@@ -47,6 +53,7 @@ function showNumbers() {
     line.append(head, ...values.map((value) => make("td", "", value)));
     at("quantiles").tBodies[0].append(line);
   }
+  at("of-score").textContent = data.score;
   at("length").append(...data.length.map((line) => make("p", "", line)));
 }
 
@@ -56,12 +63,36 @@ function panelOf(text) {
   return panel(NAMES[text.name], [text.score, cut].filter(Boolean).join(" \u00b7 "), text.text);
 }
 
+function howSure(row) {
+  if (!data.has_intervals) return [];
+  const tokens = row.tokens === null ? [] : [`${row.tokens.toLocaleString("en")} ${row.tokens === 1 ? "token" : "tokens"}`];
+  if (!row.interval) return [...tokens, ...(row.unsure ? ["not sure: its interval is not known"] : [])];
+  const [low, , high] = row.interval_shown;
+  return [...tokens, `95 percent interval of IFD ${low} to ${high}${row.unsure ? ", so it is not surely below 1" : ""}`];
+}
+
+// A line from the lower to the upper end, a bar at IFD, and a mark at 1; what is beyond the scale is drawn at its edge.
+function intervalOf(row) {
+  const scale = make("span", `scale${row.unsure ? " unsure" : ""}`);
+  const [low, score, high] = row.interval.map((end) => (100 * (Math.min(Math.max(end, SCALE[0]), SCALE[1]) - SCALE[0])) / (SCALE[1] - SCALE[0]));
+  const [line, dot] = [make("i", "line"), make("i", "dot")];
+  Object.assign(line.style, { left: `${low}%`, width: `${high - low}%` });
+  dot.style.left = `${score}%`;
+  scale.append(line, dot);
+  scale.classList.toggle("before", row.interval[2] < SCALE[0]);
+  scale.classList.toggle("after", row.interval[0] > SCALE[1]);
+  scale.setAttribute("role", "img");
+  scale.setAttribute("aria-label", `${row.interval_shown[0]} to ${row.interval_shown[2]}`);
+  scale.title = scale.getAttribute("aria-label");
+  return scale;
+}
+
 function detailsOf(row) {
   const line = make("tr", "detail");
   const cell = make("td", "details");
   const panels = make("div", "panels");
   const groups = row.groups.map((group) => GROUP_NAMES[group]);
-  panels.append(make("p", "", [`Record ${row.number.toLocaleString("en")}, counted from 0`, ...groups].join(" \u00b7 ")));
+  panels.append(make("p", "", [`Record ${row.number.toLocaleString("en")}, counted from 0`, ...howSure(row), ...groups].join(" \u00b7 ")));
   const boxes = row.texts.map(panelOf);
   if (row.left_out) boxes.splice(boxes.length / 2, 0, make("p", "", `${row.left_out.toLocaleString("en")} turns are left out here.`));
   panels.append(...boxes);
@@ -81,6 +112,10 @@ function cellOf(row, column) {
   if (column.name === "Selected") {
     cell.className = "mark";
     if (row.selected) cell.append(make("span", "badge selected", "selected"));
+    if (row.unsure) cell.append(make("span", "badge unsure", "not sure"));
+  } else if (column === INTERVAL) {
+    cell.className = "interval";
+    if (row.interval) cell.append(intervalOf(row));
   } else if (column.name === "Instruction") {
     cell.className = "words";
     const button = make("button", "open");
@@ -167,7 +202,7 @@ function showTable() {
   const [num, total] = [data.rows.length, data.num_records].map((value) => value.toLocaleString("en"));
   at("sampled").textContent = all ? `All ${total} records. Open one to read it.` : `A sample: ${num} of ${total} records, up to 100 of each group below. Search and sorting see these alone. Open one to read it.`;
   for (const column of COLUMNS) {
-    const head = make("th", { Selected: "mark", Instruction: "words" }[column.name] ?? "number");
+    const head = make("th", { Selected: "mark", Instruction: "words", Interval: "interval" }[column.name] ?? "number");
     const button = make("button", "", column.name);
     button.type = "button";
     if (column.title) button.title = column.title;

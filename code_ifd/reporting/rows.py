@@ -13,6 +13,8 @@ from records.record import Record
 from reporting.data import MAX_REASON, ScoredData, Standing
 from reporting.html_page import encode_data
 from reporting.sample import Sample
+from selection.ifd import is_unsure, score_name
+from selection.scored_dataset import UPPER
 from shared.texts import is_encodable
 
 # Of all texts together, as they are written in the page; divided evenly among its records.
@@ -23,7 +25,7 @@ HALF_OF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def make_rows(
-    dataset: Dataset, key_name: str, fields: Fields, data: ScoredData, standing: Standing, sample: Sample
+    dataset: Dataset, fields: Fields, data: ScoredData, standing: Standing, sample: Sample
 ) -> list[dict[str, Any]]:
     """Return the records of the sample, in rank order: below the threshold, at or over it, skipped."""
     room = TEXT_BYTES // len(sample.numbers)
@@ -31,7 +33,7 @@ def make_rows(
     rows = []
     for number in sample.numbers:
         record = fetcher.fetch([number])[0]
-        texts, left_out = bounded_texts(record, key_name, fields, room)
+        texts, left_out = bounded_texts(record, data.key_name, fields, room)
         numbers = [float(column[number]) for column in (data.scores, data.direct, data.conditioned)]
         rows.append(
             {
@@ -47,9 +49,29 @@ def make_rows(
                 ],
                 "texts": texts,
                 "left_out": left_out,
+                **_interval(data, number),
             }
         )
     return sorted(rows, key=lambda row: (row["rank"] is None, row["rank"] or 0, -(row["numbers"][0] or 0)))
+
+
+def _interval(data: ScoredData, number: int) -> dict[str, Any]:
+    """Return what a row says of how sure its score is: nothing where no record has an interval.
+
+    `interval` is the lower end, IFD, and the upper end, or None.
+    """
+    found = data.intervals
+    if found is None:
+        return {}
+    ends = [float(column[number]) for column in (found.lower, found.ifd, found.upper)]
+    tokens = float(found.tokens[number])
+    is_known = not any(math.isnan(end) for end in ends) and ends[0] <= ends[2]
+    return {
+        "unsure": bool(found.is_unsure[number]),
+        "tokens": None if math.isnan(tokens) else int(tokens),
+        "interval": ends if is_known else None,
+        "interval_shown": [said(end, 1) for end in ends] if is_known else None,
+    }
 
 
 def said(value: float, threshold: float | None = None) -> str:
@@ -93,11 +115,17 @@ def _turn_scores(turns: Any, key_name: str, texts: list[Text]) -> list[str]:
     found = [CALL if text.name == "assistant" and not text.is_response else "" for text in texts]
     if isinstance(turns, list) and len(turns) == len(responses) and all(isinstance(turn, dict) for turn in turns):
         for index, turn in zip(responses, turns, strict=True):
-            score = turn.get(key_name)
-            found[index] = (
-                f"IFD {said(score)}" if isinstance(score, float) else str(turn.get("ifd_skipped") or "")[:MAX_REASON]
-            )
+            found[index] = _turn_score(turn, key_name)
     return found
+
+
+def _turn_score(turn: Record, key_name: str) -> str:
+    score = turn.get(key_name)
+    if not isinstance(score, float):
+        return str(turn.get("ifd_skipped") or "")[:MAX_REASON]
+    # Turns of older scores have no upper end, and nothing is known of how sure they are.
+    unsure = ", not sure" if UPPER in turn and is_unsure(turn.get("ifd_ppl"), turn[UPPER]) else ""
+    return f"{score_name(key_name)} {said(score)}{unsure}"
 
 
 def _clean(text: str) -> str:

@@ -7,8 +7,11 @@ import numpy as np
 
 from reporting.agreement import LengthCheck
 from reporting.data import ScoredData, Standing
+from reporting.intervals import num_unsure, sure_note
 from reporting.rows import said
 from reporting.sample import GROUPS
+from selection.ifd import score_name
+from selection.scored_dataset import UPPER
 
 PERCENTS = (0, 5, 25, 50, 75, 95, 100)
 MAX_REASONS = 6
@@ -21,22 +24,29 @@ def lead(data: ScoredData, standing: Standing, how: str) -> str:
     if np.isnan(data.scores).all():
         return f"No record of {total:,} has a score, so there is nothing to select from."
     if standing.cut is not None:
-        ends = f"the highest below {standing.threshold:g}, down to {said(standing.cut, standing.threshold)}"
+        name = "" if data.key_name == "ifd_ppl" else f"{data.key_name} "
+        ends = f"the highest {name}below {standing.threshold:g}, down to {said(standing.cut, standing.threshold)}"
         return f"{num:,} of {total:,} records are selected {how}: {ends}."
     return f"{num:,} of {total:,} records are selected {how}."
 
 
-def notes(data: ScoredData, standing: Standing, key_name: str) -> list[str]:
+def notes(data: ScoredData, standing: Standing) -> list[str]:
     """Return what a reader should know where nothing is wrong."""
-    found = []
+    found = sure_note(_num_unsure(data, standing), standing.num_selected, data.key_name)
     if standing.num_selected and standing.cut is None and not any(_beside_the_score(data, standing)):
         found.append(
             "The selected records are not simply those with the highest scores, as after the diversity step, "
             "so there is no cut to draw in. If they were selected below another threshold, give it by --filter_threash."
         )
-    if key_name == "ifd_loss":
-        found.append("IFD is here the ratio of the losses (ifd_loss).")
+    if data.key_name == "ifd_loss":
+        found.append("The score is ifd_loss, the ratio of the losses.")
+    if data.key_name == UPPER:
+        found.append("The score is ifd_upper, the upper end of a 95 percent interval of IFD.")
     return found
+
+
+def _num_unsure(data: ScoredData, standing: Standing) -> int | None:
+    return num_unsure(data.intervals, standing.is_selected, standing.threshold)
 
 
 def report_warnings(data: ScoredData, standing: Standing) -> list[str]:
@@ -50,7 +60,9 @@ def report_warnings(data: ScoredData, standing: Standing) -> list[str]:
         )
     if num_skipped:
         found.append(f"{_records(num_skipped)} selected without having a score.")
-    if standing.threshold >= 1 and 2 * standing.num_at_or_over > len(data) - standing.num_skipped:
+    # Where scores are not sure, most upper ends are over 1, and nothing is wrong.
+    ifd = data.intervals.ifd if data.intervals and data.key_name == UPPER else data.scores
+    if standing.threshold >= 1 and 2 * int((ifd >= standing.threshold).sum()) > len(data) - standing.num_skipped:
         found.append(
             "More than half of the scores are at or over the threshold, which is usually a wrong prompt template."
         )
@@ -69,12 +81,15 @@ def counts(data: ScoredData, standing: Standing) -> list[dict[str, Any]]:
     no_score = np.isnan(data.scores)
     num_over = int((others & (data.scores >= standing.threshold)).sum())
     over = f"at or over {standing.threshold:g}"
-    over_why = "the prompt does not help the response" if standing.threshold >= 1 else ""
+    surely = "surely " if data.key_name == UPPER else ""
+    over_why = f"the prompt does not {surely}help the response" if standing.threshold >= 1 else ""
+    unsure = _num_unsure(data, standing)
+    unsure_note = f"{unsure:,} not surely below 1" if unsure else ""
     below, why = f"below {standing.threshold:g}, not selected", ""
     if standing.cut is not None:
         below, why = "below the cut", "the prompt helps more"
     return [
-        {"kind": "selected", "name": "selected", "num": standing.num_selected, "note": ""},
+        {"kind": "selected", "name": "selected", "num": standing.num_selected, "note": unsure_note},
         {"kind": "below", "name": below, "num": standing.num_below, "note": why},
         {"kind": "over", "name": over, "num": num_over, "note": over_why},
         {"kind": "skipped", "name": "skipped", "num": int((others & no_score).sum()), "note": _reasons(data)},
@@ -90,7 +105,7 @@ def group_names(threshold: float) -> dict[str, str]:
 
 
 def quantiles(data: ScoredData) -> list[list[str]]:
-    """Return a row for each of PERCENTS: its name, and the quantile of IFD and of both perplexities."""
+    """Return a row for each of PERCENTS: its name, and the quantile of the score and of both perplexities."""
     rows = [[{0: "lowest", 50: "median", 100: "highest"}.get(percent, f"{percent}%")] for percent in PERCENTS]
     for column in (data.scores, data.direct, data.conditioned):
         known = column[~np.isnan(column)]
@@ -100,8 +115,9 @@ def quantiles(data: ScoredData) -> list[list[str]]:
     return rows
 
 
-def length_lines(check: LengthCheck) -> list[str]:
+def length_lines(check: LengthCheck, key_name: str = "ifd_ppl") -> list[str]:
     """Return what is said of scores and lengths; the check's one selection is the selected records."""
+    of_score = f"Spearman of {score_name(key_name)} and length"
     lines = [f"Mean response: {check.mean_all:,.0f} characters over all records"]
     mean_selected, spearman = check.mean_selected[0], check.correlation.spearman
     lines[0] += f", {mean_selected:,.0f} over the selected." if mean_selected is not None else "."
@@ -109,11 +125,11 @@ def length_lines(check: LengthCheck) -> list[str]:
         return [*lines, "Too few different scores or lengths to rank."]
     num_scored = check.correlation.num_common
     if num_scored < MIN_FOR_DRIFT:
-        return [*lines, f"Spearman of IFD and length: {spearman:.2f}, of only {num_scored} records."]
+        return [*lines, f"{of_score}: {spearman:.2f}, of only {num_scored} records."]
     drift = "length says little about the score"
     if abs(spearman) > 0.2:
         drift = f"longer responses tend to score {'higher' if spearman > 0 else 'lower'}"
-    return [*lines, f"Spearman of IFD and length: {spearman:.2f}; {drift}."]
+    return [*lines, f"{of_score}: {spearman:.2f}; {drift}."]
 
 
 def _records(num: int) -> str:

@@ -8,13 +8,11 @@ from records.conversations import Fields
 from records.dataset import Dataset
 from selection.flags import BASELINES
 from selection.groups import ValueColumn
-from selection.scored_dataset import UPPER, CharacterColumn, NumberColumn, read_columns
+from selection.scored_dataset import TOKENS, UPPER, CharacterColumn, NumberColumn, read_columns
 from shared.cli import UserError
 
 if TYPE_CHECKING:
     import numpy as np
-
-TOKENS = "ifd_tokens"
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,16 @@ def upper_end(ifd: float | None, se: float | None) -> float | None:
     return value if is_score(value) else None
 
 
+def is_unsure(ifd: Any, upper: Any) -> bool:
+    """Tell whether IFD is below 1, but not surely: the upper end of its interval is not, or is not known (None)."""
+    return is_score(ifd) and ifd < 1 and not (is_score(upper) and upper < 1)
+
+
+def score_name(key_name: str) -> str:
+    """Return what people call the score under a key: IFD, or the key where it is another measure than the paper's."""
+    return "IFD" if key_name == "ifd_ppl" else key_name
+
+
 def is_score(value: Any) -> bool:
     """Tell whether a value can be a score.
 

@@ -13,8 +13,8 @@ from shared.cli import UserError
 from shared.texts import describe
 
 NumberColumns = dict[str, "array[float]"]
-# Step 2 can write this only where the score file has "se".
-UPPER = "ifd_upper"
+# Step 2 can write these only where the score file has "se".
+UPPER, TOKENS = "ifd_upper", "ifd_tokens"
 
 
 def read_scores(dataset: Dataset, key_name: str) -> "array[float]":
@@ -22,16 +22,27 @@ def read_scores(dataset: Dataset, key_name: str) -> "array[float]":
     return read_numbers(dataset, (key_name,))[key_name]
 
 
-def read_numbers(dataset: Dataset, key_names: Sequence[str]) -> NumberColumns:
+def read_numbers(dataset: Dataset, key_names: Sequence[str], optional: Sequence[str] = ()) -> NumberColumns:
     """Return the numbers under each key, one entry a record, NaN for what is no score (null, missing, 0, infinite).
 
-    The dataset is read once, and no more of it is kept. Raises UserError where no record has one of the keys, or a
-    value is no number, naming the record.
+    The dataset is read once, and no more of it is kept. Raises UserError where no record has one of `key_names`
+    (those of `optional` may be missing), or a value is no number, naming the record.
     """
-    columns = [NumberColumn(dataset.path, key_name) for key_name in key_names]
+    columns = number_columns(dataset.path, key_names, optional)
     read_columns(dataset, columns)
+    return checked_numbers(columns, key_names)
+
+
+def number_columns(path: str, key_names: Sequence[str], optional: Sequence[str] = ()) -> "list[NumberColumn]":
+    """Return a column to read for each key, once for a key that is named twice."""
+    return [NumberColumn(path, key_name) for key_name in dict.fromkeys((*key_names, *optional))]
+
+
+def checked_numbers(columns: "Sequence[NumberColumn]", key_names: Sequence[str]) -> NumberColumns:
+    """Return the numbers of columns after reading. Raises UserError where no record has one of `key_names`."""
     for column in columns:
-        column.check_there()
+        if column.key_name in key_names:
+            column.check_there()
     return {column.key_name: column.numbers for column in columns}
 
 

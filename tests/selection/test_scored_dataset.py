@@ -40,3 +40,10 @@ def test_the_length_of_a_conversation_is_that_of_all_its_responses() -> None:
     assert response_length(record, {}) == 4 + 6
     assert response_length({"instruction": "a", "output": "answer"}, {}) == 6
     assert response_length({"q": "a", "a": "é\n"}, {"instruction": "q", "output": "a"}) == 2
+
+
+def test_optional_number_that_no_record_has_is_a_column_of_nan(tmp_path: Path) -> None:
+    columns = read_numbers(open_dataset(tmp_path, [{"a": 1}, {"a": 2}]), ("a",), optional=("b", "a"))
+    assert list(columns) == ["a", "b"]
+    assert columns["a"].tolist() == [1, 2]
+    assert all(map(math.isnan, columns["b"])) and len(columns["b"]) == 2

@@ -1,0 +1,44 @@
+"""What the figures of a report share: colours, the axis of IFD, and the lines of the threshold and the cut."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from reporting.data import Standing
+from reporting.figure_style import INK
+
+MAX_POINTS = 2000  # more are drawn as a density
+FEW_POINTS = 100  # are drawn larger
+# Each has a contrast of about 3 to the ground, and the three are told apart by colour-blind readers.
+COLORS = {
+    "light": {"selected": "#2166ac", "below": "#929aa5", "over": "#d67f1f", "density": ("#cfd4da", "#3f464d")},
+    "dark": {"selected": "#6cb0ee", "below": "#6b747f", "over": "#f0a03c", "density": ("#333a41", "#d5d9de")},
+}
+ROOM_AT_THE_TOP = 1.05  # for whole points
+
+
+def ifd_limit(scores: np.ndarray, threshold: float) -> float:
+    """Return where the axis of IFD ends: a few records are far beyond all others, and would push these into one bar."""
+    known = scores[~np.isnan(scores)]
+    unit = threshold if 0 < threshold < known.max() else 1.0
+    return float(min(known.max(), max(1.5 * unit, min(np.percentile(known, 98), 5 * unit)))) * 1.02
+
+
+def mark_cuts(line: Callable[..., object], standing: Standing, limit: float, theme: str) -> None:
+    """Draw the threshold and the cut with `line` where they are within the limit of the axis."""
+    if 0 <= standing.threshold <= limit:
+        line(
+            standing.threshold,
+            color=INK[theme],
+            linewidth=1.1,
+            linestyle=(0, (4, 2)),
+            label=f"threshold {standing.threshold:g}",
+        )
+    if standing.cut is not None and standing.cut <= limit:
+        line(standing.cut, color=COLORS[theme]["selected"], linewidth=1.3, label=f"cut {standing.cut:.3f}")
+
+
+def with_beyond(label: str, scores: np.ndarray, limit: float, where: str) -> str:
+    """Return the label of an axis with the number of records beyond its end, and where these are drawn."""
+    num_beyond = int((scores > limit).sum())
+    return f"{label} ({num_beyond:,} over {limit:.2g} {where})" if num_beyond else label
