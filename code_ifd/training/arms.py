@@ -8,7 +8,6 @@ from decimal import Decimal
 
 import numpy as np
 
-from selection.candidates import random_scores
 from selection.ifd import num_selected, select
 from selection.scored_dataset import UPPER
 from selection.shares import length_groups, select_by_group, within_tokens
@@ -117,7 +116,8 @@ def draw_arm(arm: str, pool: Pool, amount: Amount, seed: int) -> list[int]:
 def _ranking(arm: str, pool: Pool, lengths: np.ndarray, seed: int) -> np.ndarray:
     """Return a number for each record of the pool, highest first; NaN for a record that does not qualify."""
     if arm == "random":
-        return random_scores(len(pool.records), seed)
+        source = random.Random(f"draw {seed}")
+        return np.asarray([source.random() for _ in pool.records])
     if arm == "longest":
         return lengths
     scores = pool.scores[UPPER if arm in OF_UPPER else pool.key_name]
