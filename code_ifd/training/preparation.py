@@ -9,7 +9,8 @@ from records.dataset import Dataset
 from selection.ifd import num_selected
 from selection.scored_dataset import UPPER, NumberColumns, read_numbers
 from shared.cli import UserError
-from training.arms import OF_UPPER, Amount, Pool, split_records
+from training.arms import OF_UPPER, Amount, Pool, draw_arm, split_records
+from training.batches import check_budget
 from training.experiment import Experiment, ExperimentSettings, load_model
 from training.held_out import encode_dataset
 from training.planting import read_planted
@@ -41,7 +42,7 @@ def prepare(settings: ExperimentSettings, plan: Plan, dataset: Dataset) -> Exper
     experiment = Experiment(settings, source, encoded, split, pool, amount_of(settings, pool), planted)
     for arm, seed in plan:
         if seed is not None:
-            experiment.draw(arm, seed)
+            check_budget(draw_arm(arm, pool, experiment.amount, seed), lengths, settings.budget, seed)
     return experiment
 
 

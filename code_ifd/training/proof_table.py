@@ -164,4 +164,4 @@ def arms_table(rows: list[dict[str, Any]]) -> str:
 
 
 def _interval(found: dict[str, float]) -> str:
-    return f"{found['mean']:+.3f}±{found['half_width']:.3f}"
+    return f"{found['mean']:+z.3f}±{found['half_width']:.3f}"
