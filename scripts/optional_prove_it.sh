@@ -18,7 +18,7 @@ FILTER_THREASH="${FILTER_THREASH:-1}"
 KEY_NAME="${KEY_NAME:-ifd_ppl}" # score of the arms selected, selected_groups and lowest
 LENGTH_GROUPS="${LENGTH_GROUPS:-10}"
 SEEDS="${SEEDS:-0 1 2}"
-PLANT="${PLANT:-}"           # share of the responses that change places before scoring
+PLANT="${PLANT:-}"            # share of the responses that change places before scoring
 PLANT_SEED="${PLANT_SEED:-0}" # decides which
 
 read -ra NUMBERS <<<"$SEEDS"
