@@ -46,7 +46,7 @@ def test_same_seed_gives_the_same_bytes(run_script: RunScript, data: Path) -> No
         ({"--json_save_path": "data.json"}, "data.json: the output would overwrite an input of this step"),
         ({"--json_save_path": "out.parquet"}, "out.parquet: the copy is JSON, whatever is read; name it .jsonl"),
         ({"--json_save_path": "out.csv"}, "out.csv: the file name must end in .json"),
-        ({"--rate": "0.05"}, "--plant 0.05: of 20 records that is 1, "),
+        ({"--rate": "0.05"}, "a rate of 0.05: of 20 records that is 1, "),
         ({"--rate": "1.5"}, "argument --rate: '1.5' is not above 0 and at most 1"),
         ({"--fields": "output=answer"}, "data.json: record 0: field 'answer' is missing"),
     ],
@@ -59,6 +59,38 @@ def test_mistake_is_one_line_and_nothing_is_written(
     done = run_script("plant_mistakes", *(part for pair in wanted.items() for part in pair), cwd=data.parent)
     assert error_line(done).startswith(message)
     assert files_in(data.parent) == before
+
+
+@pytest.mark.parametrize(
+    ("found", "key"), [({"planted": False}, "planted"), ({"ifd_ppl": 0.5}, "ifd_ppl"), ({"planted": True}, "planted")]
+)
+def test_what_is_planted_or_scored_already_is_refused(
+    run_script: RunScript, data: Path, found: dict[str, object], key: str
+) -> None:
+    records = read_dataset(str(data))
+    records[7] |= found
+    write_json(data, records)
+    before = files_in(data.parent)
+    done = run_script("plant_mistakes", "--json_data_path", "data.json", "--json_save_path", "o.json", cwd=data.parent)
+    assert error_line(done).startswith(f"data.json: record 7: {key!r} is there already; mistakes are planted once, ")
+    assert files_in(data.parent) == before
+
+
+def test_keys_of_a_score_without_one_are_no_score(run_script: RunScript, data: Path) -> None:
+    write_json(data, [record | {"ifd_ppl": None} for record in read_dataset(str(data))])
+    done = run_script("plant_mistakes", "--json_data_path", "data.json", "--json_save_path", "o.json", cwd=data.parent)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("ending", [".json", ".jsonl", ".jsonl.gz"])
+def test_copy_is_read_and_written_in_the_format_of_its_name(run_script: RunScript, data: Path, ending: str) -> None:
+    first = data.parent / f"first{ending}"
+    done = run_script("plant_mistakes", "--json_data_path", data, "--json_save_path", first)
+    assert done.returncode == 0, done.stderr
+    unmarked = [
+        {key: value for key, value in record.items() if key != "planted"} for record in read_dataset(str(first))
+    ]
+    assert sorted(record["output"] for record in unmarked) == sorted(r["output"] for r in read_dataset(str(data)))
 
 
 def test_empty_dataset_is_refused(run_script: RunScript, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from records.dataset import Dataset
 from script_runs import CODE, write_json
@@ -52,8 +54,51 @@ def test_no_planted_response_answers_its_question() -> None:
         wrong = [copy for copy in copies if copy["planted"]]
         assert len(wrong) == 3
         assert all(copy["output"].split()[1] != copy["instruction"].split()[1] for copy in wrong)
-    with pytest.raises(UserError, match=r"--plant 0\.4: of 15 records that is 6, and 3 of those drawn differ"):
+    with pytest.raises(UserError, match=r"a rate of 0\.4: of 15 records that is 6, and 3 of those drawn differ"):
         plant(records, Decimal("0.4"), 0)
+
+
+@pytest.mark.parametrize("other", [{"instruction": "Why?", "input": None}, {"instruction": " Why?\n", "input": ""}])
+def test_the_same_question_in_another_form_does_not_trade(other: dict[str, Any]) -> None:
+    # Each answers the other's question, so to swap them would be no mistake.
+    records = [{"instruction": "Why?", "input": "", "output": "Because."}, other | {"output": "Therefore."}]
+    with pytest.raises(UserError, match="and 1 of those drawn differ"):
+        plant(records, Decimal(1), 0)
+
+
+def test_the_same_conversation_with_other_white_space_does_not_trade() -> None:
+    records = [
+        {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
+        for question, answer in (("Why?", "Because."), ("Why? ", "Therefore."))
+    ]
+    with pytest.raises(UserError, match="and 1 of those drawn differ"):
+        plant(records, Decimal(1), 0)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["", "x", "y ", "y", "z"])), min_size=2, max_size=40),
+    st.integers(0, 5),
+)
+def test_planted_responses_are_a_circle_without_a_fixed_point(texts: list[tuple[str, str]], seed: int) -> None:
+    records = [{"instruction": question, "output": answer} for question, answer in texts]
+    try:
+        copies = plant(records, Decimal("0.5"), seed)
+    except UserError:
+        return  # too few that differ
+    planted = [index for index, copy in enumerate(copies) if copy["planted"]]
+    assert len(planted) == len(records) // 2
+    assert sorted(copy["output"] for copy in copies) == sorted(record["output"] for record in records)
+    assert all(copies[index]["output"].strip() != records[index]["output"].strip() for index in planted)
+    assert len({records[index]["instruction"] for index in planted}) == len(planted)
+    # Who gave to whom: going round from any of them meets all.
+    giver = {
+        index: next(one for one in planted if records[one]["output"] == copies[index]["output"]) for index in planted
+    }
+    place, met = planted[0], set()
+    while place not in met:
+        met.add(place)
+        place = giver[place]
+    assert met == set(planted)
 
 
 def test_an_empty_response_is_not_planted() -> None:
