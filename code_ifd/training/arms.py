@@ -52,10 +52,10 @@ def split_records(
     clean = [index for index in usable if times[questions[index]] == 1 and not (planted and planted[index])]
     num_held_out = num_selected(held_out_rate, len(usable))
     if not 0 < num_held_out <= len(clean) or num_held_out == len(usable):
-        among = "" if planted is None else ", are not planted,"
+        which = "" if planted is None else "are not planted and "
         raise UserError(
             f"--held_out_rate {held_out_rate}: of {len(usable)} records with a response that is {num_held_out}, "
-            f"and {len(clean)}{among} ask what no other record asks; "
+            f"and {len(clean)} of them {which}ask what no other record asks; "
             "wanted at least one of these, and some records left to train on"
         )
     order = random.Random(f"split {seed}").sample(range(len(questions)), len(questions))

@@ -59,7 +59,7 @@ def test_planted_records_are_not_held_out_and_most_others_stay() -> None:
 
 
 def test_too_few_clean_records_are_said_to_be_so() -> None:
-    with pytest.raises(UserError, match="that is 1, and 0, are not planted, ask what no other record asks"):
+    with pytest.raises(UserError, match="that is 1, and 0 of them are not planted and ask what no other record asks"):
         split_records(range(10), TENTH, 0, planted=[True] * 10)
 
 
@@ -87,6 +87,20 @@ def test_every_group_by_length_gives_its_share() -> None:
     assert sorted(draw_arm("selected_groups", pool, Amount(20), 0)) == [
         10 * group + place for group in range(10) for place in (8, 9)
     ]
+
+
+def test_arms_by_groups_have_responses_as_long_as_the_pool() -> None:
+    lengths = list(range(1, 101))  # mean 50.5; the score rises with the length
+    scores = {"ifd_ppl": [length / 200 for length in lengths], "ifd_upper": [length / 150 for length in lengths]}
+    pool = Pool(list(range(100)), scores, lengths, "ifd_ppl", 1.0, 10)
+    means = {arm: sum(lengths[index] for index in draw_arm(arm, pool, Amount(10), 0)) / 10 for arm in ARMS}
+    assert means["selected"] == means["upper"] == 95.5  # 91 to 100
+    assert means["selected_groups"] == means["upper_groups"] == 55.0  # the longest of each ten: 10, 20, ... 100
+
+
+def test_more_groups_than_records_are_records_of_their_own() -> None:
+    pool = Pool(RECORDS, POOL.scores, LENGTHS, "ifd_ppl", 1.0, num_groups=1000)
+    assert len(draw_arm("selected_groups", pool, TWO, 0)) == 2
 
 
 def test_random_arm_is_drawn_anew_for_each_seed_from_the_whole_pool() -> None:

@@ -76,6 +76,15 @@ def test_planted_records_are_counted_where_they_are_known() -> None:
     assert summarize_arms(RUNS)[0]["planted"] is None
 
 
+@pytest.mark.parametrize(
+    ("nums", "shown"),
+    [((3, 6), "4.5"), ((0, 0), "0"), ((99, 101), "100"), ((1234, 1235), "1,234"), ((9, 8, 9), "8.67")],
+)
+def test_number_of_planted_records_is_written_out(nums: tuple[int, ...], shown: str) -> None:
+    rows = summarize_arms([a_run("random", seed, [1.0] * 6, num_planted=num) for seed, num in enumerate(nums)])
+    assert arms_table(rows).splitlines()[2].split()[:3] == ["random", "9", shown]
+
+
 def test_difference_to_random_is_paired_by_response_and_seed() -> None:
     # One response: -0.1 and -0.3, mean -0.2. The other: 0.3 and 0.1, mean 0.2. Each is there three times.
     found = against_random(RUNS[3:], RUNS)
