@@ -18,7 +18,7 @@ FILTER_THREASH="${FILTER_THREASH:-1}"
 KEY_NAME="${KEY_NAME:-ifd_ppl}" # score of the arms selected, selected_groups and lowest
 LENGTH_GROUPS="${LENGTH_GROUPS:-10}"
 SEEDS="${SEEDS:-0 1 2}"
-PLANT="${PLANT:-}"           # share of the responses that change places before scoring
+PLANT="${PLANT:-}"            # share of the responses that change places before scoring
 PLANT_SEED="${PLANT_SEED:-0}" # decides which
 
 read -ra NUMBERS <<<"$SEEDS"
@@ -52,10 +52,10 @@ if [[ -z "$JSON_DATA_PATH" && " $* " != *" --help "* && " $* " != *" -h "* ]]; t
     # The name has what decides the copy: another share is another dataset, with scores of its own.
     NAME="$(basename "$DATA_PATH")"
     for ENDING in .gz .zst .json .jsonl .ndjson .parquet .arrow; do NAME="${NAME%"$ENDING"}"; done
-    mkdir -p "$OUTPUT_DIR"
+    NAME="${NAME//[*?\[\]]/_}" # of a pattern
     PLANTED="$OUTPUT_DIR/${NAME}_planted_${PLANT}_seed$PLANT_SEED.json"
     python3 code_ifd/plant_mistakes.py --json_data_path "$DATA_PATH" --json_save_path "$PLANTED" \
-      --rate "$PLANT" --seed "$PLANT_SEED" ${FIELDS[@]+"${FIELDS[@]}"}
+      --rate "$PLANT" --seed "$PLANT_SEED" ${FIELDS[@]+"${FIELDS[@]}"} >&2
     DATA_PATH="$PLANTED"
   fi
   # What is scored already is not scored again. The last lines of its table name its files.

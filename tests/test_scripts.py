@@ -51,6 +51,14 @@ def test_script_is_bash_and_stops_at_the_first_error(script: Path) -> None:
             "--length_groups: a flag of step 3; set KEY_NAME, LENGTH_GROUPS",
         ),
         ("run_pipeline", {}, ["--key_name=random"], "--key_name=random: a flag of step 3; set KEY_NAME"),
+        ("optional_prove_it", {}, ["--seeds", "0", "--plant"], "--plant: a share must follow"),
+        (
+            "optional_prove_it",
+            {"JSON_DATA_PATH": "scored.json"},
+            ["--plant=0.2"],
+            "--plant 0.2: mistakes are planted before scoring, and JSON_DATA_PATH is scored; set DATA_PATH",
+        ),
+        ("optional_prove_it", {"PLANT": "2"}, [], "argument --rate: '2' is not above 0 and at most 1"),
         ("run_pipeline", {"KEY_NAME": "ifd"}, [], "argument --key_name: invalid choice: 'ifd'"),
         ("run_pipeline", {"LENGTH_GROUPS": "ten"}, [], "argument --length_groups: 'ten' is not a whole number"),
         ("run_pipeline", {"SAMPLE_TOKENS": "0"}, [], "argument --sample_tokens: '0' is not a whole number"),
@@ -441,6 +449,28 @@ def test_proof_scores_first_and_only_its_table_is_on_stdout(tiny_gpt2: Path, tmp
     assert [(row["arm"], row["seeds"]) for row in rows] == [("untrained", [None]), ("random", [0, 1])]
     assert [line.split()[0] for line in done.stdout.splitlines()[2:4]] == ["untrained", "random"]
     assert done.stdout.endswith(f"\n-> {saved}\n")
+
+
+@pytest.mark.long
+def test_proof_plants_mistakes_before_it_scores(tiny_gpt2: Path, tmp_path: Path) -> None:
+    data, saved = write_sample(tmp_path / "my data.json", 60), tmp_path / "proof.json"
+    variables = {
+        "DATA_PATH": data,
+        "MODEL": tiny_gpt2,
+        "MAX_LENGTH": 64,
+        "OUTPUT_DIR": tmp_path / "out",
+        "SAVE_PATH": saved,
+        "SEEDS": "0",
+    }
+    flags = ["--arms", "all", "--plant", "0.2", "--num_steps", "2", "--max_length", "64"]
+    done = bash("scripts/optional_prove_it.sh", *flags, **variables)
+    assert done.returncode == 0, done.stderr
+    assert "12 of 60 records got the response of another one\n" in done.stderr
+    rows = {row["arm"]: row for row in json.loads(saved.read_text(encoding="utf-8"))["rows"]}
+    assert 0 < rows["all"]["planted"] <= 12  # a record that has no score is in no arm
+    scored = read_dataset(str(tmp_path / "out" / f"my data_planted_0.2_seed0_{tiny_gpt2.name}_data.json"))
+    assert sum(record["planted"] for record in scored) == 12
+    assert done.stdout.splitlines()[2].startswith("untrained")
 
 
 @pytest.mark.long
