@@ -47,7 +47,20 @@ if [[ -n "$PLANT" && -n "$JSON_DATA_PATH" ]]; then
   exit 2
 fi
 
+PROOF=(
+  --save_path "${SAVE_PATH:-outputs/prove_it${PLANT:+_planted_$PLANT}.json}"
+  --model_name_or_path "$MODEL"
+  --prompt "$PROMPT_TEMPLATE"
+  --sample_rate "$SAMPLE_RATE"
+  --filter_threash "$FILTER_THREASH"
+  --key_name "$KEY_NAME"
+  --length_groups "$LENGTH_GROUPS"
+  --seeds "${NUMBERS[@]}"
+  ${FLAGS[@]+"${FLAGS[@]}"}
+)
 if [[ -z "$JSON_DATA_PATH" && " $* " != *" --help "* && " $* " != *" -h "* ]]; then
+  # A wrong flag is refused now, not after the scoring; --help ends it before it looks for a file.
+  python3 code_ifd/prove_it.py "${PROOF[@]}" --help >/dev/null
   if [[ -n "$PLANT" ]]; then
     # The name has what decides the copy: another share is another dataset, with scores of its own.
     NAME="$(basename "$DATA_PATH")"
@@ -64,14 +77,4 @@ if [[ -z "$JSON_DATA_PATH" && " $* " != *" --help "* && " $* " != *" -h "* ]]; t
     bash scripts/run_pipeline.sh ${FIELDS[@]+"${FIELDS[@]}"} | sed -n 's/^scored dataset *//p')"
 fi
 
-python3 code_ifd/prove_it.py \
-  --json_data_path "$JSON_DATA_PATH" \
-  --save_path "${SAVE_PATH:-outputs/prove_it${PLANT:+_planted_$PLANT}.json}" \
-  --model_name_or_path "$MODEL" \
-  --prompt "$PROMPT_TEMPLATE" \
-  --sample_rate "$SAMPLE_RATE" \
-  --filter_threash "$FILTER_THREASH" \
-  --key_name "$KEY_NAME" \
-  --length_groups "$LENGTH_GROUPS" \
-  --seeds "${NUMBERS[@]}" \
-  ${FLAGS[@]+"${FLAGS[@]}"}
+python3 code_ifd/prove_it.py --json_data_path "$JSON_DATA_PATH" "${PROOF[@]}"
