@@ -41,6 +41,31 @@ def test_one_line_a_record_in_order_and_a_meta_beside_it(
     assert "36 with a score; skipped: empty_response 4" in done.stdout
 
 
+def test_run_begun_before_standard_errors_goes_on_and_says_so(
+    run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path
+) -> None:
+    save, scored = tmp_path / "s.jsonl", tmp_path / "scored.json"
+    assert run_script("data_analysis", *flags(data, save, tiny_gpt2)).returncode == 0
+    whole = [json.loads(line) for line in save.read_text(encoding="utf-8").splitlines()]
+    older = [{key: value for key, value in line.items() if key != "se"} for line in whole[:16]]
+    save.write_text("".join(json.dumps(line) + "\n" for line in older), encoding="utf-8")
+    done = run_script("data_analysis", *flags(data, save, tiny_gpt2))
+    num_older = sum("loss" in line for line in older)
+    assert done.returncode == 0
+    assert (
+        f"note: {num_older} of these scores were made by an earlier version, which wrote no standard error"
+        in done.stderr
+    )
+    assert [json.loads(line) for line in save.read_text(encoding="utf-8").splitlines()] == older + whole[16:]
+    merge = ("--pt_data_path", save, "--json_data_path", data, "--json_save_path", scored)
+    merged = run_script("put_analysis_to_data", *merge)
+    assert f"note: {num_older} of 36 scores were made before step 1 wrote their standard error" in merged.stderr
+    records = json.loads(scored.read_text(encoding="utf-8"))
+    assert [record["ifd_tokens"] is None for record in records] == [
+        index < 16 or index % 10 == 0 for index in range(40)
+    ]
+
+
 def test_second_run_does_nothing_and_says_so(
     run_script: RunScript, data: Path, tiny_gpt2: Path, tmp_path: Path
 ) -> None:
