@@ -6,7 +6,7 @@ No torch here.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from records.conversations import Message
+from records.conversations import Message, has_prompt
 from records.record import Record, Skipped
 from shared.cli import UserError
 
@@ -102,14 +102,18 @@ def encode_chunk(
 ) -> list[SequencePair | Skipped]:
     """Return one entry a record or exchange, in order: its two sequences, or the reason why it has no score.
 
-    Reasons: `empty_response`, `long_prompt` (no room left for the response), `short_response` (no token to predict).
+    Reasons: `empty_response`, `no_prompt` (nothing stands before the response), `long_prompt` (no room left for the
+    response), `short_response` (no token to predict).
     """
     if not records:
         return []
     responses = [record["output"] for record in records]
     if template == "chat":
         prompts = [
-            apply_chat_template(tokenizer, record.get("messages") or build_prompt(record, "chat")) for record in records
+            apply_chat_template(tokenizer, record.get("messages") or build_prompt(record, "chat"))
+            if has_prompt(record)
+            else ""
+            for record in records
         ]
     else:
         prompts = [build_prompt(record, template) for record in records]
@@ -122,8 +126,10 @@ def encode_chunk(
         prompt_ids, whole_ids, response_ids = _split(encode(tokenizer, prompts + wholes + responses), len(records))
     return [
         _pair_of(response, of_prompt, of_whole, of_response, max_length)
-        for response, of_prompt, of_whole, of_response in zip(
-            responses, prompt_ids, whole_ids, response_ids, strict=True
+        if has_prompt(record) or not response.strip()
+        else Skipped("no_prompt")
+        for record, response, of_prompt, of_whole, of_response in zip(
+            records, responses, prompt_ids, whole_ids, response_ids, strict=True
         )
     ]
 

@@ -31,17 +31,17 @@ def prepare_run(settings: ScoringSettings) -> ScoringRun:
     """Check every record and find the model; return the run. Raises UserError for whatever cannot be scored."""
     dataset = Dataset(settings.data_path)
     refuse_overwriting(settings.save_path, *dataset.files)
-    num_records, has_turns = check_records(dataset.records(), settings.data_path, settings.fields)
+    num_records, first_talk = check_records(dataset.records(), settings.data_path, settings.fields)
     start, end = resolve_range(settings.start_idx, settings.end_idx, num_records)
-    if has_turns and settings.prompt not in ("none", "chat"):
+    if first_talk is not None and settings.prompt not in ("none", "chat"):
         raise UserError(
             f"--prompt {settings.prompt}: has room for one question, and {settings.data_path} has conversations; "
-            "choose none or chat"
+            f"choose none or chat (record {first_talk} is one: it has turns, a system text or a history)"
         )
-    if has_turns and settings.dtype == "mixed":
+    if first_talk is not None and settings.dtype == "mixed":
         raise UserError(
             f"--dtype mixed: cannot tell which conversations of {settings.data_path} step 3 will select; "
-            "choose bfloat16 or float32"
+            f"choose bfloat16 or float32 (record {first_talk} is one: it has turns, a system text or a history)"
         )
     if settings.dtype == "mixed" and end - start < num_records:
         raise UserError(

@@ -1,0 +1,248 @@
+"""What a record says, whatever its shape: a plain record as its instruction, input and output, any other as turns."""
+
+from typing import Any, NamedTuple
+
+from records.contents import check_media, checked_text, is_filled, parse_json
+from records.places import Fields, Places, plan_for
+from records.record import Record
+from records.turns import Turn, TurnOptions, holds_turns, read_turns, with_reasoning
+from shared.cli import UserError
+from shared.texts import describe
+
+
+class Reading(NamedTuple):
+    """What a record says: `plain` (instruction, input, output), or else `turns`.
+
+    `notes` are what it also says and is not read.
+    """
+
+    plain: Record | None
+    turns: list[Turn]
+    tools: list[Any]
+    notes: list[str]
+
+
+def read_record(record: Record, fields: Fields, where: str = "record") -> Reading:
+    """Return what a record says. Raises UserError, beginning with `where`, for one that is not understood."""
+    plan = plan_for(tuple(record), tuple(fields.items()))
+    if plan.pair:
+        # Most records are no more than this.
+        instruction_key, input_key, output_key = plan.pair
+        instruction, context, output = record.get(instruction_key), record.get(input_key), record.get(output_key)
+        if type(instruction) is str and type(output) is str and (context is None or type(context) is str):
+            return Reading({"instruction": instruction, "input": context, "output": output}, [], [], [])
+    places = Places(record, plan, where)
+    key = _turn_key(places)
+    return _read_talk(places, key) if key else _read_pair(places)
+
+
+def check_wanted(record: Record, fields: Fields, where: str) -> list[str]:
+    """Return what the keys of a record say that is not read, whatever its shape.
+
+    Raises UserError when it has images or their like, or an answer that nobody should give.
+    """
+    plan = plan_for(tuple(record), tuple(fields.items()))
+    keys = plan.keys
+    if not (keys["label"] or keys["media"] or keys["rejected"] or keys["aside"]):
+        return []
+    check_media({key: record[key] for key in keys["media"]}, where, plan.left_out)
+    for key in keys["label"]:
+        # Other labels, such as classes, say nothing about the answer.
+        if record[key] is False or (key == "kto_tag" and record[key] in (0, "false", "False")):
+            raise UserError(
+                f"{where}: {key!r} is false: its answer is one that was not wanted; remove such records, or "
+                f"--fields {key}= scores them like any others"
+            )
+    left_out = [key for key in (*keys["rejected"], *keys["aside"]) if is_filled(record[key])]
+    return [f"{key!r} is left out (--fields {key}= says that this is meant)" for key in left_out]
+
+
+def _turn_key(places: Places) -> str | None:
+    """Return the key of the record's turns, None where it has an instruction and an output instead.
+
+    Raises UserError where it has both, or two lists that differ.
+    """
+    keys, named = places.turn_lists(), places.plan.named
+    if not keys or "conversations" in named:
+        return keys[0] if keys else None
+    asked, answered = places.filled("instruction"), places.filled("output")
+    if asked and answered:
+        if named & {"instruction", "output"}:
+            return None
+        if asked[0] == "instruction" and answered[0] == "output":
+            raise UserError(
+                f"{places.where}: has {keys[0]!r} beside 'instruction' and 'output'; say which is meant: "
+                f"--fields conversations={keys[0]}, or --fields {keys[0]}= for the others"
+            )
+    if len(keys) > 1:
+        lists = [_texts(read_turns(places.record[key], key, places.where, _options(places))) for key in keys]
+        if any(turns != lists[0] for turns in lists):
+            raise UserError(
+                f"{places.where}: {' and '.join(map(repr, keys))} are lists of turns, and differ; say which is meant: "
+                f"--fields conversations={keys[0]}"
+            )
+    return keys[0]
+
+
+def _read_talk(places: Places, key: str) -> Reading:
+    """Read a record with a list of turns."""
+    record, notes = places.record, []
+    options = _options(places, alternates="conversations" in places.plan.named)
+    before, turns = _before(places), read_turns(record[key], key, places.where, options)
+    if before and turns and before[0] == turns[0] and turns[0].name == "system":
+        turns = turns[1:]
+    turns = before + turns
+    is_open = not turns or turns[-1].name != "assistant" or turns[-1].continues
+    answer = places.one("output") if is_open and not places.filled("chosen") and places.filled("output") else None
+    if answer:
+        if "output" not in places.plan.named:
+            raise UserError(
+                f"{places.where}: {key!r} ends before the answer, and there is {answer!r}; --fields "
+                f"conversations={key},output={answer} takes it for the answer, --fields {answer}= leaves it out"
+            )
+        turns = [*turns, *_answers(places, answer)]
+    turns = _with_chosen(places, turns)
+    said = {turn.text for turn in turns}
+    others = [other for role in ("instruction", "input", "output") for other in places.filled(role) if other != answer]
+    notes += [
+        f"{other!r} is left out beside {key!r}"
+        for other in others
+        if not isinstance(record[other], str) or record[other] not in said
+    ]
+    notes += [f"{other!r} is left out beside {key!r}" for other in places.filled("reasoning")]
+    return Reading(None, turns, _tools(places, notes), notes)
+
+
+def _read_pair(places: Places) -> Reading:
+    """Read a record with a prompt and a response, each a text or a list of turns."""
+    record, notes = places.record, list[str]()
+    asked, answered, chosen = places.one("instruction"), places.one("output"), places.filled("chosen")
+    if chosen and answered and not is_filled(record[answered]):
+        answered = None
+    if chosen and answered and record[answered] != record[chosen[0]]:
+        raise UserError(
+            f"{places.where}: {answered!r} and 'chosen' are both answers; say which is meant: --fields "
+            "output=chosen, or --fields chosen="
+        )
+    if asked is None or not (answered or chosen):
+        if asked is None and chosen and not isinstance(record[chosen[0]], str):
+            return Reading(None, _with_chosen(places, _before(places)), _tools(places, notes), notes)
+        key = places.other_turn_list() or places.empty_turn_list()
+        if key:
+            return _read_talk(places, key)
+        raise places.missing("instruction" if asked is None else "output")
+    context_key = places.one("input")
+    context = _context(places, context_key)
+    notes += _other_names(places, {"instruction": asked, "input": context_key, "output": answered or chosen[0]})
+    before, tools = _before(places), _tools(places, notes)
+    reasoning = "\n\n".join(
+        checked_text(record[key], f"{places.where}: field {key!r}") for key in places.filled("reasoning")
+    )
+    question, answer_key = record[asked], answered or chosen[0]
+    texts = isinstance(question, str) and isinstance(record[answer_key], str)
+    if texts and not before and not tools:
+        output = with_reasoning(record[answer_key], reasoning)
+        return Reading({"instruction": question, "input": context, "output": output}, [], [], notes)
+    if holds_turns(question):
+        turns = read_turns(question, asked, places.where, _options(places, is_scored=False))
+        notes += [f"{context_key!r} is left out beside a list of turns"] if context else []
+    else:
+        text = checked_text(question, f"{places.where}: field {asked!r}")
+        turns = [Turn("user", text + ("\n" + context if context else ""), False)]
+    turns = before + turns
+    turns = turns + _answers(places, answered, reasoning) if answered else _with_chosen(places, turns, reasoning)
+    return Reading(None, turns, tools, notes)
+
+
+def _options(places: Places, is_scored: bool = True, alternates: bool = False) -> TurnOptions:
+    return TurnOptions(is_scored, alternates, places.plan.left_out)
+
+
+def _before(places: Places) -> list[Turn]:
+    """Return what stands before a record's own turns: the system text, and the turns of its history."""
+    record, where, turns = places.record, places.where, list[Turn]()
+    key = next(iter(places.filled("system")), None)
+    if key:
+        turns.append(Turn("system", checked_text(record[key], f"{where}: field {key!r}"), False))
+    key = next(iter(places.filled("history")), None)
+    if key:
+        turns += read_turns(record[key], key, where, _options(places))
+    return turns
+
+
+def _answers(places: Places, key: str, reasoning: str = "") -> list[Turn]:
+    """Return an answer as turns: a text is one of the assistant."""
+    value = places.record[key]
+    if holds_turns(value):
+        turns = read_turns(value, key, places.where, _options(places))
+        if not reasoning:
+            return turns
+        last = max((number for number, turn in enumerate(turns) if turn.is_response), default=None)
+        return [
+            turn._replace(text=with_reasoning(turn.text, reasoning)) if number == last else turn
+            for number, turn in enumerate(turns)
+        ]
+    text = checked_text(value, f"{places.where}: field {key!r}")
+    return [Turn("assistant", with_reasoning(text, reasoning), True)]
+
+
+def _with_chosen(places: Places, turns: list[Turn], reasoning: str = "") -> list[Turn]:
+    """Return the turns with the chosen answer as the last one. It may be a conversation that begins with the turns."""
+    key = next(iter(places.filled("chosen")), None)
+    if not key:
+        return turns
+    chosen = _answers(places, key, reasoning)
+    if any(turn.name == "user" for turn in chosen):
+        said, told = ([turn for turn in part if turn.name != "system"] for part in (turns, chosen))
+        if _texts(said) != _texts(told)[: len(said)]:
+            raise UserError(
+                f"{places.where}: {key!r} is a conversation that begins otherwise than what stands beside it; "
+                f"--fields {key}= leaves it out"
+            )
+        return [turn for turn in turns or chosen if turn.name == "system"] + told if len(said) < len(turns) else chosen
+    if turns and turns[-1].name == "assistant" and not turns[-1].continues and turns[-1].is_response:
+        if _texts(turns[-len(chosen) :]) == _texts(chosen):
+            return turns
+        raise UserError(
+            f"{places.where}: {key!r} is a second answer after the last turn; --fields {key}= leaves it out"
+        )
+    return turns + chosen
+
+
+def _context(places: Places, key: str | None) -> str | None:
+    value = places.record[key] if key else None
+    if not isinstance(value, str) and not is_filled(value):
+        return None
+    if not isinstance(value, str):
+        raise UserError(
+            f"{places.where}: field {key!r} is {describe(value)}; it must be a string; --fields {key}= leaves it out"
+        )
+    return value
+
+
+def _other_names(places: Places, used: dict[str, str | None]) -> list[str]:
+    """Return a note for each key that could have had a role which another one has."""
+    return [
+        f"{other!r} is left out: {key!r} is the {role}"
+        for role, key in used.items()
+        for other in places.filled(role)
+        if key and other != key and places.record[other] != places.record[key]
+    ]
+
+
+def _tools(places: Places, notes: list[str]) -> list[Any]:
+    """Return the tools beside a record's turns, each as chat templates want it."""
+    key = next(iter(places.filled("tools")), None)
+    tools = places.record[key] if key else []
+    tools = parse_json(tools) if isinstance(tools, str) else tools
+    tools = [tools] if isinstance(tools, dict) else tools
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        notes.append(f"{key!r} is left out: it is no list of objects")
+        return []
+    if tools:
+        notes.append(f"{key!r} is shown to the model by --prompt chat, and by no other template")
+    return [tool if "function" in tool else {"type": "function", "function": tool} for tool in tools]
+
+
+def _texts(turns: list[Turn]) -> list[tuple[str, str]]:
+    return [(turn.name, turn.text) for turn in turns]
