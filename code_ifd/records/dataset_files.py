@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 
 from records import json_lines as json_records
+from records.remedies import wrong_ending
+from records.splits import check_splits, check_subfolders
 from shared.cli import UserError
 from shared.files import read_text
 
@@ -29,19 +31,30 @@ def find_files(path: str) -> list[str]:
     if os.path.isdir(path):
         files = _saved_files(path) or _shards(os.path.join(glob.escape(path), "*"))
         if not files:
+            check_subfolders(path, FORMATS)
             raise UserError(f"{path}: no dataset files in this folder; wanted {WANTED}")
     elif glob.has_magic(path) and not os.path.exists(path):
         files = _shards(path)
         if not files:
             raise UserError(f"{path}: no dataset file matches; wanted {WANTED}")
     else:
-        files = [path]
+        files = [_existing(path)]
+    check_splits(path, files)
     kinds = {_kind(file) for file in files}
     if len(kinds) > 1:
         raise UserError(
             f"{path}: files of several formats ({', '.join(sorted(kinds))}); give a pattern that matches one of them"
         )
     return files
+
+
+def _existing(path: str) -> str:
+    """Return a path. Raises UserError when nothing is there, or its name says that it is no dataset."""
+    if not os.path.exists(path):
+        raise UserError(f"{path}: cannot be read: No such file or directory")
+    if not ends_in(path, FORMATS):
+        raise UserError(wrong_ending(path, WANTED))
+    return path
 
 
 def _shards(pattern: str) -> list[str]:
