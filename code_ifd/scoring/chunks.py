@@ -77,6 +77,7 @@ def submit_chunk(
     max_length: int,
     dtype: str,
     fields: Fields,
+    chat_date: str | None = None,
 ) -> Chunk:
     """Begin to score records in `dtype`; where the scorer has float32 too, it takes the short responses.
 
@@ -85,7 +86,7 @@ def submit_chunk(
     groups = [exchanges(record, fields) for record in records]
     entries: list[tuple[SequencePair, str] | Skipped] = []
     sequences: dict[str, list] = {}
-    for pair in encode_chunk(tokenizer, list(chain.from_iterable(groups)), template, max_length):
+    for pair in encode_chunk(tokenizer, list(chain.from_iterable(groups)), template, max_length, chat_date):
         if isinstance(pair, Skipped):
             entries.append(pair)
             continue
@@ -107,6 +108,7 @@ class ChunkScorer:
     max_length: int
     records_per_chunk: int
     fields: Fields = field(default_factory=dict)
+    chat_date: str | None = None
 
     def lines(self, records: list[Record], dtype: str) -> list[dict[str, Any]]:
         """Return the lines of one chunk."""
@@ -128,7 +130,16 @@ class ChunkScorer:
 
     def submit(self, records: list[Record], dtype: str) -> Chunk:
         """Encode the records of one chunk and begin to score them."""
-        return submit_chunk(self.scorer, self.tokenizer, records, self.template, self.max_length, dtype, self.fields)
+        return submit_chunk(
+            self.scorer,
+            self.tokenizer,
+            records,
+            self.template,
+            self.max_length,
+            dtype,
+            self.fields,
+            self.chat_date,
+        )
 
 
 def load_scorer(settings: ScoringSettings, source: "ModelSource") -> ChunkScorer:
@@ -144,5 +155,11 @@ def load_scorer(settings: ScoringSettings, source: "ModelSource") -> ChunkScorer
     tokens_per_batch = settings.tokens_per_batch or default_tokens_per_batch(device)
     scorer = Scorer(models, tokens_per_batch, default_num_workers(models))
     return ChunkScorer(
-        scorer, tokenizer, settings.prompt, settings.max_length, settings.records_per_chunk, settings.fields
+        scorer,
+        tokenizer,
+        settings.prompt,
+        settings.max_length,
+        settings.records_per_chunk,
+        settings.fields,
+        settings.chat_date,
     )
