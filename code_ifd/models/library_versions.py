@@ -1,11 +1,13 @@
-"""What transformers 4 and 5 call differently: rotary embeddings in a configuration, and the class of a tokenizer.
+"""What transformers 4 and 5 do differently: rotary embeddings in a configuration, and tokenizers.
 
 A model that was saved by one major version and is loaded by the other must not lose its settings without a word.
 """
 
+import json
 from typing import Any, cast
 
 import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from shared.cli import UserError
@@ -14,8 +16,8 @@ from shared.cli import UserError
 TOKENIZER_OF_FIVE = "TokenizersBackend"
 
 
-def knows_rope_parameters() -> bool:
-    """Tell whether this is transformers 5, whose configurations have `rope_parameters`."""
+def is_five() -> bool:
+    """Tell whether this is transformers 5 or newer."""
     return int(transformers.__version__.partition(".")[0]) >= 5
 
 
@@ -46,7 +48,7 @@ def read_rope_of_five(config: PretrainedConfig, name: str) -> None:
     """
     text = config.get_text_config()
     found = getattr(text, "rope_parameters", None)
-    if knows_rope_parameters() or not found:
+    if is_five() or not found:
         return
     if any(isinstance(value, dict) for value in found.values()):
         raise UserError(
@@ -69,3 +71,20 @@ def tokenizer_from(location: str, **options: Any) -> PreTrainedTokenizerBase:
         if TOKENIZER_OF_FIVE not in str(error):
             raise
     return cast("PreTrainedTokenizerBase", PreTrainedTokenizerFast.from_pretrained(location, **options))
+
+
+def byte_level(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """Return SmolLM2's tokenizer as transformers 5 reads it from a GGUF file, from what version 4 reads there.
+
+    Version 4 takes it for Llama's: it would begin every text with a BOS, and end no turn.
+    """
+    read = json.loads(cast("Any", tokenizer).backend_tokenizer.to_str())
+    merges = [tuple(pair) for pair in read["model"]["merges"]]
+    backend = Tokenizer(models.BPE(vocab=read["model"]["vocab"], merges=merges))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    backend.add_special_tokens([token["content"] for token in read["added_tokens"]])
+    ends = {"eos_token": "<|im_end|>", "pad_token": "<|im_end|>", "unk_token": "<|endoftext|>"}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, bos_token="<|im_start|>", chat_template=tokenizer.chat_template, **ends
+    )

@@ -102,6 +102,8 @@ def _convert(gguf: Path, folder: Path) -> None:
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from models.library_versions import byte_level, is_five
+
     print(f"dequantizing {SMOLLM2.name} into {cache_root()} (once, half a minute)", file=sys.stderr)
     # transformers draws a progress bar even where stderr is no terminal.
     with contextlib.redirect_stderr(io.StringIO()):
@@ -114,4 +116,5 @@ def _convert(gguf: Path, folder: Path) -> None:
         model.save_pretrained(folder)
     except SafetensorError as error:
         raise OSError(str(error)) from None
-    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    (tokenizer if is_five() else byte_level(tokenizer)).save_pretrained(folder)
