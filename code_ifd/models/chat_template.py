@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 PROBE = "Zq7AnswerOfTheProbe7qZ"
 # The name under which transformers gives templates the clock.
 CLOCK = "strftime_now"
+LOST_ANSWER = (
+    "--prompt chat: this model's template leaves the answer out, or changes it so that nothing tells where it begins; "
+    "choose another one"
+)
 DIRECTIVE = re.compile(r"%[-_0^#]?[A-Za-z]")
 
 
@@ -66,16 +70,13 @@ class ChatTemplate:
         probe = self._render([*turns, _answer(PROBE)], tools)
         before, found, tail = probe.rpartition(PROBE)
         if not found:
-            raise UserError("--prompt chat: this model's template leaves out the assistant's turns; choose another one")
+            raise UserError(LOST_ANSWER)
         if not self._knows_answers(turns, probe, tools):
             return prompt
         self._tails.add(tail)
         start = _start_of_answer(whole, before, answer, tail)
         if start is None:
-            raise UserError(
-                "--prompt chat: this model's template changes the answer, so that nothing tells where it begins; "
-                "choose another one"
-            )
+            raise UserError(LOST_ANSWER)
         return whole[:start]
 
     def _knows_answers(self, turns: list[Message], probe: str, tools: list[Any] | None) -> bool:
@@ -127,15 +128,18 @@ def _start_of_answer(whole: str, before: str, answer: str, tail: str) -> int | N
     `before` and `tail` is what the template has written around another answer.
     """
     if whole.endswith(answer + tail):
-        return len(whole) - len(tail) - len(answer)
+        start = len(whole) - len(tail) - len(answer)
+        # White space that the template has cut off may stand in its header as well.
+        is_header = whole.startswith(before) and start < len(before) and whole[start : len(before)].isspace()
+        return len(before) if is_header else start
     if not whole.endswith(tail):
         return None
-    start = _start_but_for_spaces(whole[: len(whole) - len(tail)], answer)
-    if start is None:  # the template has cut something out of it, such as its thoughts
+    found = _start_but_for_spaces(whole[: len(whole) - len(tail)], answer)
+    if found is None:  # the template has cut something out of it, such as its thoughts
         return len(before) if whole.startswith(before) else None
     indent = answer[: len(answer) - len(answer.lstrip())]
     keeps_indent = whole.startswith(before) and whole.startswith(indent, len(before))
-    return len(before) if keeps_indent and start == len(before) + len(indent) else start
+    return len(before) if keeps_indent and found == len(before) + len(indent) else found
 
 
 def _start_but_for_spaces(text: str, ending: str) -> int | None:
