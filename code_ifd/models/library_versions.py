@@ -11,6 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from shared.cli import UserError
+from shared.texts import first_line
 
 # The name of the one class that version 5 saves tokenizers of files under.
 TOKENIZER_OF_FIVE = "TokenizersBackend"
@@ -64,12 +65,20 @@ def read_rope_of_five(config: PretrainedConfig, name: str) -> None:
 
 
 def tokenizer_from(location: str, **options: Any) -> PreTrainedTokenizerBase:
-    """Return the tokenizer of a model, also where transformers 4 meets the class under which version 5 saves them."""
+    """Return the tokenizer of a model, also where transformers 4 meets the class under which version 5 saves them.
+
+    Raises what transformers raises, and ValueError for a damaged file.
+    """
     try:
         return cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(location, **options))
     except ValueError as error:
         if TOKENIZER_OF_FIVE not in str(error):
             raise
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        # What a damaged file is called by the package tokenizers, which has no class of its own for it.
+        raise ValueError(first_line(error)) from None
     return cast("PreTrainedTokenizerBase", PreTrainedTokenizerFast.from_pretrained(location, **options))
 
 

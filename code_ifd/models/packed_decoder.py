@@ -30,7 +30,7 @@ HAS_FASTER_ONEDNN = _has_faster_onednn()
 
 
 @functools.cache
-def _has_right_kernel() -> bool:
+def has_right_kernel() -> bool:
     """Tell whether torch has the kernel, which is private to it, and whether that is still the product that we mean."""
     kernel = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
     if kernel is None:
@@ -54,7 +54,7 @@ def linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
         and inputs.device.type == "cpu"
         and inputs.dtype == torch.float32
         and not torch.is_grad_enabled()
-        and _has_right_kernel()
+        and has_right_kernel()
     ):
         return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
     return torch.nn.functional.linear(inputs, weight, bias)

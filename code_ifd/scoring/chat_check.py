@@ -42,4 +42,7 @@ def run_date(settings: ScoringSettings) -> str:
         return settings.chat_date
     is_begun = os.path.exists(settings.save_path) and os.path.getsize(settings.save_path) > 0
     begun = (read_meta(settings.save_path) if is_begun else None) or {}
-    return begun.get("chat_date") or datetime.date.today().isoformat()
+    try:
+        return datetime.date.fromisoformat(begun.get("chat_date")).isoformat()  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # it has none, or one that is damaged: the journal will say so
+        return datetime.date.today().isoformat()

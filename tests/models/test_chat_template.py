@@ -156,7 +156,9 @@ def test_template_without_a_clock_asks_for_no_date() -> None:
     assert not ChatTemplate(build_tokenizer(adds_bos=False, template=CHATML)).reads_clock
 
 
-@pytest.mark.parametrize("start", ["", "\n", "  ", "\n\n  {% if true %}x{% endif %}", "  {% if true %}\n x\n{% endif %}"])
+@pytest.mark.parametrize(
+    "start", ["", "\n", "  ", "\n\n  {% if true %}x{% endif %}", "  {% if true %}\n x\n{% endif %}"]
+)
 def test_fixed_clock_changes_no_other_character(start: str) -> None:
     def rendered(template: str) -> str:
         tokenizer = build_tokenizer(adds_bos=False, template=template)
