@@ -163,7 +163,12 @@ def build_mllama() -> PreTrainedModel:
     """Return the text model of a Mllama without cross-attention layers."""
     torch.manual_seed(0)
     config = MllamaTextConfig(
-        vocab_size=400, initializer_range=0.3, cross_attention_layers=[], pad_token_id=0, **DECODER
+        vocab_size=400,
+        initializer_range=0.3,
+        cross_attention_layers=[],
+        pad_token_id=0,
+        rope_scaling={"rope_type": "default"},
+        **DECODER,
     )
     return MllamaForCausalLM(config).eval()
 

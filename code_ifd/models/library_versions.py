@@ -75,10 +75,10 @@ def tokenizer_from(location: str, **options: Any) -> PreTrainedTokenizerBase:
         if TOKENIZER_OF_FIVE not in str(error):
             raise
     except Exception as error:
-        if type(error) is not Exception:
+        # What version 4 raises for a missing file, and the package tokenizers for a damaged one.
+        if type(error) not in (AttributeError, Exception):
             raise
-        # What a damaged file is called by the package tokenizers, which has no class of its own for it.
-        raise ValueError(first_line(error)) from None
+        raise ValueError(f"its tokenizer is missing or damaged: {first_line(error)}") from None
     return cast("PreTrainedTokenizerBase", PreTrainedTokenizerFast.from_pretrained(location, **options))
 
 

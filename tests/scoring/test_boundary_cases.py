@@ -1,4 +1,4 @@
-"""Datasets and tiny models that were scored wrong once, from `cases` beside the folder of real data: the right values."""
+"""Datasets and tiny models that were scored wrong once, from `cases` beside the real data: the right values."""
 
 import json
 from pathlib import Path
