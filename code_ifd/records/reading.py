@@ -211,9 +211,7 @@ def _with_chosen(places: Places, turns: list[Turn], reasoning: str = "") -> list
 
 def _context(places: Places, key: str | None) -> str | None:
     value = places.record[key] if key else None
-    if not isinstance(value, str) and not is_filled(value):
-        return None
-    if not isinstance(value, str):
+    if value is not None and not isinstance(value, str):
         raise UserError(
             f"{places.where}: field {key!r} is {describe(value)}; it must be a string; --fields {key}= leaves it out"
         )
