@@ -49,7 +49,7 @@ def find_files(path: str) -> list[str]:
 
 
 def _check_file(path: str) -> None:
-    """Raise UserError where a path is no pattern and nothing is there, or a file whose name says that it is no dataset."""
+    """Raise UserError where nothing is there and the path is no pattern, or a file is called like no dataset."""
     if not os.path.exists(path) and not glob.has_magic(path):
         raise UserError(f"{path}: cannot be read: No such file or directory")
     if os.path.isfile(path) and not ends_in(path, FORMATS):
