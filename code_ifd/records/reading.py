@@ -43,7 +43,7 @@ def check_wanted(record: Record, fields: Fields, where: str) -> list[str]:
     """
     plan = plan_for(tuple(record), tuple(fields.items()))
     keys = plan.keys
-    if not (keys["label"] or keys["media"] or keys["rejected"] or keys["aside"]):
+    if not (keys["label"] or keys["media"] or keys["rejected"] or keys["aside"] or keys["weight"]):
         return []
     check_media({key: record[key] for key in keys["media"]}, where, plan.left_out)
     for key in keys["label"]:
@@ -54,6 +54,7 @@ def check_wanted(record: Record, fields: Fields, where: str) -> list[str]:
                 f"--fields {key}= scores them like any others"
             )
     left_out = [key for key in (*keys["rejected"], *keys["aside"]) if is_filled(record[key])]
+    left_out += [key for key in keys["weight"] if record[key] in (0, False)]
     return [f"{key!r} is left out (--fields {key}= says that this is meant)" for key in left_out]
 
 
@@ -110,6 +111,7 @@ def _read_talk(places: Places, key: str) -> Reading:
         if not isinstance(record[other], str) or record[other] not in said
     ]
     notes += [f"{other!r} is left out beside {key!r}" for other in places.filled("reasoning")]
+    notes += [f"{other!r} is left out: it is no list of turns" for other in places.no_turn_lists()]
     return Reading(None, turns, _tools(places, notes), notes)
 
 
@@ -133,6 +135,7 @@ def _read_pair(places: Places) -> Reading:
         raise places.missing("instruction" if asked is None else "output")
     context_key = places.one("input")
     context = _context(places, context_key)
+    notes += [f"{other!r} is left out beside {asked!r}" for other in (*places.turn_lists(), *places.no_turn_lists())]
     notes += _other_names(places, {"instruction": asked, "input": context_key, "output": answered or chosen[0]})
     before, tools = _before(places), _tools(places, notes)
     reasoning = "\n\n".join(

@@ -25,6 +25,7 @@ SAYS: dict[str, tuple[dict[str, Any], Any]] = {
     "tools": (TALK, [{"name": "f"}]),
     "rejected": (PLAIN, "b"),
     "aside": (PLAIN, "hm"),
+    "weight": (PLAIN, 0),
     "label": (PLAIN, False),
     "media": (PLAIN, ["a.jpg"]),
 }
