@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from records.contents import as_text
 from records.keys import FIELD_ROLES, LEAVABLE
 from records.places import Fields, places_of
-from records.reading import Reading, check_wanted, read_record
+from records.reading import Reading, read_record
 from records.record import Record
+from records.unread import check_wanted
 from shared.cli import UserError
 from shared.texts import is_encodable, shorten
 

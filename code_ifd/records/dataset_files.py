@@ -28,18 +28,18 @@ WANTED = ".json (an array), .jsonl (a record a line; also .jsonl.gz, .jsonl.zst)
 
 def find_files(path: str) -> list[str]:
     """Return the files that a dataset path means, in order. Raises UserError when there is none of a known format."""
+    _check_file(path)
     if os.path.isdir(path):
-        files = _saved_files(path) or _shards(os.path.join(glob.escape(path), "*"))
+        files = _saved_files(path) or _parts(path, os.path.join(glob.escape(path), "*"))
         if not files:
             check_subfolders(path, FORMATS)
             raise UserError(f"{path}: no dataset files in this folder; wanted {WANTED}")
     elif glob.has_magic(path) and not os.path.exists(path):
-        files = _shards(path)
+        files = _parts(path, path)
         if not files:
             raise UserError(f"{path}: no dataset file matches; wanted {WANTED}")
     else:
-        files = [_existing(path)]
-    check_splits(path, files)
+        files = [path]
     kinds = {_kind(file) for file in files}
     if len(kinds) > 1:
         raise UserError(
@@ -48,13 +48,19 @@ def find_files(path: str) -> list[str]:
     return files
 
 
-def _existing(path: str) -> str:
-    """Return a path. Raises UserError when nothing is there, or its name says that it is no dataset."""
-    if not os.path.exists(path):
+def _check_file(path: str) -> None:
+    """Raise UserError where nothing is there and the path is no pattern, or a file is called like no dataset."""
+    if not os.path.exists(path) and not glob.has_magic(path):
         raise UserError(f"{path}: cannot be read: No such file or directory")
-    if not ends_in(path, FORMATS):
+    if os.path.isfile(path) and not ends_in(path, FORMATS):
         raise UserError(wrong_ending(path, WANTED))
-    return path
+
+
+def _parts(path: str, pattern: str) -> list[str]:
+    """Return the files that are parts of one dataset. Raises UserError when they are several splits of one."""
+    files = _shards(pattern)
+    check_splits(path, files)
+    return files
 
 
 def _shards(pattern: str) -> list[str]:

@@ -70,6 +70,12 @@ RECORD_KEYS = (
         LEFT_OUT,
         "what may belong to the prompt or to the response; `--fields reasoning=cot` or `input=options` reads a text",
     ),
+    Key(
+        "weight",
+        ("weight", "loss_weight", "train"),
+        LEFT_OUT,
+        "where it is 0 or false: the record is scored like any other (a turn is not, see below)",
+    ),
     Key("label", ("label", "kto_tag"), REFUSED, "where it is false (KTO): the answer is one that was not wanted"),
     Key(
         "media",
@@ -99,6 +105,7 @@ TURN_KEYS = (
         READ,
         "0 or false: this turn of the assistant is context and is not scored; other weights make no difference",
     ),
+    Key("tools", ("tools",), REFUSED, "tools belong beside the turns"),
     Key("media", RECORD_KEYS[-1].names, REFUSED, "as beside the turns"),
 )
 PART_KEYS = (

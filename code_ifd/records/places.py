@@ -64,6 +64,12 @@ class Places:
         is_named = "conversations" in self.plan.named
         return [key for key in found if is_named or key in SURE or _looks_like_turns(self.record[key])]
 
+    def no_turn_lists(self) -> list[str]:
+        """Return the keys that often have turns and have a text or an object here, maybe a part of the prompt."""
+        turn_lists = self.turn_lists()
+        others = [key for key in self.filled("conversations") if key not in turn_lists]
+        return [key for key in others if isinstance(self.record[key], str | list | dict)]
+
     def other_turn_list(self) -> str | None:
         """Return the key of a list of turns that is none of the known ones. Raises UserError for several."""
         others = [key for key in self.record if key not in _KNOWN and key not in self.plan.left_out]

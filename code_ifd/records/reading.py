@@ -2,10 +2,12 @@
 
 from typing import Any, NamedTuple
 
-from records.contents import check_media, checked_text, is_filled, parse_json
+from records.answers import answers_of, options_of, said_by, with_chosen
+from records.contents import checked_text, is_filled, parse_json
 from records.places import Fields, Places, plan_for
 from records.record import Record
-from records.turns import Turn, TurnOptions, holds_turns, read_turns, with_reasoning
+from records.turns import Turn, holds_turns, read_turns, with_reasoning
+from records.unread import other_names
 from shared.cli import UserError
 from shared.texts import describe
 
@@ -36,27 +38,6 @@ def read_record(record: Record, fields: Fields, where: str = "record") -> Readin
     return _read_talk(places, key) if key else _read_pair(places)
 
 
-def check_wanted(record: Record, fields: Fields, where: str) -> list[str]:
-    """Return what the keys of a record say that is not read, whatever its shape.
-
-    Raises UserError when it has images or their like, or an answer that nobody should give.
-    """
-    plan = plan_for(tuple(record), tuple(fields.items()))
-    keys = plan.keys
-    if not (keys["label"] or keys["media"] or keys["rejected"] or keys["aside"]):
-        return []
-    check_media({key: record[key] for key in keys["media"]}, where, plan.left_out)
-    for key in keys["label"]:
-        # Other labels, such as classes, say nothing about the answer.
-        if record[key] is False or (key == "kto_tag" and record[key] in (0, "false", "False")):
-            raise UserError(
-                f"{where}: {key!r} is false: its answer is one that was not wanted; remove such records, or "
-                f"--fields {key}= scores them like any others"
-            )
-    left_out = [key for key in (*keys["rejected"], *keys["aside"]) if is_filled(record[key])]
-    return [f"{key!r} is left out (--fields {key}= says that this is meant)" for key in left_out]
-
-
 def _turn_key(places: Places) -> str | None:
     """Return the key of the record's turns, None where it has an instruction and an output instead.
 
@@ -75,7 +56,7 @@ def _turn_key(places: Places) -> str | None:
                 f"--fields conversations={keys[0]}, or --fields {keys[0]}= for the others"
             )
     if len(keys) > 1:
-        lists = [_texts(read_turns(places.record[key], key, places.where, _options(places))) for key in keys]
+        lists = [said_by(read_turns(places.record[key], key, places.where, options_of(places))) for key in keys]
         if any(turns != lists[0] for turns in lists):
             raise UserError(
                 f"{places.where}: {' and '.join(map(repr, keys))} are lists of turns, and differ; say which is meant: "
@@ -87,7 +68,7 @@ def _turn_key(places: Places) -> str | None:
 def _read_talk(places: Places, key: str) -> Reading:
     """Read a record with a list of turns."""
     record, notes = places.record, []
-    options = _options(places, alternates="conversations" in places.plan.named)
+    options = options_of(places, alternates="conversations" in places.plan.named)
     before, turns = _before(places), read_turns(record[key], key, places.where, options)
     if before and turns and before[0] == turns[0] and turns[0].name == "system":
         turns = turns[1:]
@@ -100,8 +81,8 @@ def _read_talk(places: Places, key: str) -> Reading:
                 f"{places.where}: {key!r} ends before the answer, and there is {answer!r}; --fields "
                 f"conversations={key},output={answer} takes it for the answer, --fields {answer}= leaves it out"
             )
-        turns = [*turns, *_answers(places, answer)]
-    turns = _with_chosen(places, turns)
+        turns = [*turns, *answers_of(places, answer)]
+    turns = with_chosen(places, turns)
     said = {turn.text for turn in turns}
     others = [other for role in ("instruction", "input", "output") for other in places.filled(role) if other != answer]
     notes += [
@@ -110,6 +91,7 @@ def _read_talk(places: Places, key: str) -> Reading:
         if not isinstance(record[other], str) or record[other] not in said
     ]
     notes += [f"{other!r} is left out beside {key!r}" for other in places.filled("reasoning")]
+    notes += [f"{other!r} is left out: it is no list of turns" for other in places.no_turn_lists()]
     return Reading(None, turns, _tools(places, notes), notes)
 
 
@@ -126,14 +108,15 @@ def _read_pair(places: Places) -> Reading:
         )
     if asked is None or not (answered or chosen):
         if asked is None and chosen and not isinstance(record[chosen[0]], str):
-            return Reading(None, _with_chosen(places, _before(places)), _tools(places, notes), notes)
+            return Reading(None, with_chosen(places, _before(places)), _tools(places, notes), notes)
         key = places.other_turn_list() or places.empty_turn_list()
         if key:
             return _read_talk(places, key)
         raise places.missing("instruction" if asked is None else "output")
     context_key = places.one("input")
     context = _context(places, context_key)
-    notes += _other_names(places, {"instruction": asked, "input": context_key, "output": answered or chosen[0]})
+    notes += [f"{other!r} is left out beside {asked!r}" for other in (*places.turn_lists(), *places.no_turn_lists())]
+    notes += other_names(places, {"instruction": asked, "input": context_key, "output": answered or chosen[0]})
     before, tools = _before(places), _tools(places, notes)
     reasoning = "\n\n".join(
         checked_text(record[key], f"{places.where}: field {key!r}") for key in places.filled("reasoning")
@@ -144,18 +127,14 @@ def _read_pair(places: Places) -> Reading:
         output = with_reasoning(record[answer_key], reasoning)
         return Reading({"instruction": question, "input": context, "output": output}, [], [], notes)
     if holds_turns(question):
-        turns = read_turns(question, asked, places.where, _options(places, is_scored=False))
+        turns = read_turns(question, asked, places.where, options_of(places, is_scored=False))
         notes += [f"{context_key!r} is left out beside a list of turns"] if context else []
     else:
         text = checked_text(question, f"{places.where}: field {asked!r}")
         turns = [Turn("user", text + ("\n" + context if context else ""), False)]
     turns = before + turns
-    turns = turns + _answers(places, answered, reasoning) if answered else _with_chosen(places, turns, reasoning)
+    turns = turns + answers_of(places, answered, reasoning) if answered else with_chosen(places, turns, reasoning)
     return Reading(None, turns, tools, notes)
-
-
-def _options(places: Places, is_scored: bool = True, alternates: bool = False) -> TurnOptions:
-    return TurnOptions(is_scored, alternates, places.plan.left_out)
 
 
 def _before(places: Places) -> list[Turn]:
@@ -166,68 +145,17 @@ def _before(places: Places) -> list[Turn]:
         turns.append(Turn("system", checked_text(record[key], f"{where}: field {key!r}"), False))
     key = next(iter(places.filled("history")), None)
     if key:
-        turns += read_turns(record[key], key, where, _options(places))
+        turns += read_turns(record[key], key, where, options_of(places))
     return turns
-
-
-def _answers(places: Places, key: str, reasoning: str = "") -> list[Turn]:
-    """Return an answer as turns: a text is one of the assistant."""
-    value = places.record[key]
-    if holds_turns(value):
-        turns = read_turns(value, key, places.where, _options(places))
-        if not reasoning:
-            return turns
-        last = max((number for number, turn in enumerate(turns) if turn.is_response), default=None)
-        return [
-            turn._replace(text=with_reasoning(turn.text, reasoning)) if number == last else turn
-            for number, turn in enumerate(turns)
-        ]
-    text = checked_text(value, f"{places.where}: field {key!r}")
-    return [Turn("assistant", with_reasoning(text, reasoning), True)]
-
-
-def _with_chosen(places: Places, turns: list[Turn], reasoning: str = "") -> list[Turn]:
-    """Return the turns with the chosen answer as the last one. It may be a conversation that begins with the turns."""
-    key = next(iter(places.filled("chosen")), None)
-    if not key:
-        return turns
-    chosen = _answers(places, key, reasoning)
-    if any(turn.name == "user" for turn in chosen):
-        said, told = ([turn for turn in part if turn.name != "system"] for part in (turns, chosen))
-        if _texts(said) != _texts(told)[: len(said)]:
-            raise UserError(
-                f"{places.where}: {key!r} is a conversation that begins otherwise than what stands beside it; "
-                f"--fields {key}= leaves it out"
-            )
-        return [turn for turn in turns or chosen if turn.name == "system"] + told if len(said) < len(turns) else chosen
-    if turns and turns[-1].name == "assistant" and not turns[-1].continues and turns[-1].is_response:
-        if _texts(turns[-len(chosen) :]) == _texts(chosen):
-            return turns
-        raise UserError(
-            f"{places.where}: {key!r} is a second answer after the last turn; --fields {key}= leaves it out"
-        )
-    return turns + chosen
 
 
 def _context(places: Places, key: str | None) -> str | None:
     value = places.record[key] if key else None
-    if not isinstance(value, str) and not is_filled(value):
-        return None
-    if not isinstance(value, str):
+    if value is not None and not isinstance(value, str):
         raise UserError(
             f"{places.where}: field {key!r} is {describe(value)}; it must be a string; --fields {key}= leaves it out"
         )
     return value
-
-
-def _other_names(places: Places, used: dict[str, str | None]) -> list[str]:
-    """Return a note for each key that could have had a role which another one has."""
-    return [
-        f"{other!r} is left out: {key!r} is the {role}"
-        for role, key in used.items()
-        for other in places.filled(role)
-        if key and other != key and places.record[other] != places.record[key]
-    ]
 
 
 def _tools(places: Places, notes: list[str]) -> list[Any]:
@@ -242,7 +170,3 @@ def _tools(places: Places, notes: list[str]) -> list[Any]:
     if tools:
         notes.append(f"{key!r} is shown to the model by --prompt chat, and by no other template")
     return [tool if "function" in tool else {"type": "function", "function": tool} for tool in tools]
-
-
-def _texts(turns: list[Turn]) -> list[tuple[str, str]]:
-    return [(turn.name, turn.text) for turn in turns]

@@ -131,6 +131,8 @@ def _read_object(entry: dict[str, Any], where: str, options: TurnOptions) -> Ite
             f"{where}: {speaker_key!r} is {describe(entry.get(speaker_key))}; wanted one of {', '.join(ROLES)}"
         )
     check_media(entry, where, options.left_out)
+    if is_filled(entry.get("tools")) and "tools" not in options.left_out:
+        raise UserError(f"{where}: has 'tools', which belong beside the turns; --fields tools= goes on without them")
     yield from _said(entry, role, speaker_key, where, options)
 
 

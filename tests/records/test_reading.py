@@ -271,6 +271,13 @@ def test_notes_count_what_is_left_out(capsys: pytest.CaptureFixture[str]) -> Non
     assert "'prompt' is left out beside 'messages'" in notes and "'context' is left out beside 'messages'" in notes
 
 
+@pytest.mark.parametrize("value", ["A: hi\nB: ho", {"a": 1}, ["a", "b"]])
+def test_text_under_a_key_of_turns_is_noted(value: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    for beside in ({"instruction": "q", "output": "a"}, {"messages": [user("q"), assistant("a")]}):
+        check_records([beside | {"dialogue": value}, beside | {"turns": 2}], "d", {})
+        assert "'dialogue' is left out" in capsys.readouterr().err
+
+
 def test_mark_of_an_image_is_noted(capsys: pytest.CaptureFixture[str]) -> None:
     check_records([{"messages": [user("<image>What?"), assistant("a")], "images": ["x"]}], "d", {"images": ""})
     assert capsys.readouterr().err == "note: d: <image> in a text is scored as the text that it is, in 1 of 1 records\n"
