@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from scoring.chunks import load_scorer
 from scoring.flags import add_scoring_flags, scoring_settings
-from scoring.mixed import score_mixed
+from scoring.mixed import Wanted, score_mixed
 from scoring.run import ScoringRun, prepare_run, report
 from scoring.score_journal import ScoreJournal
 from selection.flags import wanted_number
@@ -31,7 +31,8 @@ def score_missing(journal: ScoreJournal, scoring: ScoringRun) -> None:
         with chunks.scorer:
             if is_mixed:
                 num_wanted = wanted_number(settings.sample_num, settings.sample_rate, len(records))
-                score_mixed(journal, records, chunks, float(settings.filter_threash), num_wanted)
+                wanted = Wanted(num_wanted, float(settings.filter_threash), settings.key_name)
+                score_mixed(journal, records, chunks, wanted)
             else:
                 chunks.score_rest(journal, records, settings.dtype)
     except KeyboardInterrupt:

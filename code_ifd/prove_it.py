@@ -1,10 +1,12 @@
-"""Does it work at all? Train a small model on the selected records, on as many
-random ones, on as many of the lowest IFD, and on all; compare what each makes
-of records that none of them has seen.
+"""Does it work at all? Train a small model on the selected records, and on
+others: random ones, the longest, the lowest IFD, all. Every arm trains on as
+many response tokens in as many steps. Compare what each makes of records that
+none of them has seen.
 
 Reads a scored dataset (step 2). Writes a table with the loss (nats per token)
 on the held-out responses, and beside it a journal with each finished run. Run
-the same command again after a stop: it trains only what is missing.
+the same command again after a stop: it trains only what is missing. More arms
+and seeds may follow later.
 
 python code_ifd/prove_it.py --json_data_path outputs/scored.json \\
     --save_path outputs/prove_it.json --model_name_or_path smollm2-135m
@@ -29,19 +31,21 @@ from records.journal import LineJournal
 from selection.flags import add_key_name_flag, add_threshold_flag
 from shared.cli import Interrupted, new_parser, non_negative_int, positive_int, rate, run, say
 from shared.files import atomic_writer, encode_json, refuse_overwriting
-from training.arms import ARMS, LONGEST
-from training.experiment import Experiment, ExperimentSettings, describe_experiment, prepare
+from training.arms import ARMS
+from training.experiment import Experiment, ExperimentSettings, Plan, describe_experiment, prepare
 from training.proof_table import UNTRAINED, arms_table, summarize_arms, token_mean
 
 
-def train_missing(
-    journal: LineJournal, experiment: Experiment, arms: list[str], seeds: list[int], write_table: Callable[[], None]
-) -> None:
-    """Train and measure what the journal does not have, seed by seed, so that what is done at any time is balanced.
+def plan_runs(arms: list[str], seeds: list[int]) -> Plan:
+    """Return the runs seed by seed, so that what is done at any time is balanced; the untrained model is first."""
+    return list(dict.fromkeys([(UNTRAINED, None), *((arm, seed) for seed in seeds for arm in arms)]))
 
-    The table is written after each run. Raises Interrupted on Ctrl-C.
+
+def train_missing(journal: LineJournal, experiment: Experiment, plan: Plan, write_table: Callable[[], None]) -> None:
+    """Train and measure what the journal does not have. The table is written after each run.
+
+    Raises Interrupted on Ctrl-C.
     """
-    plan = list(dict.fromkeys([(UNTRAINED, None), *((arm, seed) for seed in seeds for arm in arms)]))
     done = {(run["arm"], run["seed"]) for run in journal.entries}
     missing = [key for key in plan if key not in done]
     num_steps = sum(experiment.settings.num_steps for _, seed in missing if seed is not None)
@@ -97,11 +101,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--arms",
         nargs="+",
-        choices=(*ARMS, LONGEST),
+        choices=ARMS,
         default=list(ARMS),
         metavar="ARM",
-        help=f"what to train on, of {', '.join((*ARMS, LONGEST))}; {LONGEST}: as many of the longest responses "
-        f"(default: {' '.join(ARMS)})",
+        help="what to train on: "
+        + "; ".join(f"{arm}, {text.format(key='--key_name', groups='--length_groups')}" for arm, text in ARMS.items())
+        + " (default: each of these)",
     )
     parser.add_argument(
         "--seeds",
@@ -111,9 +116,21 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="a run of each arm for each seed (default: 0 1 2)",
     )
     parser.add_argument(
-        "--num_steps", type=positive_int, default=48, help="optimiser steps of a run (default: %(default)s)"
+        "--num_steps", type=positive_int, default=60, help="optimiser steps of a run (default: %(default)s)"
     )
-    parser.add_argument("--batch_size", type=positive_int, default=2, help="records of a step (default: %(default)s)")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
+        "--tokens_per_step",
+        type=positive_int,
+        default=500,
+        help="response tokens of a step, on average; whole records, so that all arms see the same number "
+        "(default: %(default)s)",
+    )
+    size.add_argument(
+        "--batch_size",
+        type=positive_int,
+        help="records of a step, instead of a number of tokens: arms with long responses then see more",
+    )
     parser.add_argument(
         "--learning_rate", type=rate, default=Decimal("0.001"), help="highest rate of AdamW (default: %(default)s)"
     )
@@ -140,7 +157,20 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--sample_rate",
         type=rate,
         default=Decimal("0.1"),
-        help="share of the pool that an arm takes (default: %(default)s)",
+        help="share of the pool that an arm takes, all excepted (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--sample_by",
+        choices=("records", "tokens"),
+        default="records",
+        help="what that is a share of: the number of records, as in step 3, or of response tokens, so that an arm of "
+        "short responses has more records and repeats none more often (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--length_groups",
+        type=positive_int,
+        default=10,
+        help="groups by length of the arms that are drawn from each (default: %(default)s)",
     )
     add_threshold_flag(parser)
     add_key_name_flag(parser)
@@ -167,12 +197,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     refuse_overwriting(args.save_path, *dataset.files)
     names = [field.name for field in dataclasses.fields(ExperimentSettings)]  # flags of the same names
     settings = ExperimentSettings(**{name: getattr(args, name) for name in names})
-    experiment = prepare(settings, args.arms, dataset)
+    if settings.batch_size is not None:
+        settings = dataclasses.replace(settings, tokens_per_step=None)
+    plan = plan_runs(args.arms, args.seeds)
+    experiment = prepare(settings, plan, dataset)
     header = describe_experiment(experiment, dataset)
     with LineJournal(f"{args.save_path}.runs.jsonl", header, "--save_path") as journal:
         try:
             write_table = partial(write_rows, args.save_path, journal, header, experiment)
-            train_missing(journal, experiment, args.arms, args.seeds, write_table)
+            train_missing(journal, experiment, plan, write_table)
         finally:
             if journal.entries:  # after Ctrl-C too: what is done is a table already
                 print_table(args.save_path, journal, experiment)

@@ -103,12 +103,16 @@ def read_shards(shards: list[ScoreFile]) -> Iterator[Result]:
 
 
 class Merger:
-    """Adds scores to records block by block, and counts them. `reasons` counts the records without a score."""
+    """Adds scores to records block by block, and counts them.
+
+    `reasons` counts the records without a score, `num_older` those with one from before step 1 wrote `se`.
+    """
 
     def __init__(self, turns: str) -> None:
         self.turns = turns
         self.num_records = 0
         self.reasons: Counter[str] = Counter()
+        self.num_older = 0
 
     def add(self, block: Block, results: list[Result]) -> Block:
         """Return the records with their scores; scores that they had from an earlier run are replaced."""
@@ -116,6 +120,7 @@ class Merger:
         reasons = [numbers.reason if isinstance(numbers, Skipped) else None for numbers in found]
         self.num_records += len(block)
         self.reasons.update(reason for reason in reasons if reason)
+        self.num_older += sum(not isinstance(numbers, Skipped) and numbers["ifd_tokens"] is None for numbers in found)
         columns = [
             Column(
                 name,
@@ -183,12 +188,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     if selection:
         print(
             f"note: scored with --dtype mixed: exact enough to select the {selection['num_wanted']} highest below "
-            f"{selection['filter_threash']}; for another selection, score again",
+            f"{selection['filter_threash']} by {selection.get('key_name', 'ifd_ppl')}; "
+            "for another selection, score again",
             file=sys.stderr,
         )
     merger = Merger(args.turns)
     merge(dataset, shards, merger, args.json_save_path)
     num_scored = merger.num_records - merger.reasons.total()
+    if merger.num_older and shards[0].meta:
+        print(
+            f"note: {merger.num_older} of {num_scored} scores were made before step 1 wrote their standard error, so "
+            "ifd_upper and ifd_tokens are null there; score the dataset again to select by ifd_upper",
+            file=sys.stderr,
+        )
     say(f"{merger.num_records} records, {skipped_summary(num_scored, merger.reasons)} -> {args.json_save_path}")
 
 

@@ -45,15 +45,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Read the scores, select, write the selected records, say how many."""
     args = parse_args(argv)
     choice = Choice(
-        args.key_name,
-        args.filter_threash,
-        args.sample_rate,
-        args.sample_num,
-        args.sample_tokens,
-        args.length_groups,
-        args.group_by,
-        args.seed,
-        args.fields,
+        key_name=args.key_name,
+        threshold=args.filter_threash,
+        sample_rate=args.sample_rate,
+        sample_num=args.sample_num,
+        sample_tokens=args.sample_tokens,
+        length_groups=args.length_groups,
+        group_by=args.group_by,
+        seed=args.seed,
+        fields=args.fields,
     )
     dataset = Dataset(args.json_data_path)
     refuse_overwriting(args.json_save_path, *dataset.files)

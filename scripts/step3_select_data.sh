@@ -10,19 +10,29 @@ source scripts/environment.sh
 JSON_DATA_PATH="${JSON_DATA_PATH:-outputs/sample_alpaca_gpt2_data.json}"
 JSON_SAVE_PATH="${JSON_SAVE_PATH:-outputs/sample_alpaca_gpt2_selected.json}"
 SAMPLE_RATE="${SAMPLE_RATE:-0.1}"
-SAMPLE_NUM="${SAMPLE_NUM:-}" # a number of records, instead of SAMPLE_RATE
+SAMPLE_NUM="${SAMPLE_NUM:-}"       # a number of records, instead of SAMPLE_RATE
+SAMPLE_TOKENS="${SAMPLE_TOKENS:-}" # a number of response tokens, instead of SAMPLE_RATE
 FILTER_THREASH="${FILTER_THREASH:-1}"
+KEY_NAME="${KEY_NAME:-ifd_ppl}"    # or ifd_loss, ifd_upper; or, to compare with, random, longest
+LENGTH_GROUPS="${LENGTH_GROUPS:-}" # so many groups by length, each with its share
+GROUP_BY="${GROUP_BY:-}"           # a key of the records, each value with its share
 
-AMOUNT=(--sample_rate "$SAMPLE_RATE")
-if [[ -n "$SAMPLE_NUM" ]]; then
-  AMOUNT=(--sample_num "$SAMPLE_NUM")
-elif [[ " $*" == *" --sample_"* ]]; then
-  AMOUNT=() # given after the command
+AMOUNT=(${SAMPLE_NUM:+--sample_num "$SAMPLE_NUM"} ${SAMPLE_TOKENS:+--sample_tokens "$SAMPLE_TOKENS"})
+if ((${#AMOUNT[@]} == 0)); then
+  AMOUNT=(--sample_rate "$SAMPLE_RATE")
 fi
+for FLAG in "$@"; do
+  if [[ "$FLAG" == --sample_* ]]; then
+    AMOUNT=() # given after the command
+  fi
+done
 
 python3 code_ifd/select_data.py \
   --json_data_path "$JSON_DATA_PATH" \
   --json_save_path "$JSON_SAVE_PATH" \
   ${AMOUNT[@]+"${AMOUNT[@]}"} \
   --filter_threash "$FILTER_THREASH" \
+  --key_name "$KEY_NAME" \
+  ${LENGTH_GROUPS:+--length_groups "$LENGTH_GROUPS"} \
+  ${GROUP_BY:+--group_by "$GROUP_BY"} \
   "$@"

@@ -34,7 +34,7 @@ def test_one_line_a_record_in_order_and_a_meta_beside_it(
     lines = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(lines) == 40
     assert [line == {"skipped": "empty_response"} for line in lines] == [index % 10 == 0 for index in range(40)]
-    assert all(set(line) == {"ppl", "loss", "tokens"} for index, line in enumerate(lines) if index % 10)
+    assert all(set(line) == {"ppl", "loss", "tokens", "se"} for index, line in enumerate(lines) if index % 10)
     meta = json.loads((tmp_path / "s.jsonl.meta.json").read_text(encoding="utf-8"))
     assert (meta["start_idx"], meta["end_idx"], meta["num_records"], meta["dtype"]) == (0, 40, 40, "float32")
     assert "40 records (40 in " in done.stdout

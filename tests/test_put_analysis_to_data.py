@@ -1,6 +1,7 @@
 """Step 2: shards tile the dataset or are refused, and each record gets its own score."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ RECORDS = [
     for index in range(NUM_RECORDS)
 ]
 # Record i has the losses 2 and 1 + i / 10; every fourth has none.
-LINES = [score_line(2.0, 1 + i / 10, 5, 5) if i % 4 else skipped_line("empty_response") for i in range(NUM_RECORDS)]
-SCORE_KEYS = ("ppl_A_direct", "ppl_A_condition", "ifd_ppl", "ifd_loss")
+LINES = [
+    score_line(2.0, 1 + i / 10, 5, 6, 0.1 * i) if i % 4 else skipped_line("empty_response") for i in range(NUM_RECORDS)
+]
+SCORE_KEYS = ("ppl_A_direct", "ppl_A_condition", "ifd_ppl", "ifd_loss", "ifd_upper", "ifd_tokens")
 
 
 class Workplace:
@@ -67,7 +70,9 @@ def test_every_record_gets_the_score_of_its_own_line(place: Workplace) -> None:
             assert result == record | dict.fromkeys(SCORE_KEYS) | {"ifd_skipped": "empty_response"}
         else:
             direct, conditioned = line["ppl"][1], line["ppl"][3]
-            scores = (direct, conditioned, conditioned / direct, line["loss"][3] / line["loss"][1])
+            ifd = conditioned / direct
+            upper = ifd * math.exp(2 * line["se"])
+            scores = (direct, conditioned, ifd, line["loss"][3] / line["loss"][1], upper, 5)
             assert result == record | dict(zip(SCORE_KEYS, scores, strict=True))
 
 
@@ -112,6 +117,8 @@ def test_stale_reason_and_scores_of_an_earlier_run_are_replaced() -> None:
         "ppl_A_direct": 4.0,
         "ppl_A_condition": 2.0,
         "ifd_loss": 0.75 / 1.5,
+        "ifd_upper": None,  # of a score file from before the standard error
+        "ifd_tokens": None,
     }
     (skipped,) = Merger("mean").add(JsonBlock([stale | scored]), [Skipped("empty_response")]).records()
     assert skipped == {"instruction": "a", **dict.fromkeys(SCORE_KEYS), "ifd_skipped": "empty_response"}

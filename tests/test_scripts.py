@@ -42,6 +42,26 @@ def test_script_is_bash_and_stops_at_the_first_error(script: Path) -> None:
         ("run_pipeline", {}, ["--sample_rate", "0.5"], "--sample_rate: step 3 must know it too; set SAMPLE_RATE, "),
         ("run_pipeline", {}, ["--sample_num=5"], "--sample_num=5: step 3 must know it too"),
         ("run_pipeline", {}, ["--filter_threshold", "2"], "--filter_threshold: step 3 must know it too"),
+        ("run_pipeline", {}, ["--sample_tokens=5"], "--sample_tokens=5: step 3 must know it too; set SAMPLE_RATE, "),
+        (
+            "run_pipeline",
+            {},
+            ["--length_groups", "5"],
+            "--length_groups: a flag of step 3; set KEY_NAME, LENGTH_GROUPS",
+        ),
+        ("run_pipeline", {}, ["--key_name=random"], "--key_name=random: a flag of step 3; set KEY_NAME"),
+        ("run_pipeline", {"KEY_NAME": "ifd"}, [], "argument --key_name: invalid choice: 'ifd'"),
+        ("run_pipeline", {"LENGTH_GROUPS": "ten"}, [], "argument --length_groups: 'ten' is not a whole number"),
+        ("run_pipeline", {"SAMPLE_TOKENS": "0"}, [], "argument --sample_tokens: '0' is not a whole number"),
+        (
+            "run_pipeline",
+            {"SAMPLE_TOKENS": "9", "SAMPLE_NUM": "9"},
+            [],
+            "argument --sample_tokens: not allowed with argument --sample_num",
+        ),
+        ("run_pipeline", {"LENGTH_GROUPS": "5"}, ["--dtype", "mixed"], "--dtype mixed is exact for the best of all"),
+        ("run_pipeline", {"GROUP_BY": "task"}, ["--dtype=mixed"], "--dtype mixed is exact for the best of all"),
+        ("run_pipeline", {"SAMPLE_TOKENS": "5"}, ["--dtype=mixed"], "--dtype mixed is exact for the best of all"),
         ("step1_select_data_analysis_gpt2", {"PROMPT_TEMPLATE": "foo"}, [], "argument --prompt: invalid choice: 'foo'"),
     ],
 )
@@ -62,10 +82,22 @@ def test_help_of_the_pipeline_runs_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "flags"), [({"SAMPLE_NUM": "3"}, []), ({}, ["--sample_num", "3"]), ({"SAMPLE_RATE": "0.3"}, [])]
+    ("variables", "flags"),
+    [
+        ({"SAMPLE_NUM": "3"}, []),
+        ({}, ["--sample_num", "3"]),
+        ({"SAMPLE_RATE": "0.3"}, []),
+        ({"SAMPLE_TOKENS": "6"}, []),  # two each
+        # A flag goes before a variable.
+        ({"SAMPLE_NUM": "5"}, ["--sample_num=3"]),
+        ({"SAMPLE_NUM": "5"}, ["--sample_tokens", "7"]),
+        ({"SAMPLE_TOKENS": "2"}, ["--sample_rate", "0.3"]),
+        ({"SAMPLE_TOKENS": "2"}, ["--sample_num", "3"]),
+        ({"KEY_NAME": "ifd_loss", "SAMPLE_NUM": "3"}, ["--key_name", "ifd_ppl"]),
+    ],
 )
-def test_step_3_takes_a_number_or_a_rate(variables: dict, flags: list[str], tmp_path: Path) -> None:
-    (tmp_path / "scored.json").write_text(json.dumps([{"ifd_ppl": 0.5}] * 10), encoding="utf-8")
+def test_step_3_takes_a_number_a_rate_or_tokens(variables: dict, flags: list[str], tmp_path: Path) -> None:
+    (tmp_path / "scored.json").write_text(json.dumps([{"ifd_ppl": 0.5, "ifd_tokens": 2}] * 10), encoding="utf-8")
     saved = tmp_path / "selected.json"
     done = bash(
         "scripts/step3_select_data.sh",
@@ -76,6 +108,29 @@ def test_step_3_takes_a_number_or_a_rate(variables: dict, flags: list[str], tmp_
     )
     assert done.returncode == 0
     assert len(json.loads(saved.read_text(encoding="utf-8"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("variables", "ids"),
+    [
+        ({}, [9, 8]),
+        ({"KEY_NAME": "longest"}, [0, 1]),
+        ({"LENGTH_GROUPS": "2"}, [9, 4]),
+        ({"GROUP_BY": "a key", "SAMPLE_NUM": "5"}, [9, 8, 7, 6, 1]),
+        ({"LENGTH_GROUPS": "2", "GROUP_BY": "a key", "SAMPLE_NUM": "3"}, [9, 4, 1]),
+    ],
+)
+def test_step_3_takes_shares_by_variables(variables: dict, ids: list[int], tmp_path: Path) -> None:
+    records = [
+        {"id": index, "ifd_ppl": 0.5 + index / 100, "ifd_tokens": 20 - index, "a key": "x" if index < 2 else "y"}
+        for index in range(10)
+    ]
+    (tmp_path / "scored.json").write_text(json.dumps(records), encoding="utf-8")
+    saved = tmp_path / "selected.json"
+    variables = {"SAMPLE_NUM": "2"} | variables | {"JSON_DATA_PATH": tmp_path / "scored.json", "JSON_SAVE_PATH": saved}
+    done = bash("scripts/step3_select_data.sh", **variables)
+    assert done.returncode == 0, done.stderr
+    assert [record["id"] for record in json.loads(saved.read_text(encoding="utf-8"))] == ids
 
 
 def without_environment(root: Path, command: str, **env: str) -> subprocess.CompletedProcess:
@@ -297,6 +352,28 @@ def test_table_and_report_of_the_pipeline_know_the_keys_of_the_records(pipeline:
     for script in ("show_selection", "report"):
         assert calls[script][-len(flags) :] == list(flags)
         assert "--dtype" not in calls[script]
+
+
+@pytest.mark.parametrize(
+    ("key_name", "told"), [("ifd_upper", ["--key_name", "ifd_upper"]), ("random", []), ("longest", []), ("", [])]
+)
+def test_table_and_report_are_told_a_key_that_they_know(pipeline: Pipeline, key_name: str, told: list[str]) -> None:
+    done, calls = pipeline.run(KEY_NAME=key_name)
+    assert done.returncode == 0
+    for script in ("show_selection", "report"):
+        arguments = calls[script]
+        assert [argument for argument in arguments if "key_name" in argument or argument == key_name] == told
+    step3 = calls["select_data"]
+    assert step3[step3.index("--key_name") + 1] == (key_name or "ifd_ppl")
+
+
+def test_pipeline_passes_shares_to_step_3_alone(pipeline: Pipeline) -> None:
+    _, calls = pipeline.run("--fields=output=a", LENGTH_GROUPS=7, GROUP_BY="a key", SAMPLE_TOKENS=500)
+    told = ["--sample_tokens", "500", "--length_groups", "7", "--group_by", "a key", "--fields=output=a"]
+    assert [argument for argument in calls["select_data"] if argument in told] == told
+    assert "--sample_rate" not in calls["select_data"]
+    for script in ("data_analysis", "put_analysis_to_data", "show_selection", "report"):
+        assert not {"--length_groups", "--group_by", "--sample_tokens"} & set(calls[script])
 
 
 def test_pipeline_stops_at_the_step_that_fails(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from models.sequences import SequencePair, TokenSequence, encode_chunk
 from models.source import find_model
 from records.record import Record, Skipped
 from scoring.chunks import ChunkScorer
-from scoring.mixed import read_lines, score_mixed
+from scoring.mixed import Wanted, read_lines, score_mixed
 from scoring.score_journal import ScoreJournal
 from scoring.scorer import Scorer, default_num_workers, default_tokens_per_batch
 
@@ -87,7 +87,8 @@ class Ours:
         with tempfile.TemporaryDirectory() as folder, ScoreJournal(str(Path(folder) / "scores.jsonl"), meta) as journal:
             if self.dtype == "mixed":
                 with contextlib.redirect_stdout(sys.stderr):
-                    score_mixed(journal, records, self.chunks, self.task.filter_threash, self.task.num_wanted)
+                    wanted = Wanted(self.task.num_wanted, self.task.filter_threash, "ifd_ppl")
+                    score_mixed(journal, records, self.chunks, wanted)
             else:
                 self.chunks.score_rest(journal, records, self.dtype)
             lines = read_lines(journal.path)

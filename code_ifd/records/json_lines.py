@@ -108,7 +108,7 @@ class JsonBlock:
 
     def with_columns(self, columns: list[Column]) -> "JsonBlock":
         """Return the records with values added; numbers are null where there is none, anything else is left out."""
-        left_out = {column.name for column in columns if column.kind != "number"}
+        left_out = {column.name for column in columns if column.kind not in ("number", "count")}
         rows = []
         for index, row in enumerate(self.rows):
             kept = {key: value for key, value in row.items() if key not in left_out}

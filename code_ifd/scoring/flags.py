@@ -11,7 +11,7 @@ from models.sequences import TEMPLATES
 from models.source import add_device_flag, add_revision_flag, add_trust_flag
 from records.conversations import Fields, add_fields_flag
 from records.dataset_files import DATASET_HELP
-from selection.flags import add_selection_flags
+from selection.flags import add_key_name_flag, add_selection_flags
 from shared.cli import positive_int
 
 
@@ -37,6 +37,7 @@ class ScoringSettings:
     sample_rate: Decimal
     sample_num: int | None
     filter_threash: Decimal
+    key_name: str
 
 
 def scoring_settings(flags: Mapping[str, Any]) -> ScoringSettings:
@@ -97,7 +98,7 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "float32", "bfloat16", "float16", "mixed"),
         default="auto",
         help="number format of the matrix products; auto is float32, as in the published scores. mixed: bfloat16, and "
-        "float32 for every record whose rank could change what --sample_rate and --filter_threash select "
+        "float32 for every record whose rank could change what --sample_rate, --filter_threash and --key_name select "
         "(default: %(default)s)",
     )
     add_device_flag(parser)
@@ -114,4 +115,6 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         default=128,
         help="records scored and saved at once; a kill costs those, and the next ones begun (default: %(default)s)",
     )
-    add_selection_flags(parser.add_argument_group("what step 3 will select; only --dtype mixed needs to know"))
+    selection = parser.add_argument_group("what step 3 will select; only --dtype mixed needs to know")
+    add_selection_flags(selection)
+    add_key_name_flag(selection)

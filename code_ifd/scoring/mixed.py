@@ -8,6 +8,7 @@ the score file is whole.
 import contextlib
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +19,48 @@ from scoring.chunks import ChunkScorer
 from scoring.rescoring import RISK, RoughScore, next_to_rescore
 from scoring.score_file import meta_path
 from scoring.score_journal import ScoreJournal
-from shared.cli import say
+from shared.cli import UserError, say
 from shared.files import encode_json, sha256_of
 
 Line = dict[str, Any]
 
 
-def score_mixed(
-    journal: ScoreJournal, records: Iterable[Record], chunks: ChunkScorer, threshold: float, num_wanted: int
-) -> None:
-    """Write the lines of all records into the journal and say how many were scored again.
+@dataclass(frozen=True)
+class Wanted:
+    """What step 3 will select: the `num_wanted` highest `key_name`, ifd_ppl or ifd_upper, below `threshold`."""
 
-    Selection keeps the `num_wanted` highest IFD below `threshold`.
-    """
+    num_wanted: int
+    threshold: float
+    key_name: str
+
+    def log_score(self, line: Line) -> float | None:
+        """Return the logarithm of a line's score; None for a line that has none."""
+        if "loss" not in line:
+            return None
+        log_ifd = line["loss"][3] - line["loss"][1]
+        if self.key_name == "ifd_ppl":
+            return log_ifd
+        return None if line["se"] is None else log_ifd + 2 * line["se"]
+
+
+def score_mixed(journal: ScoreJournal, records: Iterable[Record], chunks: ChunkScorer, wanted: Wanted) -> None:
+    """Write the lines of all records into the journal and say how many were scored again."""
     rough_meta = {key: value for key, value in journal.meta.items() if key != "selection"} | {"dtype": "bfloat16"}
     with ScoreJournal(rough_path(journal.path), rough_meta) as rough:
         chunks.score_rest(rough, records, "bfloat16")
+        lines = read_lines(rough.path)
+        if wanted.key_name == "ifd_upper" and any("loss" in line and "se" not in line for line in lines):
+            raise UserError(
+                f"{rough.path}: was begun by an earlier version, without the standard errors that --key_name ifd_upper "
+                "needs; remove it, and the same command scores again"
+            )
         fetcher = Fetcher(records)
         with open_rescored(rescored_path(journal.path), rough.path) as rescored:
             lines, num_rescored = rescore(
-                read_lines(rough.path),
+                lines,
                 rescored,
                 lambda chosen: chunks.lines(fetcher.fetch(chosen), "float32"),
-                threshold,
-                num_wanted,
+                wanted,
                 chunks.records_per_chunk,
             )
         for start in range(journal.num_done, len(lines), chunks.records_per_chunk):
@@ -71,8 +90,7 @@ def rescore(
     lines: list[Line],
     rescored: LineJournal,
     score: Callable[[list[int]], list[Line]],
-    threshold: float,
-    num_wanted: int,
+    wanted: Wanted,
     per_chunk: int,
 ) -> tuple[list[Line], int]:
     """Return the lines with float32 scores where they could matter, and the number of records scored again.
@@ -82,12 +100,12 @@ def rescore(
     lines = list(lines)
     known = {tuple(entry["records"]): entry["lines"] for entry in rescored.entries}
     scores = {
-        record: RoughScore(_log_ifd(line), line["tokens"][0], is_exact=line["dtype"] == "float32")
+        record: RoughScore(score_of_line, line["tokens"][0], is_exact=line["dtype"] == "float32")
         for record, line in enumerate(lines)
-        if "loss" in line
+        if (score_of_line := wanted.log_score(line)) is not None
     }
     num_rescored = 0
-    while chosen := next_to_rescore(scores, threshold, num_wanted):
+    while chosen := next_to_rescore(scores, wanted.threshold, wanted.num_wanted):
         for start in range(0, len(chosen), per_chunk):
             chunk = chosen[start : start + per_chunk]
             if tuple(chunk) not in known:
@@ -95,8 +113,8 @@ def rescore(
                 rescored.append([{"records": chunk, "lines": known[tuple(chunk)]}])
             for record, line in zip(chunk, known[tuple(chunk)], strict=True):
                 lines[record] = line
-                if "loss" in line:
-                    exact = _log_ifd(line)
+                exact = wanted.log_score(line)
+                if exact is not None:
                     scores[record] = RoughScore(
                         exact, line["tokens"][0], is_exact=True, error=scores[record].value - exact
                     )
@@ -125,7 +143,3 @@ def remove_parts(save_path: str) -> None:
 def read_lines(path: str) -> list[Line]:
     """Return the lines of a whole score file as they stand."""
     return [json.loads(line) for line in Path(path).read_bytes().splitlines()]
-
-
-def _log_ifd(line: Line) -> float:
-    return line["loss"][3] - line["loss"][1]

@@ -1,9 +1,9 @@
 """Which rounded scores could change the selection, and so deserve float32? Pure arithmetic, no files, no torch.
 
-A score is log IFD = conditioned loss - direct loss. Rounding errors of single tokens are nearly independent, so the
-error of a score falls with the square root of its response's length: error = spread * t / sqrt(tokens). The spread
-comes from records that have both scores; t follows Student's distribution with 4 degrees of freedom, whose tails are at
-least as heavy as those observed.
+A score is log IFD = conditioned loss - direct loss, or log ifd_upper, which is two standard errors more. Rounding
+errors of single tokens are nearly independent, so the error of a score falls with the square root of its response's
+length: error = spread * t / sqrt(tokens). The spread comes from records that have both scores; t follows Student's
+distribution with 4 degrees of freedom, whose tails are at least as heavy as those observed.
 """
 
 import math
@@ -17,7 +17,7 @@ MIN_SAMPLE = 40
 
 @dataclass(frozen=True)
 class RoughScore:
-    """A record's log IFD as far as it is known. `num_tokens` are those of the response alone."""
+    """A record's log IFD (or log ifd_upper) as far as it is known. `num_tokens` are those of the response alone."""
 
     value: float
     num_tokens: int

@@ -47,6 +47,11 @@ def prepare_run(settings: ScoringSettings) -> ScoringRun:
             f"--dtype mixed: cannot tell which conversations of {settings.data_path} step 3 will select; "
             f"choose bfloat16 or float32 (record {first_talk} is one: it has turns, a system text or a history)"
         )
+    if settings.dtype == "mixed" and settings.key_name == "ifd_loss":
+        raise UserError(
+            "--dtype mixed --key_name ifd_loss: what rounding does to a ratio of losses is not known; "
+            "choose ifd_ppl or ifd_upper, or --dtype bfloat16 or float32"
+        )
     if settings.dtype == "mixed" and end - start < num_records:
         raise UserError(
             "--dtype mixed needs the whole dataset to know what will be selected; leave out --start_idx and --end_idx, "
@@ -96,16 +101,19 @@ def describe_run(
     if settings.chat_date:
         meta["chat_date"] = settings.chat_date
     if settings.dtype == "mixed":
+        # Runs that were begun before there was a choice of keys were for ifd_ppl, and say nothing of it.
+        key = {} if settings.key_name == "ifd_ppl" else {"key_name": settings.key_name}
         meta["selection"] = {
             "num_wanted": wanted_number(settings.sample_num, settings.sample_rate, num_records),
             "filter_threash": str(settings.filter_threash),
+            **key,
         }
     return meta
 
 
 def report(settings: ScoringSettings, num_new: int, seconds: float) -> None:
     """Print what the score file holds, and warn when most prompts did not help."""
-    num_scored = num_misaligned = 0
+    num_scored = num_misaligned = num_older = 0
     reasons: Counter[str] = Counter()
     for result in ScoreFile(settings.save_path):
         summary = summarize(result, "mean")
@@ -114,6 +122,7 @@ def report(settings: ScoringSettings, num_new: int, seconds: float) -> None:
         else:
             num_scored += 1
             num_misaligned += summary["ifd_ppl"] is not None and summary["ifd_ppl"] >= 1
+            num_older += summary["ifd_tokens"] is None
     rate = num_new / seconds if num_new else 0.0
     speed = (
         f"{num_new} in {seconds:.1f} s, {rate:.{1 if rate >= 1 else 2}f} records/s"
@@ -122,6 +131,12 @@ def report(settings: ScoringSettings, num_new: int, seconds: float) -> None:
     )
     summary_line = f"{num_scored + reasons.total()} records ({speed}), {skipped_summary(num_scored, reasons)}"
     say(f"{summary_line} -> {settings.save_path}")
+    if num_older:
+        print(
+            f"note: {num_older} of these scores were made by an earlier version, which wrote no standard error: they "
+            f"get no ifd_upper; to have it, remove {settings.save_path} and score again",
+            file=sys.stderr,
+        )
     if num_misaligned * 2 > num_scored:
         other = "none" if settings.prompt != "none" else "chat (instruction-tuned models) or alpaca"
         print(

@@ -116,7 +116,7 @@ def make_groups(
     if num_groups is None or lengths is None:
         return by_value
     of_record = length_groups(lengths, num_groups)
-    by_length = Groups(unit, _ranges(lengths, of_record, num_groups), of_record)
+    by_length = Groups(unit, _ranges(lengths, of_record), of_record)
     return by_length if by_value is None else _crossed(by_length, by_value)
 
 
@@ -136,9 +136,11 @@ def _crossed(one: Groups, other: Groups) -> Groups:
     return Groups(f"{one.title}, {other.title}", names, of_record)
 
 
-def _ranges(lengths: "np.ndarray", groups: "np.ndarray", num_groups: int) -> list[str]:
+def _ranges(lengths: "np.ndarray", groups: "np.ndarray") -> list[str]:
     import numpy as np
 
+    # Fewer records than groups that were asked for leave some empty.
+    num_groups = int(groups.max(initial=NO_GROUP)) + 1
     shortest, longest = np.full(num_groups, np.inf), np.full(num_groups, -np.inf)
     there = groups >= 0
     np.minimum.at(shortest, groups[there], lengths[there])

@@ -38,12 +38,16 @@ def notes(chosen: Chosen, candidates: Candidates, choice: Choice) -> list[str]:
         found.append(f"all records that have {have} are selected: {chosen.num_tokens} response tokens together")
     short = sum(count.num_selected < count.num_wanted for count in chosen.counts)
     if short:
-        taken = f"{chosen.num_moved} of other groups were selected instead"
-        found.append(f"{short} of {len(chosen.counts)} groups have fewer records with {have} than their share; {taken}")
+        others = (
+            f"{chosen.num_moved} of other groups were selected instead"
+            if chosen.num_moved
+            else "the others have no more"
+        )
+        found.append(f"fewer records than their share have {have} in {short} of {len(chosen.counts)} groups; {others}")
     if chosen.num_ungrouped:
         found.append(
-            f"{chosen.num_ungrouped} records have a {candidates.missing} but no length in {candidates.unit}, and are "
-            "not selected"
+            f"records with a {candidates.missing} but no length in {candidates.unit}, which are not selected: "
+            f"{chosen.num_ungrouped}"
         )
     if chosen.num_unsure:
         found.append(

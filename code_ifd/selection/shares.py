@@ -95,13 +95,22 @@ def length_groups(lengths: "np.ndarray", num_groups: int) -> "np.ndarray":
 
 
 class GroupRanking:
-    """The records of each group that qualify, highest score first, for selections of any size."""
+    """The records of each group that qualify, highest score first, for selections of any size.
 
-    def __init__(self, scores: "Sequence[float] | np.ndarray", groups: "np.ndarray", threshold: float) -> None:
+    A record without tokens (NaN), where tokens are given, is in no group.
+    """
+
+    def __init__(
+        self,
+        scores: "Sequence[float] | np.ndarray",
+        groups: "np.ndarray",
+        threshold: float,
+        tokens: "np.ndarray | None" = None,
+    ) -> None:
         import numpy as np
 
         values, groups = np.array(scores, dtype=np.float64), np.asarray(groups, dtype=np.int64)
-        outside = groups < 0
+        outside = groups < 0 if tokens is None else (groups < 0) | np.isnan(tokens)
         self.num_ungrouped = int((outside & ~np.isnan(values)).sum())
         values[outside] = np.nan
         self.num_skipped = int(np.isnan(values).sum())
@@ -187,5 +196,5 @@ def within_tokens(
 
     tokens = np.asarray(tokens, dtype=np.float64)
     groups = np.zeros(len(tokens), dtype=np.int64) if groups is None else groups
-    ranking = GroupRanking(scores, np.where(np.isnan(tokens), NO_GROUP, groups), threshold)
+    ranking = GroupRanking(scores, groups, threshold, tokens)
     return ranking.select(ranking.num_within(tokens, num_tokens))

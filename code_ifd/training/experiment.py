@@ -6,23 +6,27 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from models.sequences import check_vocabulary
 from models.source import ModelSource, find_model, installed_versions
 from records.conversations import Fields, check_records
 from records.dataset import Dataset
 from selection.ifd import num_selected
-from selection.scored_dataset import read_scores
+from selection.scored_dataset import NumberColumns, read_numbers
 from shared.cli import UserError
-from training.arms import Candidates, Split, draw_arm, draw_batches, split_records
+from training.arms import OF_UPPER, UPPER_KEY, Amount, Candidates, Split, draw_arm, split_records
+from training.batches import Budget, draw_batches
 from training.held_out import EncodedDataset, encode_dataset, held_out_losses
+from training.planting import read_planted
 from training.proof_table import Run
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-FORMAT = 1
+FORMAT = 2
+# An arm with a seed; the untrained model has none.
+Plan = Sequence[tuple[str, int | None]]
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,20 @@ class ExperimentSettings:
     key_name: str
     filter_threash: Decimal
     sample_rate: Decimal  # of the pool
+    sample_by: Literal["records", "tokens"]  # what that is a share of
+    length_groups: int
     held_out_rate: Decimal  # of all records that can be trained on
     split_seed: int
     num_steps: int
-    batch_size: int  # records of a step
+    tokens_per_step: int | None  # response tokens; None where batch_size is given
+    batch_size: int | None  # records of a step
     learning_rate: Decimal
     lora_rank: int  # 0 trains all weights
+
+    @property
+    def budget(self) -> Budget:
+        """How much every run trains on."""
+        return Budget(self.num_steps, self.tokens_per_step, self.batch_size)
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,8 @@ class Experiment:
     encoded: EncodedDataset
     split: Split
     candidates: Candidates
-    num_wanted: int  # records of an arm
+    amount: Amount  # of an arm
+    planted: list[bool] | None  # of each record; None where nothing is known of planted mistakes
 
     def run(self, arm: str, seed: int | None, on_step: Callable[[], object]) -> Run:
         """Train a fresh model on one arm; return its losses on the held-out records, and what it cost.
@@ -65,17 +78,11 @@ class Experiment:
 
         started, cpu_started = time.perf_counter(), time.process_time()
         model, _ = load_model(self.source, self.settings.device, self.settings.max_length)
-        result: Run = {
-            "arm": arm,
-            "seed": seed,
-            "num_records": 0,
-            "trained_tokens": 0,
-            "trained_response_tokens": 0,
-            "training_losses": [],
-        }
+        result: Run = {"arm": arm, "seed": seed, **self._describe([], [])}
         if seed is not None:
-            records = draw_arm(arm, self.candidates, self.num_wanted, float(self.settings.filter_threash), seed)
-            result |= {"num_records": len(records)} | self._train(model, records, seed, on_step)
+            records, batches = self.draw(arm, seed)
+            result |= self._describe(records, batches)
+            result["training_losses"] = self._train(model, batches, seed, on_step)
         held_out = self.encoded.of(self.split.held_out)
         losses = held_out_losses(model, held_out, self.settings.max_length)
         if not all(map(math.isfinite, losses)):
@@ -91,22 +98,32 @@ class Experiment:
             "cpu_seconds": round(time.process_time() - cpu_started, 1),  # on a busy machine far fewer
         }
 
-    def _train(self, model: "PreTrainedModel", records: list[int], seed: int, on_step: Callable[[], object]) -> Run:
+    def draw(self, arm: str, seed: int) -> tuple[list[int], list[list[int]]]:
+        """Return the records of an arm, and those of each step. Raises UserError where the data has too few."""
+        records = draw_arm(arm, self.candidates, self.amount, seed)
+        return records, draw_batches(records, self.candidates.lengths, self.settings.budget, seed)
+
+    def _describe(self, records: list[int], batches: list[list[int]]) -> Run:
+        """Return what an arm has, and what a run on it sees of that."""
+        lengths = self.candidates.lengths
+        seen = [index for batch in batches for index in batch]
+        return {
+            "num_records": len(records),
+            "num_planted": None if self.planted is None else sum(self.planted[index] for index in records),
+            "response_tokens": sum(lengths[index] for index in records),
+            "trained_records": len(seen),
+            "trained_response_tokens": sum(lengths[index] for index in seen),
+            "trained_tokens": sum(len(sequence.input_ids) for sequence in self.encoded.of(seen)),
+            "training_losses": [],
+        }
+
+    def _train(
+        self, model: "PreTrainedModel", batches: list[list[int]], seed: int, on_step: Callable[[], object]
+    ) -> list[float]:
         from training.fine_tuning import Recipe, fine_tune
 
-        batches = [
-            self.encoded.of(batch)
-            for batch in draw_batches(records, self.settings.num_steps, self.settings.batch_size, seed)
-        ]
-        losses = fine_tune(
-            model, batches, Recipe(float(self.settings.learning_rate), self.settings.lora_rank), seed, on_step
-        )
-        drawn = [sequence for batch in batches for sequence in batch]
-        return {
-            "trained_tokens": sum(len(sequence.input_ids) for sequence in drawn),
-            "trained_response_tokens": sum(sequence.num_scored for sequence in drawn),
-            "training_losses": losses,
-        }
+        recipe = Recipe(float(self.settings.learning_rate), self.settings.lora_rank)
+        return fine_tune(model, [self.encoded.of(batch) for batch in batches], recipe, seed, on_step)
 
 
 def load_model(source: ModelSource, device: str, max_length: int) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
@@ -119,10 +136,14 @@ def load_model(source: ModelSource, device: str, max_length: int) -> "tuple[PreT
     return load_causal_lm(source, torch.float32, choose_device(device), max_length, use_kernels=False)
 
 
-def prepare(settings: ExperimentSettings, arms: Sequence[str], dataset: Dataset) -> Experiment:
-    """Read and check everything before any training, the arms too. Raises UserError for what would only show later."""
+def prepare(settings: ExperimentSettings, plan: Plan, dataset: Dataset) -> Experiment:
+    """Read and check everything before any training, all that runs will draw too.
+
+    Raises UserError for what would only show later.
+    """
     check_records(dataset.records(), dataset.path, settings.fields)
-    scores = list(read_scores(dataset, settings.key_name))
+    scores = read_keys(dataset, settings.key_name, [arm for arm, _ in plan])
+    planted = read_planted(dataset)
     source = find_model(settings.model_name_or_path)
     if settings.lora_rank:
         from training.fine_tuning import import_peft
@@ -132,24 +153,48 @@ def prepare(settings: ExperimentSettings, arms: Sequence[str], dataset: Dataset)
     encoded = encode_dataset(dataset, tokenizer, settings.prompt, settings.max_length, settings.fields)
     highest = max((max(sequence.input_ids) for found in encoded.sequences for sequence in found), default=0)
     check_vocabulary(highest, model.get_input_embeddings().get_parameter("weight").shape[0])
-    split = split_records(encoded.questions(), settings.held_out_rate, settings.split_seed)
-    num_wanted = num_selected(settings.sample_rate, len(split.pool))
-    if not num_wanted:
-        raise UserError(
-            f"--sample_rate {settings.sample_rate}: of {len(split.pool)} records to train on that is none; "
-            "give a higher rate"
-        )
+    split = split_records(encoded.questions(), settings.held_out_rate, settings.split_seed, planted)
     lengths = [sum(sequence.num_scored for sequence in found) for found in encoded.sequences]
-    candidates = Candidates(split.pool, scores, lengths)
-    for arm in arms:
-        draw_arm(arm, candidates, num_wanted, float(settings.filter_threash), seed=0)
-    return Experiment(settings, source, encoded, split, candidates, num_wanted)
+    candidates = Candidates(
+        split.pool, scores, lengths, settings.key_name, float(settings.filter_threash), settings.length_groups
+    )
+    experiment = Experiment(settings, source, encoded, split, candidates, amount_of(settings, candidates), planted)
+    for arm, seed in plan:
+        if seed is not None:
+            experiment.draw(arm, seed)
+    return experiment
+
+
+def read_keys(dataset: Dataset, key_name: str, arms: Sequence[str]) -> NumberColumns:
+    """Return the scores that these arms go by. Raises UserError where the dataset lacks them."""
+    scores = read_numbers(dataset, (key_name,))
+    of_upper = [arm for arm in dict.fromkeys(arms) if arm in OF_UPPER]
+    if not of_upper or key_name == UPPER_KEY:
+        return scores
+    try:
+        return scores | read_numbers(dataset, (UPPER_KEY,))
+    except UserError as error:
+        raise UserError(f"{error}; or leave {' and '.join(of_upper)} out of --arms") from None
+
+
+def amount_of(settings: ExperimentSettings, candidates: Candidates) -> Amount:
+    """Return how much of the pool an arm takes. Raises UserError when that is nothing."""
+    is_tokens = settings.sample_by == "tokens"
+    pool = candidates.pool
+    size = sum(candidates.lengths[index] for index in pool) if is_tokens else len(pool)
+    amount = Amount(num_selected(settings.sample_rate, size), is_tokens)
+    if not amount.number:
+        raise UserError(
+            f"--sample_rate {settings.sample_rate}: of {len(pool)} records to train on that is none; give a higher rate"
+        )
+    return amount
 
 
 def describe_experiment(experiment: Experiment, dataset: Dataset) -> dict[str, Any]:
     """Return the settings that decide the numbers of a run; more seeds or arms may be added to a journal later."""
     settings = experiment.settings
-    names = ("prompt", "max_length", "fields", "key_name", "split_seed", "num_steps", "batch_size", "lora_rank")
+    of_data = ("prompt", "max_length", "fields", "key_name", "split_seed", "sample_by", "length_groups")
+    of_training = ("num_steps", "tokens_per_step", "batch_size", "lora_rank")
     decimals = ("learning_rate", "sample_rate", "filter_threash", "held_out_rate")
     packages = {"peft": importlib.metadata.version("peft")} if settings.lora_rank else {}
     return {
@@ -157,7 +202,7 @@ def describe_experiment(experiment: Experiment, dataset: Dataset) -> dict[str, A
         "model": experiment.source.name,
         "model_fingerprint": experiment.source.fingerprint,
         "data_sha256": dataset.sha256(),
-        **{name: getattr(settings, name) for name in names},
+        **{name: getattr(settings, name) for name in of_data + of_training},
         **{name: float(getattr(settings, name)) for name in decimals},
         "versions": installed_versions() | packages,
     }

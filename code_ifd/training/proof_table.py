@@ -9,10 +9,12 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
-from training.arms import ARMS, LONGEST
+from training.arms import ARMS
 
 UNTRAINED = "untrained"
 Run = dict[str, Any]
+THIRDS = ("shortest", "middle", "longest")
+COMPARED = ("per_token", "per_record", *THIRDS)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def record_mean(run: Run) -> float:
 def summarize_arms(runs: list[Run]) -> list[dict[str, Any]]:
     """Return one row for each arm that has a finished run, the untrained model first. All values are JSON's."""
     rows = []
-    for arm in (UNTRAINED, *ARMS, LONGEST):
+    for arm in (UNTRAINED, *ARMS):
         of_arm = [run for run in runs if run["arm"] == arm]
         if not of_arm:
             continue
@@ -53,9 +55,7 @@ def summarize_arms(runs: list[Run]) -> list[dict[str, Any]]:
             {
                 "arm": arm,
                 "seeds": [run["seed"] for run in of_arm],
-                "records": of_arm[0]["num_records"],
-                "trained_tokens": statistics.fmean(run["trained_tokens"] for run in of_arm),
-                "trained_response_tokens": statistics.fmean(run["trained_response_tokens"] for run in of_arm),
+                **amounts(of_arm),
                 "nll_per_token": vars(spread([token_mean(run) for run in of_arm])),
                 "nll_per_record": vars(spread([record_mean(run) for run in of_arm])),
                 "nll_by_length": by_length(of_arm),
@@ -65,16 +65,35 @@ def summarize_arms(runs: list[Run]) -> list[dict[str, Any]]:
     return rows
 
 
+def amounts(of_arm: list[Run]) -> dict[str, float | None]:
+    """Return what an arm has and what a run on it saw, as means over its seeds.
+
+    `passes` is how often it saw what it has, in response tokens; `planted` is None where nothing is known of planted
+    mistakes.
+    """
+    names = ("response_tokens", "trained_records", "trained_response_tokens", "trained_tokens")
+    found: dict[str, float | None] = {name: statistics.fmean(run[name] for run in of_arm) for name in names}
+    passes = [run["trained_response_tokens"] / max(run["response_tokens"], 1) for run in of_arm]
+    planted = [run["num_planted"] for run in of_arm if run["num_planted"] is not None]
+    return {
+        "records": statistics.fmean(run["num_records"] for run in of_arm),
+        "planted": statistics.fmean(planted) if planted else None,
+        **found,
+        "passes": statistics.fmean(passes),
+    }
+
+
 def against_random(of_arm: list[Run], runs: list[Run]) -> dict[str, dict[str, float]] | None:
     """Return how much higher the losses of an arm are than the random arm's, over the seeds that both have finished.
 
-    In nats per token, once over all tokens and once as the mean of responses, each as `mean` and `half_width` of its
-    95 percent interval over held-out responses (normal approximation), which says nothing about other seeds. None
-    where there are no two responses or no common seed.
+    In nats per token, once over all tokens and once as the mean of responses, of all and of each third by length; each
+    as `mean` and `half_width` of its 95 percent interval over held-out responses (normal approximation), which says
+    nothing about other seeds. None where there are no two responses in each third, or no common seed.
     """
     of_random = {run["seed"]: run for run in runs if run["arm"] == "random"}
     pairs = [(run, of_random[run["seed"]]) for run in of_arm if run["seed"] in of_random]
-    if not pairs or len(pairs[0][0]["losses"]) < 2:
+    parts = dict(zip(THIRDS, thirds(of_arm[0]["tokens"]), strict=True))
+    if not pairs or min(map(len, parts.values())) < 2:
         return None
     differences = [
         [one - other for one, other in zip(run["losses"], rival["losses"], strict=True)] for run, rival in pairs
@@ -83,6 +102,7 @@ def against_random(of_arm: list[Run], runs: list[Run]) -> dict[str, dict[str, fl
     return {
         "per_token": _weighted(of_response, of_arm[0]["tokens"]),
         "per_record": _weighted(of_response, [1] * len(of_response)),
+        **{name: _weighted([of_response[index] for index in part], [1] * len(part)) for name, part in parts.items()},
     }
 
 
@@ -110,30 +130,38 @@ def thirds(tokens: list[int]) -> list[list[int]]:
 
 
 def arms_table(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as text of at most 80 columns."""
+    """Return the rows as text of at most 80 columns: what each arm trained on, its losses, and those minus random's."""
     lines = [
-        f"{'trained on':>17}{'tokens':>11}{'response':>11}  held-out response, nats per token",
-        f"{'arm':<10}{'records':>7}{'seen':>11}{'tokens':>11}  {'all tokens (range)':<20} {'mean of responses'}",
+        f"{'':<16}{'has':<31}{'and saw in training':<33}",
+        f"{'arm':<16}{'records':>8}{'planted':>8}{'tokens':>10}"
+        f"{'passes':>9}{'records':>9}{'tokens':>10}{'+ prompts':>10}",
+    ]
+    for row in rows:
+        planted = "" if row["planted"] is None else f"{row['planted']:.3g}"
+        lines.append(
+            f"{row['arm']:<16}{row['records']:>8,.0f}{planted:>8}{row['response_tokens']:>10,.0f}{row['passes']:>9.1f}"
+            f"{row['trained_records']:>9,.0f}{row['trained_response_tokens']:>10,.0f}{row['trained_tokens']:>10,.0f}"
+        )
+    lines += [
+        "",
+        f"{'held-out loss':<16}{'all tokens (range)':<23}{'mean of':<15}{'by length:':<10}",
+        f"{'nats per token':<16}{'':<23}{'responses':<15}" + "".join(f"{name:<9}" for name in THIRDS).rstrip(),
     ]
     for row in rows:
         per_token, per_record = row["nll_per_token"], row["nll_per_record"]
         between = f" ({per_token['minimum']:.3f}-{per_token['maximum']:.3f})" if len(row["seeds"]) > 1 else ""
-        around = "" if per_record["deviation"] is None else f" +-{per_record['deviation']:.3f}"
+        around = "" if per_record["deviation"] is None else f" ±{per_record['deviation']:.3f}"
         lines.append(
-            f"{row['arm']:<10}{row['records']:>7}{row['trained_tokens']:>11,.0f}{row['trained_response_tokens']:>11,.0f}"
-            f"  {per_token['mean']:.3f}{between:<15} {per_record['mean']:.3f}{around}"
+            f"{row['arm']:<16}{per_token['mean']:.3f}{between:<17} {per_record['mean']:.3f}{around:<9} "
+            + "".join(f"{loss:<9.3f}" for loss in row["nll_by_length"]).rstrip()
         )
-    lines += ["", f"{'mean of responses':<20}{'shortest third':>16}{'middle':>16}{'longest third':>16}"]
-    lines += [f"{row['arm']:<20}" + "".join(f"{loss:>16.3f}" for loss in row["nll_by_length"]) for row in rows]
     compared = [row for row in rows if row["minus_random"]]
     if compared:
-        lines += ["", f"{'minus random (95%)':<20}{'all tokens':>28}{'mean of responses':>30}"]
+        lines += ["", f"{'minus random':<15}" + "".join(f"{name:>13}" for name in ("all tokens", "responses", *THIRDS))]
     for row in compared:
-        both = [_interval(row["minus_random"][name]) for name in ("per_token", "per_record")]
-        lines.append(f"{row['arm']:<20}{both[0]:>28}{both[1]:>30}")
+        lines.append(f"{row['arm']:<15}" + "".join(f"{_interval(row['minus_random'][name]):>13}" for name in COMPARED))
     return "\n".join(lines)
 
 
 def _interval(found: dict[str, float]) -> str:
-    mean, half = found["mean"], found["half_width"]
-    return f"{mean:+.3f} ({mean - half:+.3f} to {mean + half:+.3f})"
+    return f"{found['mean']:+.3f}±{found['half_width']:.3f}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from records.journal import LineJournal
-from scoring.mixed import open_rescored, rescore
+from scoring.mixed import Wanted, open_rescored, rescore
 from script_runs import RunScript
 from shared.cli import UserError
 
@@ -22,6 +22,7 @@ def line_of(log_ifd: float, dtype: str) -> dict:
         "ppl": [0, math.exp(4), 0, math.exp(4 + log_ifd)],
         "loss": [0, 4.0, 0, 4.0 + log_ifd],
         "tokens": [100, 101],
+        "se": None if log_ifd < -3.9 else 0.25,
         "dtype": dtype,
     }
 
@@ -56,7 +57,7 @@ def entries_of(tmp_path: Path, content: bytes = b"rough") -> list[dict]:
 
 def rescore_into_file(tmp_path: Path, score: Callable[[list[int]], list[dict]]) -> tuple[list[dict], int]:
     with new_file(tmp_path) as rescored:
-        return rescore(rough_lines(), rescored, score, 1.0, 100, 16)
+        return rescore(rough_lines(), rescored, score, Wanted(100, 1.0, "ifd_ppl"), 16)
 
 
 def test_records_near_the_boundaries_get_float32_and_the_others_stay(tmp_path: Path) -> None:
@@ -68,6 +69,47 @@ def test_records_near_the_boundaries_get_float32_and_the_others_stay(tmp_path: P
     assert not {7, 9} & set(chosen)  # skipped; exact already
     for record, (line, rough) in enumerate(zip(lines, rough_lines(), strict=True)):
         assert line == (line_of(EXACT[record], "float32") if record in chosen else rough)
+
+
+def test_upper_end_has_boundaries_of_its_own(tmp_path: Path) -> None:
+    asked: list[list[int]] = []
+    with new_file(tmp_path) as rescored:
+        rescore(rough_lines(), rescored, exact_lines(asked), Wanted(20, 1.0, "ifd_upper"), 16)
+    chosen = {record for chunk in asked for record in chunk}
+    # log ifd_upper is -0.02 * record + 0.5: it falls below 0 after record 25, and the 20 best end with record 45.
+    assert {25, 26, 45, 46} <= chosen
+    # The last records have no standard error, so they cannot be selected, and do not matter.
+    assert not chosen & {record for record, value in enumerate(EXACT) if value < -3.9}
+
+
+def test_begun_run_without_standard_errors_is_not_taken_for_the_upper_end(
+    run_script: RunScript, tmp_path: Path, tiny_gpt2: Path
+) -> None:
+    save, rough = tmp_path / "s.jsonl", tmp_path / "s.jsonl.bfloat16"
+    arguments = (
+        "--data_path",
+        write_dataset(tmp_path / "data.json", 40),
+        "--model_name_or_path",
+        tiny_gpt2,
+        "--max_length",
+        64,
+        "--records_per_chunk",
+        8,
+    )
+    assert run_script("data_analysis", *arguments, "--save_path", rough, "--dtype", "bfloat16").returncode == 0
+    old = [json.loads(line) for line in rough.open()]
+    rough.write_text("".join(json.dumps(without(line, "se")) + "\n" for line in old), encoding="utf-8")
+    mixed = (*arguments, "--save_path", save, "--dtype", "mixed")
+    result = run_script("data_analysis", *mixed, "--key_name", "ifd_upper")
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith(f"error: {rough}: was begun by an earlier version, without")
+    assert run_script("data_analysis", *mixed, "--key_name", "ifd_loss").stderr.startswith(
+        "error: --dtype mixed --key_name ifd_loss: what rounding does to a ratio of losses is not known"
+    )
+
+
+def without(line: dict, key: str) -> dict:
+    return {name: value for name, value in line.items() if name != key}
 
 
 def test_chunks_hold_at_most_the_records_that_a_kill_may_cost(tmp_path: Path) -> None:
@@ -129,27 +171,24 @@ def write_dataset(path: Path, num_records: int) -> Path:
     return path
 
 
+@pytest.mark.parametrize("key_name", ["ifd_ppl", "ifd_upper"])
 def test_script_says_the_dtype_of_each_line_and_selects_as_float32_does(
-    run_script: RunScript, tmp_path: Path, tiny_gpt2: Path
+    run_script: RunScript, tmp_path: Path, tiny_gpt2: Path, key_name: str
 ) -> None:
     data = write_dataset(tmp_path / "data.json", 150)
     common = ("--data_path", data, "--model_name_or_path", tiny_gpt2, "--max_length", 64, "--records_per_chunk", 32)
+    choice = ("--sample_rate", "0.2", "--key_name", key_name, "--filter_threash", 2)
     selected = {}
     for dtype in ("float32", "mixed"):
         scores = tmp_path / f"{dtype}.jsonl"
-        result = run_script("data_analysis", *common, "--save_path", scores, "--dtype", dtype, "--sample_rate", "0.2")
+        result = run_script("data_analysis", *common, "--save_path", scores, "--dtype", dtype, *choice)
         assert result.returncode == 0, result.stderr
         scored, kept = tmp_path / f"{dtype}_data.json", tmp_path / f"{dtype}_selected.json"
         merged = run_script(
             "put_analysis_to_data", "--pt_data_path", scores, "--json_data_path", data, "--json_save_path", scored
         )
         assert merged.returncode == 0, merged.stderr
-        assert (
-            run_script(
-                "select_data", "--json_data_path", scored, "--json_save_path", kept, "--sample_rate", "0.2"
-            ).returncode
-            == 0
-        )
+        assert run_script("select_data", "--json_data_path", scored, "--json_save_path", kept, *choice).returncode == 0
         selected[dtype] = {record["instruction"] for record in json.loads(kept.read_text())}
     assert selected["mixed"] == selected["float32"]
     lines = [json.loads(line) for line in (tmp_path / "mixed.jsonl").open()]

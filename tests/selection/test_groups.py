@@ -123,7 +123,7 @@ def test_value_that_names_no_group_is_an_error(ending: str, value: Any, seen: st
 
 @pytest.mark.parametrize("value", [datetime.date(2024, 1, 2), b"\xff\x00", [datetime.date(2024, 1, 2)]])
 def test_value_that_only_tables_have_is_an_error_too(value: Any, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="record 0: 'k' is .* --group_by needs a string"):
+    with pytest.raises(UserError, match=r"record 0: 'k' is .* --group_by needs a string"):
         read_values(write_as(tmp_path, ".parquet", [{"k": value}]), "k")
 
 
@@ -166,7 +166,7 @@ def test_record_without_a_length_is_in_no_crossed_group(tmp_path: Path) -> None:
 def test_too_many_crossed_groups_are_an_error(tmp_path: Path) -> None:
     values = read_values(write_as(tmp_path, ".jsonl", [{"k": number % 600} for number in range(1200)]), "k")
     with pytest.raises(
-        UserError, match="--length_groups and --group_by .k. together make 1,200 groups, more than 1,000"
+        UserError, match=r"--length_groups and --group_by .k. together make 1,200 groups, more than 1,000"
     ):
         made(list(range(1200)), 2, values)
 
