@@ -162,7 +162,7 @@ def test_candidates_may_be_all_between_two_scores(diverse: Diverse) -> None:
         (["--emb_model=no/such/model", "--fla_num=1"], "--emb_model no/such/model: no such folder, and not a Hub id"),
         (
             ["--fields=output=answer", "--fla_num=1"],
-            "data.json: record 24: field 'answer' is missing (there are 'id', 'instruction'",
+            "data.json: record 4: field 'answer' is missing (there are 'id', 'instruction'",
         ),
         (["--json_save_path=data.json", "--fla_num=1"], "data.json: the output would overwrite an input of this step"),
         (["--json_save_path=new.txt"], "new.txt: the file name must end in .json"),
