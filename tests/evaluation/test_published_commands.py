@@ -299,3 +299,12 @@ def test_judge_whose_name_holds_what_was_asked_for_is_noted(home: Path, run_scri
         0,
         "note: vicuna_wrap_reviews_gpt3.5.json: its judge was gpt-3.5-turbo; counted as gpt-3.5\n",
     )
+
+
+def test_empty_address_is_the_default_one(home: Path, real_data_dir: Path, run_script: RunScript) -> None:
+    copy_reviews(real_data_dir, home, "vicuna_wrap.json")
+    done = run_script("eval", *shlex.split(f"{REVIEW} --api_base '' --max_tokens 1024 --dry_run"), cwd=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "80 pairs in both orders: 0 requests answered before, 160 to send to gpt-4 at https://api.openai.com/v1" in (
+        done.stdout
+    )
