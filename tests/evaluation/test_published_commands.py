@@ -15,7 +15,7 @@ from answering.generation_file import default_output_dir
 from answering.question_sets import question_keys
 from answering.wrap_file import read_wrap_file
 from judging.prompts import SYSTEM
-from script_runs import RunScript, error_line, files_in
+from script_runs import RunScript, error_line, files_in, flag_error
 
 ANSWER = "--dataset_name vicuna --model_name_or_path {} --max_length 1024"
 WRAP = (
@@ -308,3 +308,9 @@ def test_empty_address_is_the_default_one(home: Path, real_data_dir: Path, run_s
     assert "80 pairs in both orders: 0 requests answered before, 160 to send to gpt-4 at https://api.openai.com/v1" in (
         done.stdout
     )
+
+
+@pytest.mark.parametrize(("script", "flags"), [("eval", REVIEW), ("review_eval_score", VERDICT)])
+def test_judge_without_a_name_is_refused(script: str, flags: str, home: Path, run_script: RunScript) -> None:
+    done = run_script(script, *shlex.split(flags), "--api_model", " ", cwd=home)
+    assert flag_error(done) == "argument --api_model: it must not be empty"

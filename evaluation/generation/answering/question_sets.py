@@ -62,11 +62,11 @@ def question_set_path(dataset_name: str) -> Path:
         path = folder / f"{dataset_name}_test_set.jsonl"
         if path.is_file():
             return path
-    remedy = (
-        "see evaluation/test_data/README.md for how to get it"
-        if dataset_name in PUBLIC_SETS
-        else "set TEST_DATA_DIR to its folder"
-    )
+    remedy = "set TEST_DATA_DIR to its folder"
+    if dataset_name in PUBLIC_SETS:
+        remedy = "see evaluation/test_data/README.md for how to get it"
+    elif dataset_name.lower() in PUBLIC_SETS:
+        remedy = f"the public set is called {dataset_name.lower()}"
     raise UserError(
         f"--dataset_name {dataset_name}: no {dataset_name}_test_set.jsonl in {' or '.join(map(str, folders))}; {remedy}"
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from judging.client import DEFAULT_BASE
-from shared.cli import decimal_number, new_parser, positive_int
+from shared.cli import decimal_number, new_parser, non_empty, positive_int
 
 
 def parse_args(docstring: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -33,6 +33,7 @@ def parse_args(docstring: str | None, argv: Sequence[str] | None) -> argparse.Na
 def _add_judge(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--api_model",
+        type=non_empty,
         default="gpt-4",
         metavar="NAME",
         help="the judge, by the name that its server knows (default: %(default)s)",

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.cli import UserError, new_parser, positive_int
+from shared.cli import UserError, new_parser, non_empty, positive_int
 from shared.files import in_folder
 from shared.texts import printable
 from verdict.review_file import judge_slug
@@ -84,6 +84,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--api_model",
+        type=non_empty,
         default="gpt-4",
         help="judge whose reviews are read, as given to eval.py; a name that holds gpt-4 or gpt-3.5 also finds files "
         "named reviews_gpt4 or reviews_gpt3.5 (default: %(default)s)",
