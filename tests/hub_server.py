@@ -1,6 +1,6 @@
 """A Hugging Face Hub on loopback: as much of its protocol as its client asks for to read a dataset.
 
-A commit's name, its files page by page, small files, and large ones by a redirect to another place, as the real one has.
+A commit's name, its files page by page, small files, and large ones by a redirect to another host, as the real one.
 """
 
 import hashlib
@@ -14,8 +14,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PAGE = 3  # entries of a listing; the real Hub's pages have a thousand
 LARGE = 2000  # bytes; what is larger lies elsewhere, behind a redirect
+TOKEN = "hf_verysecrettoken"
 Files = dict[str, bytes]
 
 
@@ -162,6 +165,29 @@ def hub_server() -> Iterator[HubServer]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
+    """A Hub that the client in this process asks, with an empty cache and the access token TOKEN."""
+    with hub_server() as server:
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+        reach(monkeypatch, server.url)
+        yield server
+
+
+def reach(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Let the Hub's client, which has read HF_ENDPOINT already, ask another server."""
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", url)
+    template = url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+
+def go_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the Hub's client ask nobody, as HF_HUB_OFFLINE=1 does."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
 
 
 def _send_json(request: BaseHTTPRequestHandler, value: Any, headers: dict[str, str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Datasets of the Hub, from a server on loopback that speaks its protocol: what is read, kept, and said when it fails."""
+"""Datasets of the Hub, from a server on loopback: what is read, what is kept, and what is said when it fails."""
 
 import gzip
 import io
@@ -6,21 +6,19 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hub_server import HubServer, hub_server
+from hub_server import TOKEN, HubServer, go_offline, reach
 from records.dataset import Dataset
 from shared.cli import UserError
 from shared.hub import HUB_TIMEOUT_SECONDS
 
 ROWS = [{"instruction": f"Count to {number}", "output": f"{number} " * number} for number in range(1, 40)]
 NAME = "tatsu-lab/alpaca"
-TOKEN = "hf_verysecrettoken"
 
 
 def as_parquet(rows: list[dict]) -> bytes:
@@ -31,28 +29,6 @@ def as_parquet(rows: list[dict]) -> bytes:
 
 def as_lines(rows: list[dict]) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
-    """A Hub that the client in this process asks, with an empty cache and an access token."""
-    with hub_server() as server:
-        monkeypatch.setenv("HF_TOKEN", TOKEN)
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-        reach(monkeypatch, server.url)
-        yield server
-
-
-def reach(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """Let the Hub's client, which has read HF_ENDPOINT already, ask another server."""
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", url)
-    template = url + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
-
-
-def go_offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
 
 
 def refusal(path: str) -> str:
