@@ -109,7 +109,7 @@ class _Repository:
             return hf_hub_download(self.dataset, file, repo_type="dataset", revision=commit)
         except KeyboardInterrupt:
             raise Interrupted(f"{kept}; the same command goes on from there") from None
-        except (HTTPError, OSError, ValueError) as error:
+        except (HTTPError, OSError, ValueError, RuntimeError) as error:  # the last from the client's Xet transfers
             code = getattr(error, "errno", None)
             if code in (errno.ENOSPC, errno.EDQUOT):
                 remedy = f"no space left in {self._cache}; free some, or set HF_HOME to a folder on another disk"
