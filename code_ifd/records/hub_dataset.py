@@ -19,7 +19,7 @@ from records.hub_layout import files_by_pattern
 from records.hub_name import HubName
 from shared.cli import Interrupted, UserError
 from shared.files import atomic_writer, read_text
-from shared.hub import HUB_TIMEOUT_SECONDS, HubEntry, NoAnswer, ask_hub, reason_of
+from shared.hub import HUB_TIMEOUT_SECONDS, HubEntry, NoAnswer, ask_hub, quiet_client, reason_of
 
 # Once the Hub has answered, a list of a hundred thousand files may take a while.
 LISTING_TIMEOUT_SECONDS = 120.0
@@ -106,14 +106,15 @@ class _Repository:
                 "connect once to download it"
             )
         try:
-            return hf_hub_download(self.dataset, file, repo_type="dataset", revision=commit)
+            with quiet_client():
+                return hf_hub_download(self.dataset, file, repo_type="dataset", revision=commit)
         except KeyboardInterrupt:
             raise Interrupted(f"{kept}; the same command goes on from there") from None
         except (HTTPError, OSError, ValueError, RuntimeError) as error:  # the last from the client's Xet transfers
             code = getattr(error, "errno", None)
             if code in (errno.ENOSPC, errno.EDQUOT):
                 remedy = f"no space left in {self._cache}; free some, or set HF_HOME to a folder on another disk"
-            elif code in (errno.EACCES, errno.EPERM, errno.EROFS):
+            elif code in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR):
                 remedy = f"{self._cache} cannot be written; set HF_HOME to a folder that can"
             else:
                 remedy = f"{reason_of(error)}; run this again: {kept}"
@@ -122,7 +123,7 @@ class _Repository:
     def check_space(self, commit: str, sizes: Sizes) -> None:
         """Raise UserError when the disk has no room for the files that the cache lacks."""
         missing = sum(size for file, size in sizes.items() if not self._is_cached(commit, file))
-        folder = next(folder for folder in (self._cache, *self._cache.parents) if folder.exists())
+        folder = next(folder for folder in (self._cache, *self._cache.parents) if os.path.exists(folder))
         free = shutil.disk_usage(folder).free
         if missing > free:
             raise UserError(

@@ -1,7 +1,8 @@
 """Asking the Hugging Face Hub: its answer, or within ten seconds the reason why there is none."""
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -64,6 +65,19 @@ def ask_hub(entry: HubEntry, question: Callable[[], Answer], seconds: float = HU
     if refusal:
         raise UserError(refusal)
     return NoAnswer(reason_of(errors[0]))
+
+
+@contextlib.contextmanager
+def quiet_client() -> Iterator[None]:
+    """Keep the Hub's client from writing its warnings of each retry: what is wrong in the end is told in one line."""
+    from huggingface_hub.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def reason_of(error: Exception) -> str:

@@ -191,13 +191,16 @@ def test_hub_that_never_answers_is_given_up_once(hub: HubServer, monkeypatch: py
     assert HUB_TIMEOUT_SECONDS < 10
 
 
-def test_broken_download_keeps_what_is_whole(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_download_is_one_line_and_keeps_what_is_whole(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None, raising=False)
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None, raising=False)
     rows = [{"instruction": "x", "output": "word " * 1000}]
     hub.push(NAME, {"part_1.jsonl": as_lines(ROWS[:2]), "part_2.jsonl": as_lines(rows)})
     hub.cut_after = 1000
     assert "part_2.jsonl could not be downloaded" in refusal(NAME)
+    assert capfd.readouterr() == ("", "")  # the client's own warnings of each retry, and its progress bars
     hub.cut_after = None
     hub.requests.clear()
     assert list(Dataset(NAME).records()) == ROWS[:2] + rows
@@ -220,6 +223,13 @@ def test_disk_that_fills_up_is_told(hub: HubServer, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("huggingface_hub.hf_hub_download", fail)
     assert "train.jsonl could not be downloaded: no space left in" in refusal(NAME)
     assert "set HF_HOME to a folder on another disk" in refusal(NAME)
+
+
+def test_cache_that_cannot_be_made_is_told(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "file" / "hub"))
+    hub.push(NAME, {"train.jsonl": as_lines(ROWS)})
+    assert "file/hub cannot be written; set HF_HOME to a folder that can" in refusal(NAME)
 
 
 def test_files_of_two_formats_are_refused_before_the_download(hub: HubServer) -> None:
