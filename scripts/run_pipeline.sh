@@ -7,8 +7,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
-DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}" # or a Hub dataset: tatsu-lab/alpaca
-SPLIT="${SPLIT:-}" # these three for a Hub dataset: train, its default configuration and main where they are empty
+DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}"
+SPLIT="${SPLIT:-}" # these three for a Hub dataset, as DATA_PATH=tatsu-lab/alpaca; empty: train, its default configuration, main
 CONFIG="${CONFIG:-}"
 DATA_REVISION="${DATA_REVISION:-}"
 MODEL="${MODEL:-gpt2}"
@@ -24,7 +24,7 @@ for FLAG in "$@"; do
       echo "error: $FLAG: the three steps share this; set DATA_PATH, OUTPUT_DIR or MODEL, or run the steps one by one" >&2
       exit 2 ;;
     --split* | --config* | --data_revision*)
-      echo "error: $FLAG: the names of the files tell it; set SPLIT, CONFIG or DATA_REVISION before the command" >&2
+      echo "error: $FLAG: the steps share this; set SPLIT, CONFIG or DATA_REVISION before the command" >&2
       exit 2 ;;
     --sample_* | --filter_thre*)
       echo "error: $FLAG: step 3 must know it too; set SAMPLE_RATE, SAMPLE_NUM or FILTER_THREASH before the command" >&2

@@ -7,8 +7,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
-DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}" # or a Hub dataset: tatsu-lab/alpaca
-SPLIT="${SPLIT:-}" # these three for a Hub dataset: train, its default configuration and main where they are empty
+DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}"
+SPLIT="${SPLIT:-}" # these three for a Hub dataset, as DATA_PATH=tatsu-lab/alpaca; empty: train, its default configuration, main
 CONFIG="${CONFIG:-}"
 DATA_REVISION="${DATA_REVISION:-}"
 SAVE_PATH="${SAVE_PATH:-outputs/sample_alpaca_gpt2_scores.jsonl}"
