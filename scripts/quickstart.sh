@@ -10,11 +10,5 @@ export DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}"
 export MODEL="${MODEL:-smollm2-135m}"
 export SAMPLE_RATE="${SAMPLE_RATE:-0.1}"
 export OUTPUT_DIR="${OUTPUT_DIR:-outputs/quickstart}"
-# At the end, the selection stands beside that by another score.
-if [[ "${KEY_NAME:-}" == ifd_upper ]]; then
-  export COMPARE="${COMPARE-ifd_ppl}"
-else
-  export COMPARE="${COMPARE-ifd_upper}"
-fi
 
 bash scripts/run_pipeline.sh "$@"

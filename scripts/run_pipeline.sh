@@ -13,15 +13,10 @@ SAMPLE_RATE="${SAMPLE_RATE:-0.1}"
 OUTPUT_DIR="${OUTPUT_DIR:-outputs}"
 
 # Step 3 reads more variables: KEY_NAME, LENGTH_GROUPS, GROUP_BY, SAMPLE_TOKENS.
-KEY=() # the table knows scores, and neither random nor longest
+KEY=() # the table and the report know scores, and neither random nor longest
 case "${KEY_NAME:-}" in
   ifd_*) KEY=(--key_name "$KEY_NAME") ;;
 esac
-
-COMPARE="${COMPARE:-}" # another score: the table has the best by it beside the best by KEY_NAME
-if [[ "$COMPARE" == "${KEY[1]:-ifd_ppl}" ]]; then
-  COMPARE=""
-fi
 
 FIELDS=() # what the table and the report must know too
 PREVIOUS=""
@@ -87,9 +82,9 @@ PT_DATA_PATH="${BASE}_scores.jsonl" JSON_DATA_PATH="$DATA_PATH" JSON_SAVE_PATH="
 JSON_DATA_PATH="${BASE}_data.$FORMAT" JSON_SAVE_PATH="${BASE}_selected.$FORMAT" SAMPLE_RATE="$SAMPLE_RATE" \
   bash scripts/step3_select_data.sh ${FIELDS[@]+"${FIELDS[@]}"}
 python3 code_ifd/show_selection.py --json_data_path "${BASE}_data.$FORMAT" --selected "${BASE}_selected.$FORMAT" \
-  --filter_threash "${FILTER_THREASH:-1}" ${KEY[@]+"${KEY[@]}"} ${COMPARE:+--compare "$COMPARE"} ${FIELDS[@]+"${FIELDS[@]}"}
+  --filter_threash "${FILTER_THREASH:-1}" ${KEY[@]+"${KEY[@]}"} ${FIELDS[@]+"${FIELDS[@]}"}
 # The selection is there already: whatever is wrong with the report, this run has done its work.
 if ! SELECTED="${BASE}_selected.$FORMAT" JSON_DATA_PATH="${BASE}_data.$FORMAT" SAVE_PATH="${BASE}_report.html" \
-  bash scripts/optional_report.sh ${FIELDS[@]+"${FIELDS[@]}"}; then
+  bash scripts/optional_report.sh ${KEY[@]+"${KEY[@]}"} ${FIELDS[@]+"${FIELDS[@]}"}; then
   echo "note: the report could not be made (see above); the selected records are complete. scripts/optional_report.sh makes it alone" >&2
 fi

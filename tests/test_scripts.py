@@ -362,38 +362,6 @@ def test_table_and_report_are_told_a_key_that_they_know(pipeline: Pipeline, key_
     assert step3[step3.index("--key_name") + 1] == (key_name or "ifd_ppl")
 
 
-@pytest.mark.parametrize(
-    ("variables", "told"),
-    [
-        ({}, []),
-        ({"COMPARE": "ifd_upper"}, ["--compare", "ifd_upper"]),
-        ({"COMPARE": "ifd_ppl", "KEY_NAME": "ifd_upper"}, ["--compare", "ifd_ppl"]),
-        ({"COMPARE": "ifd_upper", "KEY_NAME": "ifd_upper"}, []),
-        ({"COMPARE": "ifd_upper", "KEY_NAME": "random"}, ["--compare", "ifd_upper"]),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
-)
-def test_table_of_the_pipeline_compares_with_another_score(
-    pipeline: Pipeline, variables: dict[str, str], told: list[str]
-) -> None:
-    done, calls = pipeline.run(**variables)
-    assert done.returncode == 0
-    arguments = calls["show_selection"]
-    found = arguments.index("--compare") if "--compare" in arguments else len(arguments)
-    assert arguments[found : found + 2] == told
-
-
-@pytest.mark.parametrize(("key_name", "other"), [("", "ifd_upper"), ("ifd_upper", "ifd_ppl")])
-def test_quickstart_shows_both_choices_side_by_side(pipeline: Pipeline, key_name: str, other: str) -> None:
-    # The python3 that does nothing is that of a virtual environment here, so that nothing is installed.
-    path = f"{pipeline.folder}/bin:{os.environ['PATH']}"
-    done = bash("scripts/quickstart.sh", VIRTUAL_ENV=pipeline.folder, PATH=path, KEY_NAME=key_name)
-    assert done.returncode == 0
-    lines = pipeline.log.read_text(encoding="utf-8").splitlines()
-    table = next(line for line in lines if "show_selection.py" in line)
-    assert f"|--compare|{other}|" in table
-
-
 @pytest.mark.parametrize("script", ["optional_report", "optional_select_data_plus_diversity"])
 @pytest.mark.parametrize(
     ("key_name", "told"), [("ifd_upper", ["ifd_upper"]), ("random", []), ("longest", []), ("", [])]
@@ -405,6 +373,17 @@ def test_optional_script_is_told_a_key_that_it_knows(
     assert done.returncode == 0
     arguments = pipeline.log.read_text(encoding="utf-8").split("|")
     assert [value for flag, value in pairwise(arguments) if flag == "--key_name"] == told
+
+
+@pytest.mark.parametrize("script", ["optional_report", "optional_select_data_plus_diversity"])
+@pytest.mark.parametrize("flags", [("--key_name", "ifd_loss"), ("--key_name=ifd_loss",)], ids=["apart", "together"])
+def test_flag_of_the_key_goes_before_the_variable_of_an_optional_script(
+    pipeline: Pipeline, script: str, flags: tuple[str, ...]
+) -> None:
+    done = bash(f"scripts/{script}.sh", *flags, PATH=f"{pipeline.folder}/bin:{os.environ['PATH']}", KEY_NAME="ifd_upper")
+    assert done.returncode == 0
+    arguments = pipeline.log.read_text(encoding="utf-8").split("|")
+    assert "ifd_upper" not in arguments and set(flags) <= set(arguments)
 
 
 def test_pipeline_passes_shares_to_step_3_alone(pipeline: Pipeline) -> None:
@@ -452,5 +431,4 @@ def test_quickstart_selects_with_the_real_model_and_then_repeats_nothing(tmp_pat
     assert (first.returncode, again.returncode) == (0, 0)
     assert "30 records (30 in " in first.stdout
     assert "selected                 3\n" in first.stdout
-    assert "the best by                 ifd_ppl  ifd_upper\n" in first.stdout
     assert "30 records (all of them done before)" in again.stdout
