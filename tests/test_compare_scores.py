@@ -163,7 +163,9 @@ def test_selection_by_the_upper_ends(comparing: Comparing) -> None:
 
 def test_scores_without_upper_ends_are_refused_with_a_remedy(comparing: Comparing) -> None:
     error = comparing.refused(with_upper(make_records(SCORES_A), 2), make_records(SCORES_B), "--key_name=ifd_upper")
-    assert error.startswith("b.json: no record has a number under 'ifd_upper'; the scores were made before step 1 wrote")
+    assert error.startswith(
+        "b.json: no record has a number under 'ifd_upper'; the scores were made before step 1 wrote"
+    )
     assert "score again" in error
 
 

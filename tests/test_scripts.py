@@ -380,7 +380,9 @@ def test_optional_script_is_told_a_key_that_it_knows(
 def test_flag_of_the_key_goes_before_the_variable_of_an_optional_script(
     pipeline: Pipeline, script: str, flags: tuple[str, ...]
 ) -> None:
-    done = bash(f"scripts/{script}.sh", *flags, PATH=f"{pipeline.folder}/bin:{os.environ['PATH']}", KEY_NAME="ifd_upper")
+    done = bash(
+        f"scripts/{script}.sh", *flags, PATH=f"{pipeline.folder}/bin:{os.environ['PATH']}", KEY_NAME="ifd_upper"
+    )
     assert done.returncode == 0
     arguments = pipeline.log.read_text(encoding="utf-8").split("|")
     assert "ifd_upper" not in arguments and set(flags) <= set(arguments)
