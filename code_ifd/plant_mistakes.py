@@ -18,7 +18,7 @@ from records.dataset import Dataset, write_dataset
 from records.dataset_files import DATASET_HELP, TABLES, ends_in
 from shared.cli import UserError, new_parser, non_negative_int, rate, run, say
 from shared.files import refuse_overwriting
-from training.planting import PLANTED, plant
+from training.planting import PLANTED, check_unscored, plant
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -46,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if ends_in(args.json_save_path, TABLES):
         raise UserError(f"{args.json_save_path}: the copy is JSON, whatever is read; name it .jsonl")
     check_records(dataset.records(), dataset.path, args.fields)
+    check_unscored(dataset)
     records = plant(list(dataset.records()), args.rate, args.seed, args.fields)
     write_dataset(args.json_save_path, records)
     num_planted = sum(record[PLANTED] for record in records)

@@ -18,7 +18,7 @@ FILTER_THREASH="${FILTER_THREASH:-1}"
 KEY_NAME="${KEY_NAME:-ifd_ppl}" # score of the arms selected, selected_groups and lowest
 LENGTH_GROUPS="${LENGTH_GROUPS:-10}"
 SEEDS="${SEEDS:-0 1 2}"
-PLANT="${PLANT:-}"           # share of the responses that change places before scoring
+PLANT="${PLANT:-}"            # share of the responses that change places before scoring
 PLANT_SEED="${PLANT_SEED:-0}" # decides which
 
 read -ra NUMBERS <<<"$SEEDS"
@@ -47,15 +47,28 @@ if [[ -n "$PLANT" && -n "$JSON_DATA_PATH" ]]; then
   exit 2
 fi
 
+PROOF=(
+  --save_path "${SAVE_PATH:-outputs/prove_it${PLANT:+_planted_$PLANT}.json}"
+  --model_name_or_path "$MODEL"
+  --prompt "$PROMPT_TEMPLATE"
+  --sample_rate "$SAMPLE_RATE"
+  --filter_threash "$FILTER_THREASH"
+  --key_name "$KEY_NAME"
+  --length_groups "$LENGTH_GROUPS"
+  --seeds "${NUMBERS[@]}"
+  ${FLAGS[@]+"${FLAGS[@]}"}
+)
 if [[ -z "$JSON_DATA_PATH" && " $* " != *" --help "* && " $* " != *" -h "* ]]; then
+  # A wrong flag is refused now, not after the scoring; --help ends it before it looks for a file.
+  python3 code_ifd/prove_it.py "${PROOF[@]}" --help >/dev/null
   if [[ -n "$PLANT" ]]; then
     # The name has what decides the copy: another share is another dataset, with scores of its own.
     NAME="$(basename "$DATA_PATH")"
     for ENDING in .gz .zst .json .jsonl .ndjson .parquet .arrow; do NAME="${NAME%"$ENDING"}"; done
-    mkdir -p "$OUTPUT_DIR"
+    NAME="${NAME//[*?\[\]]/_}" # of a pattern
     PLANTED="$OUTPUT_DIR/${NAME}_planted_${PLANT}_seed$PLANT_SEED.json"
     python3 code_ifd/plant_mistakes.py --json_data_path "$DATA_PATH" --json_save_path "$PLANTED" \
-      --rate "$PLANT" --seed "$PLANT_SEED" ${FIELDS[@]+"${FIELDS[@]}"}
+      --rate "$PLANT" --seed "$PLANT_SEED" ${FIELDS[@]+"${FIELDS[@]}"} >&2
     DATA_PATH="$PLANTED"
   fi
   # What is scored already is not scored again. The last lines of its table name its files.
@@ -64,14 +77,4 @@ if [[ -z "$JSON_DATA_PATH" && " $* " != *" --help "* && " $* " != *" -h "* ]]; t
     bash scripts/run_pipeline.sh ${FIELDS[@]+"${FIELDS[@]}"} | sed -n 's/^scored dataset *//p')"
 fi
 
-python3 code_ifd/prove_it.py \
-  --json_data_path "$JSON_DATA_PATH" \
-  --save_path "${SAVE_PATH:-outputs/prove_it${PLANT:+_planted_$PLANT}.json}" \
-  --model_name_or_path "$MODEL" \
-  --prompt "$PROMPT_TEMPLATE" \
-  --sample_rate "$SAMPLE_RATE" \
-  --filter_threash "$FILTER_THREASH" \
-  --key_name "$KEY_NAME" \
-  --length_groups "$LENGTH_GROUPS" \
-  --seeds "${NUMBERS[@]}" \
-  ${FLAGS[@]+"${FLAGS[@]}"}
+python3 code_ifd/prove_it.py --json_data_path "$JSON_DATA_PATH" "${PROOF[@]}"

@@ -76,7 +76,8 @@ fi
 
 # Step 1 is told what step 3 will select: a wrong rate, number or threshold is refused now, and --dtype mixed needs it.
 DATA_PATH="$DATA_PATH" SAVE_PATH="${BASE}_scores.jsonl" MODEL="$MODEL" \
-  bash scripts/step1_select_data_analysis_gpt2.sh "${AMOUNT[@]}" --filter_threash "${FILTER_THREASH:-1}" "$@"
+  bash scripts/step1_select_data_analysis_gpt2.sh "${AMOUNT[@]}" --filter_threash "${FILTER_THREASH:-1}" \
+  ${KEY[@]+"${KEY[@]}"} "$@"
 PT_DATA_PATH="${BASE}_scores.jsonl" JSON_DATA_PATH="$DATA_PATH" JSON_SAVE_PATH="${BASE}_data.$FORMAT" \
   bash scripts/step2_put_analysis_to_data.sh
 JSON_DATA_PATH="${BASE}_data.$FORMAT" JSON_SAVE_PATH="${BASE}_selected.$FORMAT" SAMPLE_RATE="$SAMPLE_RATE" \

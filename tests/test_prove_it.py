@@ -16,6 +16,7 @@ import prove_it as prove_it_script
 from script_runs import ROOT, error_line, files_in, flag_error, write_json
 from shared.cli import run
 from training import fine_tuning
+from training.arms import ARMS
 
 WORDS = [
     "red",
@@ -34,13 +35,17 @@ WORDS = [
 
 
 def write_scored(path: Path, num: int = 40) -> Path:
-    """Scored records: the higher the score, the longer the response; every tenth has none, as its response is empty."""
+    """Scored records: the higher ifd_ppl and the lower ifd_upper, the longer the response.
+
+    Every tenth has none, as its response is empty.
+    """
     records = [
         {
             "instruction": f"Name {index} things.",
             "input": "",
             "output": "" if index % 10 == 9 else " ".join(WORDS[place % 12] for place in range(index % 7 + 3)),
             "ifd_ppl": None if index % 10 == 9 else (index % 7 + 1) / 10 + index / 1000,
+            "ifd_upper": None if index % 10 == 9 else (7 - index % 7) / 10 + index / 1000,
         }
         for index in range(num)
     ]
@@ -62,7 +67,7 @@ class ProveIt:
             f"--model_name_or_path={model}",
             "--max_length=64",
         ]
-        self.flags += ["--num_steps=3", "--batch_size=2", "--sample_rate=0.1", "--device=cpu"]
+        self.flags += ["--num_steps=3", "--tokens_per_step=60", "--sample_rate=0.1", "--device=cpu"]
 
     def run(self, *flags: object) -> subprocess.CompletedProcess:
         self.patch.setattr(sys, "argv", ["prove_it.py", *self.flags, *map(str, flags)])
@@ -92,7 +97,48 @@ def without_time(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in entry.items() if key not in ("seconds", "cpu_seconds")} for entry in runs]
 
 
-def test_runs_are_fair_balanced_and_repeatable(prove_it: ProveIt) -> None:
+def test_every_arm_sees_the_same_number_of_response_tokens_in_the_same_number_of_steps(prove_it: ProveIt) -> None:
+    done = prove_it.run("--seeds", 0)
+    assert done.returncode == 0, done.stderr
+    runs = prove_it.runs()[1:]
+    assert [entry["arm"] for entry in runs] == list(ARMS)
+    longest = max(max(entry["tokens"]) for entry in runs) + 20  # no response has many more tokens than a held-out one
+    for entry in runs:
+        assert len(entry["training_losses"]) == 3
+        assert abs(entry["trained_response_tokens"] - 3 * 60) <= longest / 2
+        assert entry["trained_tokens"] > entry["trained_response_tokens"]
+    of_arm = {entry["arm"]: entry["response_tokens"] for entry in runs}
+    assert of_arm["upper"] < of_arm["random"] < of_arm["selected"]
+    assert {entry["num_planted"] for entry in runs} == {None}
+
+
+def test_by_tokens_every_arm_has_as_many_and_the_lowest_more_records(prove_it: ProveIt) -> None:
+    arms = ["selected", "random", "lowest"]
+    assert prove_it.run("--seeds", 0, "--sample_by=tokens", "--sample_rate=0.2", "--arms", *arms).returncode == 0
+    runs = {entry["arm"]: entry for entry in prove_it.runs()}
+    assert runs["lowest"]["num_records"] > runs["random"]["num_records"] > runs["selected"]["num_records"]
+    tokens = [runs[arm]["response_tokens"] for arm in arms]
+    assert max(tokens) - min(tokens) < max(tokens) / 4  # a record of them
+
+
+def test_planted_records_are_counted_and_never_held_out(prove_it: ProveIt) -> None:
+    records = json.loads((prove_it.folder / "scored.json").read_text(encoding="utf-8"))
+    # Only six records are clean, of which three are held out.
+    write_json(
+        prove_it.folder / "scored.json",
+        [record | {"planted": index >= 6} for index, record in enumerate(records)],
+    )
+    done = prove_it.run("--seeds", 0, "--arms", "all", "random")
+    runs = {entry["arm"]: entry for entry in prove_it.runs()}
+    assert runs["all"]["num_records"] == 33 and runs["all"]["num_planted"] == 30
+    assert len(runs["all"]["losses"]) == 3
+    [line] = [line.split() for line in done.stdout.splitlines() if line.startswith("all ")][:1]
+    assert line[:3] == ["all", "33", "30"]
+
+
+def test_runs_of_equal_records_are_balanced_and_repeatable(prove_it: ProveIt) -> None:
+    prove_it.flags.remove("--tokens_per_step=60")
+    prove_it.flags += ["--batch_size=2", "--arms", "selected", "random", "lowest", "all"]
     done = prove_it.run("--seeds", 0, 1)
     assert done.returncode == 0, done.stderr
     runs, table = prove_it.runs(), done.stdout
@@ -108,6 +154,7 @@ def test_runs_are_fair_balanced_and_repeatable(prove_it: ProveIt) -> None:
     assert all(
         len(entry["losses"]) == len(entry["tokens"]) == 3 and entry["tokens"] == runs[0]["tokens"] for entry in runs
     )
+    assert [entry["trained_records"] for entry in runs] == [0, *[6] * 8]
     by_arm = {entry["arm"]: entry["trained_response_tokens"] for entry in runs[1:5]}
     assert by_arm["lowest"] < by_arm["random"] < by_arm["selected"]
     assert "3 records held out" in table and "33 to train on\n-> out.json\n" in table
@@ -187,13 +234,15 @@ def test_changed_settings_are_refused_by_name(prove_it: ProveIt) -> None:
         (["--sample_rate=0.01"], "--sample_rate 0.01: of 33 records to train on that is none; give a higher rate"),
         (
             ["--filter_threash=0.01"],
-            "only 0 records to train on have a score below 0.01, and an arm takes 3; lower --sample_rate",
+            "only 0 records to train on have a score below 0.01 for the arm selected, and an arm takes 3; "
+            "lower --sample_rate",
         ),
         (["--held_out_rate=0.01"], "--held_out_rate 0.01: of 36 records with a response that is 0"),
         (["--key_name=ifd_loss"], "scored.json: no record has 'ifd_loss'; run step 2 on it first"),
         (["--save_path=scored.json"], "scored.json: the output would overwrite an input of this step"),
         (["--json_data_path=missing.json"], "missing.json: "),
         (["--max_length=65"], "--max_length 65: "),
+        (["--tokens_per_step=1"], "--tokens_per_step 1: records of up to "),
     ],
 )
 def test_mistake_is_found_before_any_training(prove_it: ProveIt, flags: list[str], message: str) -> None:
@@ -203,7 +252,37 @@ def test_mistake_is_found_before_any_training(prove_it: ProveIt, flags: list[str
 
 
 @pytest.mark.parametrize(
-    "flag", ["--learning_rate=0", "--learning_rate=nan", "--lora_rank=-1", "--seeds=-1", "--num_steps=0", "--arms=best"]
+    ("arms", "left_out"),
+    [
+        (["upper", "random"], "upper"),
+        (["upper", "upper_groups", "upper"], "upper and upper_groups"),
+        (["random"], None),
+    ],
+)
+def test_only_arms_by_ifd_upper_need_it(prove_it: ProveIt, arms: list[str], left_out: str | None) -> None:
+    records = json.loads((prove_it.folder / "scored.json").read_text(encoding="utf-8"))
+    write_json(
+        prove_it.folder / "scored.json",
+        [{key: value for key, value in record.items() if key != "ifd_upper"} for record in records],
+    )
+    done = prove_it.run("--seeds", 0, "--arms", *arms)
+    if left_out is None:
+        assert done.returncode == 0
+    else:
+        assert error_line(done).endswith(f"; or leave {left_out} out of --arms")
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--learning_rate=0",
+        "--learning_rate=nan",
+        "--lora_rank=-1",
+        "--seeds=-1",
+        "--num_steps=0",
+        "--arms=best",
+        "--batch_size=2",
+    ],
 )
 def test_wrong_flags_are_refused(prove_it: ProveIt, flag: str) -> None:
     assert flag_error(prove_it.run(flag)).startswith(f"argument {flag.split('=')[0]}: ")

@@ -5,6 +5,7 @@ from collections import Counter
 
 from records.conversations import check_records
 from records.dataset import read_dataset
+from records.record import NUMBERS
 from script_runs import ROOT
 from selection.ifd import select
 from shared.files import sha256_of
@@ -25,7 +26,7 @@ def test_sample_is_varied() -> None:
 
 
 def test_scored_sample_is_the_sample_with_scores_added() -> None:
-    scores = {"ppl_A_direct", "ppl_A_condition", "ifd_ppl", "ifd_loss", "ifd_skipped"}
+    scores = {*NUMBERS, "ifd_skipped"}
     stripped = [
         {key: value for key, value in record.items() if key not in scores} for record in read_dataset(str(SCORED))
     ]

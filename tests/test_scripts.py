@@ -51,6 +51,17 @@ def test_script_is_bash_and_stops_at_the_first_error(script: Path) -> None:
             "--length_groups: a flag of step 3; set KEY_NAME, LENGTH_GROUPS",
         ),
         ("run_pipeline", {}, ["--key_name=random"], "--key_name=random: a flag of step 3; set KEY_NAME"),
+        ("optional_prove_it", {}, ["--seeds", "0", "--plant"], "--plant: a share must follow"),
+        (
+            "optional_prove_it",
+            {"JSON_DATA_PATH": "scored.json"},
+            ["--plant=0.2"],
+            "--plant 0.2: mistakes are planted before scoring, and JSON_DATA_PATH is scored; set DATA_PATH",
+        ),
+        ("optional_prove_it", {"PLANT": "0.1"}, ["--arms", "best"], "argument --arms: invalid choice: 'best'"),
+        ("optional_prove_it", {"SEEDS": "one"}, [], "argument --seeds: 'one' is not a whole number"),
+        ("optional_prove_it", {"KEY_NAME": "random"}, [], "argument --key_name: invalid choice: 'random'"),
+        ("optional_prove_it", {"PLANT": "2"}, [], "argument --rate: '2' is not above 0 and at most 1"),
         ("run_pipeline", {"KEY_NAME": "ifd"}, [], "argument --key_name: invalid choice: 'ifd'"),
         ("run_pipeline", {"LENGTH_GROUPS": "ten"}, [], "argument --length_groups: 'ten' is not a whole number"),
         ("run_pipeline", {"SAMPLE_TOKENS": "0"}, [], "argument --sample_tokens: '0' is not a whole number"),
@@ -291,7 +302,7 @@ def test_pipeline_takes_every_format(path: str, ending: str, name: str, tiny_gpt
 
 
 class Pipeline:
-    """run_pipeline.sh with a python3 that notes what it is called with and does nothing; report.py fails on demand."""
+    """A script with a python3 that notes what it is called with and does nothing; report.py fails on demand."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder, folder / "log"
@@ -303,9 +314,11 @@ class Pipeline:
         )
         python.chmod(0o755)
 
-    def run(self, *flags: str, **variables: object) -> tuple[subprocess.CompletedProcess, dict[str, list[str]]]:
-        """Return how it ended, and the arguments of each script by its name."""
-        done = bash("scripts/run_pipeline.sh", *flags, PATH=f"{self.folder}/bin:{os.environ['PATH']}", **variables)
+    def run(
+        self, *flags: str, script: str = "run_pipeline", **variables: object
+    ) -> tuple[subprocess.CompletedProcess, dict[str, list[str]]]:
+        """Return how it ended, and the arguments of the last call of each Python script by its name."""
+        done = bash(f"scripts/{script}.sh", *flags, PATH=f"{self.folder}/bin:{os.environ['PATH']}", **variables)
         calls = [line.split("|")[:-1] for line in self.log.read_text(encoding="utf-8").splitlines()]
         return done, {Path(script).stem: arguments for script, *arguments in calls}
 
@@ -397,6 +410,60 @@ def test_pipeline_passes_shares_to_step_3_alone(pipeline: Pipeline) -> None:
         assert not {"--length_groups", "--group_by", "--sample_tokens"} & set(calls[script])
 
 
+@pytest.mark.parametrize(
+    ("flags", "variables"),
+    [
+        (["--plant", "0.2"], {}),
+        (["--plant=0.2"], {}),
+        ([], {"PLANT": "0.2"}),
+        (["--plant=0.2"], {"PLANT": "0.5"}),  # a flag goes before a variable
+        (["--plant", "0.5", "--plant", "0.2"], {}),  # and the last one counts
+    ],
+)
+def test_proof_is_told_in_any_way_what_to_plant(pipeline: Pipeline, flags: list[str], variables: dict) -> None:
+    fixed = {"DATA_PATH": "my.data.jsonl", "OUTPUT_DIR": "out", "PLANT_SEED": 3}
+    around = ["--arms", "random", "all"], ["--num_steps=7"]
+    done, calls = pipeline.run(*around[0], *flags, *around[1], script="optional_prove_it", **fixed, **variables)
+    assert done.returncode == 0, done.stderr
+    planted = "out/my.data_planted_0.2_seed3.json"
+    wanted = ["--json_data_path", "my.data.jsonl", "--json_save_path", planted, "--rate", "0.2", "--seed", "3"]
+    assert calls["plant_mistakes"] == wanted
+    assert planted in calls["data_analysis"]
+    told = ["--seeds", "0", "1", "2", *around[0], *around[1]]  # and nothing of --plant
+    assert calls["prove_it"][-len(told) :] == told
+    assert calls["prove_it"][calls["prove_it"].index("--save_path") + 1] == "outputs/prove_it_planted_0.2.json"
+
+
+def test_proof_plants_nothing_unless_told(pipeline: Pipeline) -> None:
+    done, calls = pipeline.run(script="optional_prove_it", OUTPUT_DIR="out", KEY_NAME="ifd_upper", LENGTH_GROUPS=5)
+    assert done.returncode == 0, done.stderr
+    assert "plant_mistakes" not in calls
+    assert "data/sample_alpaca.json" in calls["data_analysis"]
+    told = dict(zip(calls["prove_it"][::2], calls["prove_it"][1::2], strict=False))
+    assert told["--save_path"] == "outputs/prove_it.json"
+    assert (told["--key_name"], told["--length_groups"]) == ("ifd_upper", "5")
+
+
+@pytest.mark.parametrize("flags", [("--fields", "instruction=a,output=b"), ("--fields=instruction=a,output=b",)])
+def test_planting_scoring_and_proof_know_the_keys_of_the_records(pipeline: Pipeline, flags: tuple) -> None:
+    _, calls = pipeline.run("--plant", "0.1", *flags, script="optional_prove_it", DATA_PATH="d.json", OUTPUT_DIR="out")
+    for script in ("plant_mistakes", "data_analysis", "prove_it"):
+        assert calls[script][-len(flags) :] == list(flags)
+
+
+def test_proof_of_a_scored_dataset_scores_nothing(pipeline: Pipeline) -> None:
+    _, calls = pipeline.run(script="optional_prove_it", JSON_DATA_PATH="scored.json")
+    assert list(calls) == ["prove_it"]
+    assert calls["prove_it"][:2] == ["--json_data_path", "scored.json"]
+
+
+def test_help_of_the_proof_scores_nothing(pipeline: Pipeline) -> None:
+    done, calls = pipeline.run("--plant", "0.1", "--help", script="optional_prove_it")
+    assert done.returncode == 0
+    assert list(calls) == ["prove_it"]
+    assert calls["prove_it"][-1] == "--help"
+
+
 def test_pipeline_stops_at_the_step_that_fails(tmp_path: Path) -> None:
     done = bash("scripts/run_pipeline.sh", DATA_PATH=tmp_path / "missing.json", OUTPUT_DIR=tmp_path / "out")
     assert done.returncode == 2
@@ -422,6 +489,28 @@ def test_proof_scores_first_and_only_its_table_is_on_stdout(tiny_gpt2: Path, tmp
     assert [(row["arm"], row["seeds"]) for row in rows] == [("untrained", [None]), ("random", [0, 1])]
     assert [line.split()[0] for line in done.stdout.splitlines()[2:4]] == ["untrained", "random"]
     assert done.stdout.endswith(f"\n-> {saved}\n")
+
+
+@pytest.mark.long
+def test_proof_plants_mistakes_before_it_scores(tiny_gpt2: Path, tmp_path: Path) -> None:
+    data, saved = write_sample(tmp_path / "my data.json", 60), tmp_path / "proof.json"
+    variables = {
+        "DATA_PATH": data,
+        "MODEL": tiny_gpt2,
+        "MAX_LENGTH": 64,
+        "OUTPUT_DIR": tmp_path / "out",
+        "SAVE_PATH": saved,
+        "SEEDS": "0",
+    }
+    flags = ["--arms", "all", "--plant", "0.2", "--num_steps", "2", "--max_length", "64"]
+    done = bash("scripts/optional_prove_it.sh", *flags, **variables)
+    assert done.returncode == 0, done.stderr
+    assert "12 of 60 records got the response of another one\n" in done.stderr
+    rows = {row["arm"]: row for row in json.loads(saved.read_text(encoding="utf-8"))["rows"]}
+    assert 0 < rows["all"]["planted"] <= 12  # a record that has no score is in no arm
+    scored = read_dataset(str(tmp_path / "out" / f"my data_planted_0.2_seed0_{tiny_gpt2.name}_data.json"))
+    assert sum(record["planted"] for record in scored) == 12
+    assert done.stdout.splitlines()[2].startswith("untrained")
 
 
 @pytest.mark.long

@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from selection.ifd import num_selected, select
+from selection.scored_dataset import UPPER
 from selection.shares import length_groups, select_by_group, within_tokens
 from shared.cli import UserError
 
@@ -24,7 +25,6 @@ ARMS = {
     "all": "all records of the pool, however many",
 }
 OF_UPPER = ("upper", "upper_groups")
-UPPER_KEY = "ifd_upper"
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ def split_records(
     clean = [index for index in usable if times[questions[index]] == 1 and not (planted and planted[index])]
     num_held_out = num_selected(held_out_rate, len(usable))
     if not 0 < num_held_out <= len(clean) or num_held_out == len(usable):
-        among = "" if planted is None else ", are not planted,"
+        which = "" if planted is None else "are not planted and "
         raise UserError(
             f"--held_out_rate {held_out_rate}: of {len(usable)} records with a response that is {num_held_out}, "
-            f"and {len(clean)}{among} ask what no other record asks; "
+            f"and {len(clean)} of them {which}ask what no other record asks; "
             "wanted at least one of these, and some records left to train on"
         )
     order = random.Random(f"split {seed}").sample(range(len(questions)), len(questions))
@@ -73,10 +73,10 @@ class Amount:
 
 
 @dataclass(frozen=True)
-class Candidates:
+class Pool:
     """The records that arms are drawn from, and what is known of each record of the dataset, in its order."""
 
-    pool: list[int]
+    records: list[int]
     scores: Mapping[str, Sequence[float]]  # by key; NaN for none
     lengths: Sequence[int]  # response tokens
     key_name: str  # the score that `selected` and `lowest` go by
@@ -84,23 +84,22 @@ class Candidates:
     num_groups: int  # by length
 
 
-def draw_arm(arm: str, candidates: Candidates, amount: Amount, seed: int) -> list[int]:
+def draw_arm(arm: str, pool: Pool, amount: Amount, seed: int) -> list[int]:
     """Return the record numbers that an arm trains on, as ARMS describes it; only `random` depends on the seed.
 
     `random`, `longest` and `all` know no threshold. Raises UserError when fewer than wanted qualify.
     """
-    pool = candidates.pool
     if arm == "all":
-        return list(pool)
-    lengths = np.asarray([candidates.lengths[index] for index in pool], dtype=np.float64)
-    ranking = _ranking(arm, candidates, lengths, seed)
-    groups = length_groups(lengths, candidates.num_groups) if arm.endswith("_groups") else None
+        return list(pool.records)
+    lengths = np.asarray([pool.lengths[index] for index in pool.records], dtype=np.float64)
+    ranking = _ranking(arm, pool, lengths, seed)
+    groups = length_groups(lengths, pool.num_groups) if arm.endswith("_groups") else None
     qualified = ~np.isnan(ranking)
     num_there = int(lengths[qualified].sum() if amount.is_tokens else qualified.sum())
     if num_there < amount.number:
         unit = "response tokens" if amount.is_tokens else "records"
         raise UserError(
-            f"only {num_there:,} {unit} to train on have a score below {candidates.threshold:g} for the arm {arm}, "
+            f"only {num_there:,} {unit} to train on have a score below {pool.threshold:g} for the arm {arm}, "
             f"and an arm takes {amount.number:,}; lower --sample_rate"
         )
     if amount.is_tokens:
@@ -111,17 +110,17 @@ def draw_arm(arm: str, candidates: Candidates, amount: Amount, seed: int) -> lis
         chosen = select(ranking, np.inf, amount.number)
     if not len(chosen.indices):
         raise UserError(f"the arm {arm} has no record of so few response tokens; give a higher --sample_rate")
-    return [pool[index] for index in chosen.indices.tolist()]
+    return [pool.records[index] for index in chosen.indices.tolist()]
 
 
-def _ranking(arm: str, candidates: Candidates, lengths: np.ndarray, seed: int) -> np.ndarray:
+def _ranking(arm: str, pool: Pool, lengths: np.ndarray, seed: int) -> np.ndarray:
     """Return a number for each record of the pool, highest first; NaN for a record that does not qualify."""
     if arm == "random":
         source = random.Random(f"draw {seed}")
-        return np.asarray([source.random() for _ in candidates.pool])
+        return np.asarray([source.random() for _ in pool.records])
     if arm == "longest":
         return lengths
-    scores = candidates.scores[UPPER_KEY if arm in OF_UPPER else candidates.key_name]
-    of_pool = np.asarray([scores[index] for index in candidates.pool], dtype=np.float64)
-    below = np.where(of_pool < candidates.threshold, of_pool, np.nan)
+    scores = pool.scores[UPPER if arm in OF_UPPER else pool.key_name]
+    of_pool = np.asarray([scores[index] for index in pool.records], dtype=np.float64)
+    below = np.where(of_pool < pool.threshold, of_pool, np.nan)
     return -below if arm == "lowest" else below

@@ -28,6 +28,12 @@ def draw_batches(records: Sequence[int], lengths: Sequence[int], budget: Budget,
     return cut_by_tokens(drawn, lengths, budget.num_steps, budget.tokens_per_step)
 
 
+def check_budget(records: Sequence[int], lengths: Sequence[int], budget: Budget, seed: int) -> None:
+    """Raise UserError where `draw_batches` would. It never does where no record is longer than a step."""
+    if budget.tokens_per_step is not None and max(lengths[index] for index in records) > budget.tokens_per_step:
+        draw_batches(records, lengths, budget, seed)
+
+
 def passes(records: Sequence[int], seed: int) -> Iterator[int]:
     """Yield all records in a new order, again and again."""
     source = random.Random(f"order {seed}")

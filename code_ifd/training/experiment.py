@@ -3,30 +3,24 @@
 import importlib.metadata
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from models.sequences import check_vocabulary
-from models.source import ModelSource, find_model, installed_versions
-from records.conversations import Fields, check_records
+from models.source import ModelSource, installed_versions
+from records.conversations import Fields
 from records.dataset import Dataset
-from selection.ifd import num_selected
-from selection.scored_dataset import NumberColumns, read_numbers
 from shared.cli import UserError
-from training.arms import OF_UPPER, UPPER_KEY, Amount, Candidates, Split, draw_arm, split_records
+from training.arms import Amount, Pool, Split, draw_arm
 from training.batches import Budget, draw_batches
-from training.held_out import EncodedDataset, encode_dataset, held_out_losses
-from training.planting import read_planted
+from training.held_out import EncodedDataset, held_out_losses
 from training.proof_table import Run
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 FORMAT = 2
-# An arm with a seed; the untrained model has none.
-Plan = Sequence[tuple[str, int | None]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,7 @@ class Experiment:
     source: ModelSource
     encoded: EncodedDataset
     split: Split
-    candidates: Candidates
+    pool: Pool
     amount: Amount  # of an arm
     planted: list[bool] | None  # of each record; None where nothing is known of planted mistakes
 
@@ -100,12 +94,12 @@ class Experiment:
 
     def draw(self, arm: str, seed: int) -> tuple[list[int], list[list[int]]]:
         """Return the records of an arm, and those of each step. Raises UserError where the data has too few."""
-        records = draw_arm(arm, self.candidates, self.amount, seed)
-        return records, draw_batches(records, self.candidates.lengths, self.settings.budget, seed)
+        records = draw_arm(arm, self.pool, self.amount, seed)
+        return records, draw_batches(records, self.pool.lengths, self.settings.budget, seed)
 
     def _describe(self, records: list[int], batches: list[list[int]]) -> Run:
         """Return what an arm has, and what a run on it sees of that."""
-        lengths = self.candidates.lengths
+        lengths = self.pool.lengths
         seen = [index for batch in batches for index in batch]
         return {
             "num_records": len(records),
@@ -134,60 +128,6 @@ def load_model(source: ModelSource, device: str, max_length: int) -> "tuple[PreT
 
     # The faster kernels are for inference only.
     return load_causal_lm(source, torch.float32, choose_device(device), max_length, use_kernels=False)
-
-
-def prepare(settings: ExperimentSettings, plan: Plan, dataset: Dataset) -> Experiment:
-    """Read and check everything before any training, all that runs will draw too.
-
-    Raises UserError for what would only show later.
-    """
-    check_records(dataset.records(), dataset.path, settings.fields)
-    scores = read_keys(dataset, settings.key_name, [arm for arm, _ in plan])
-    planted = read_planted(dataset)
-    source = find_model(settings.model_name_or_path)
-    if settings.lora_rank:
-        from training.fine_tuning import import_peft
-
-        import_peft()
-    model, tokenizer = load_model(source, settings.device, settings.max_length)
-    encoded = encode_dataset(dataset, tokenizer, settings.prompt, settings.max_length, settings.fields)
-    highest = max((max(sequence.input_ids) for found in encoded.sequences for sequence in found), default=0)
-    check_vocabulary(highest, model.get_input_embeddings().get_parameter("weight").shape[0])
-    split = split_records(encoded.questions(), settings.held_out_rate, settings.split_seed, planted)
-    lengths = [sum(sequence.num_scored for sequence in found) for found in encoded.sequences]
-    candidates = Candidates(
-        split.pool, scores, lengths, settings.key_name, float(settings.filter_threash), settings.length_groups
-    )
-    experiment = Experiment(settings, source, encoded, split, candidates, amount_of(settings, candidates), planted)
-    for arm, seed in plan:
-        if seed is not None:
-            experiment.draw(arm, seed)
-    return experiment
-
-
-def read_keys(dataset: Dataset, key_name: str, arms: Sequence[str]) -> NumberColumns:
-    """Return the scores that these arms go by. Raises UserError where the dataset lacks them."""
-    scores = read_numbers(dataset, (key_name,))
-    of_upper = [arm for arm in dict.fromkeys(arms) if arm in OF_UPPER]
-    if not of_upper or key_name == UPPER_KEY:
-        return scores
-    try:
-        return scores | read_numbers(dataset, (UPPER_KEY,))
-    except UserError as error:
-        raise UserError(f"{error}; or leave {' and '.join(of_upper)} out of --arms") from None
-
-
-def amount_of(settings: ExperimentSettings, candidates: Candidates) -> Amount:
-    """Return how much of the pool an arm takes. Raises UserError when that is nothing."""
-    is_tokens = settings.sample_by == "tokens"
-    pool = candidates.pool
-    size = sum(candidates.lengths[index] for index in pool) if is_tokens else len(pool)
-    amount = Amount(num_selected(settings.sample_rate, size), is_tokens)
-    if not amount.number:
-        raise UserError(
-            f"--sample_rate {settings.sample_rate}: of {len(pool)} records to train on that is none; give a higher rate"
-        )
-    return amount
 
 
 def describe_experiment(experiment: Experiment, dataset: Dataset) -> dict[str, Any]:

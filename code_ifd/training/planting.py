@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from records.conversations import CONVERSATIONS, Fields, exchanges, is_conversation, texts_of
 from records.dataset import Dataset
-from records.record import Record
+from records.record import NUMBERS, Record
 from selection.ifd import num_selected
 from shared.cli import UserError
 from shared.files import encode_json
@@ -32,8 +32,8 @@ def plant(records: Sequence[Record], rate: Decimal, seed: int, fields: Fields | 
     chosen = _distinct([found[0] if found else None for found in last], num_wanted, seed)
     if num_wanted < 2 or len(chosen) < num_wanted:
         raise UserError(
-            f"--plant {rate}: of {len(records)} records that is {num_wanted}, and {len(chosen)} of those drawn differ "
-            "in prompt and response; wanted at least two, and so many that differ"
+            f"a rate of {rate}: of {len(records)} records that is {num_wanted}, and {len(chosen)} of those drawn "
+            "differ in prompt and response; wanted at least two, and so many that differ"
         )
     copies = [record | {PLANTED: False} for record in records]
     for taker, giver in zip(chosen, chosen[1:] + chosen[:1], strict=True):
@@ -49,12 +49,34 @@ def _distinct(last: Sequence[Record | None], num_wanted: int, seed: int) -> list
         exchange = last[index]
         if len(chosen) == num_wanted or exchange is None or not exchange["output"].strip():
             continue
-        prompt = {name: value for name, value in exchange.items() if name != "output"}
-        keys = {("prompt", encode_json(prompt)), ("response", encode_json(exchange["output"].strip()))}
+        keys = {("prompt", _prompt_key(exchange)), ("response", encode_json(exchange["output"].strip()))}
         if not keys & seen:
             chosen.append(index)
             seen |= keys
     return chosen
+
+
+def _prompt_key(exchange: Record) -> bytes:
+    """Return what tells prompts apart: no input is the same as an empty one, and outer white space does not count."""
+    if "messages" in exchange:
+        turns = [[message["role"], message["content"].strip()] for message in exchange["messages"]]
+        return encode_json(turns)
+    return encode_json([exchange["instruction"].strip(), (exchange["input"] or "").strip()])
+
+
+def check_unscored(dataset: Dataset) -> None:
+    """Raise UserError for a dataset with scores, which planting would make wrong, or with planted records already."""
+    start = 0
+    for block in dataset.blocks():
+        for key in (PLANTED, *NUMBERS):
+            values = block.values(key) or ()
+            for index, value in enumerate(values, start):
+                if value is not None:
+                    raise UserError(
+                        f"{dataset.path}: record {index}: {key!r} is there already; mistakes are planted once, in a "
+                        "dataset without scores: give the one that step 1 reads"
+                    )
+        start += len(block)
 
 
 def with_response(record: Record, response: str, fields: Fields) -> Record:

@@ -137,7 +137,7 @@ def arms_table(rows: list[dict[str, Any]]) -> str:
         f"{'passes':>9}{'records':>9}{'tokens':>10}{'+ prompts':>10}",
     ]
     for row in rows:
-        planted = "" if row["planted"] is None else f"{row['planted']:.3g}"
+        planted = "" if row["planted"] is None else _count(row["planted"])
         lines.append(
             f"{row['arm']:<16}{row['records']:>8,.0f}{planted:>8}{row['response_tokens']:>10,.0f}{row['passes']:>9.1f}"
             f"{row['trained_records']:>9,.0f}{row['trained_response_tokens']:>10,.0f}{row['trained_tokens']:>10,.0f}"
@@ -163,5 +163,10 @@ def arms_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _count(mean: float) -> str:
+    """Return a mean number of records: a small one with its decimals, none as 1e+03."""
+    return f"{mean:.3g}" if mean < 100 else f"{mean:,.0f}"
+
+
 def _interval(found: dict[str, float]) -> str:
-    return f"{found['mean']:+.3f}±{found['half_width']:.3f}"
+    return f"{found['mean']:+z.3f}±{found['half_width']:.3f}"
