@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import script_runs
 from browser import chromium, open_page
@@ -26,6 +27,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Two processes of tests share the cores, and tiny models are slower on two threads than on one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A busy machine takes longer over an example, which says nothing of the code.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 # They begin first: a long one that began last would leave the other process without work.

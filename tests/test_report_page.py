@@ -100,7 +100,7 @@ def test_page_of_the_sample_shows_all_of_it_and_asks_for_nothing(
     assert page.locator("#counts strong").all_inner_texts() == ["25", str(253 - 25 - 17 - 7), "17", "7"]
     assert "short_response 7" in page.locator("#counts").inner_text()
     assert (
-        page.locator("figure img").evaluate_all("images => images.map(image => image.naturalWidth > 0)") == [True] * 4
+        page.locator("figure img").evaluate_all("images => images.map(image => image.naturalWidth > 0)") == [True] * 5
     )
     assert page.locator("#sampled").inner_text().startswith("All 253 records.")
     assert counted(page) == "253 of 253 shown"
