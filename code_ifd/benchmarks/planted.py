@@ -77,6 +77,7 @@ def columns(scores: list[TokenScore | Skipped]) -> dict[str, np.ndarray]:
     median = float(np.median(np.abs(np.concatenate(known)))) if known else 0.0
 
     def s_ifd(changes: np.ndarray) -> float | None:
+        """Return S-IFD of a record, None where no token's change is above the median."""
         largest = changes[np.abs(changes) > median]
         return math.exp(largest.mean()) if len(largest) else None
 
@@ -96,20 +97,22 @@ def count_planted(scores: np.ndarray, is_planted: np.ndarray) -> list[tuple[int,
     return counts
 
 
-def with_mistakes(args: argparse.Namespace) -> tuple[list[Record], np.ndarray]:
-    """Return the records and which of them are planted, (records,) bool. Raises UserError where there are none."""
-    records = read_dataset(args.data_path)
-    check_records(records, args.data_path, {})
-    if args.planted_key:
-        found = np.asarray([bool(record.get(args.planted_key)) for record in records])
-        if not found.any():
-            raise UserError(f"--planted_key {args.planted_key}: no record of {args.data_path} has it true")
-        return records, found
-    if args.num_records > len(records):
-        raise UserError(f"--num_records {args.num_records}: {args.data_path} has only {len(records)}; give fewer")
-    drawn = random.Random(f"records {args.seed}").sample(records, args.num_records)
-    records = plant(drawn, args.rate, args.seed)
-    return records, np.asarray([record[PLANTED] for record in records])
+def marked(records: list[Record], key: str) -> np.ndarray:
+    """Return which records have a true value under the key, (records,) bool. Raises UserError where none has."""
+    found = np.asarray([bool(record.get(key)) for record in records])
+    if not found.any():
+        raise UserError(f"--planted_key {key}: no record has it true; name another key")
+    return found
+
+
+def draw_and_plant(
+    records: list[Record], num_records: int, share: Decimal, seed: int
+) -> tuple[list[Record], np.ndarray]:
+    """Return records drawn from all, and which of them are planted, (records,) bool. Raises UserError for too few."""
+    if num_records > len(records):
+        raise UserError(f"--num_records {num_records}: there are only {len(records)} records; give fewer")
+    planted = plant(random.Random(f"records {seed}").sample(records, num_records), share, seed)
+    return planted, np.asarray([record[PLANTED] for record in planted])
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -130,7 +133,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Score, count, print."""
     args = parse_args(argv)
-    records, is_planted = with_mistakes(args)
+    records = read_dataset(args.data_path)
+    check_records(records, args.data_path, {})
+    if args.planted_key:
+        is_planted = marked(records, args.planted_key)
+    else:
+        records, is_planted = draw_and_plant(records, args.num_records, args.rate, args.seed)
     scores = columns(score_records(records, args.model_name_or_path, args.max_length))
     counts = {key: count_planted(scores[key], is_planted) for key in KEYS}
     say(

@@ -156,6 +156,7 @@ class GroupRanking:
         sums = np.concatenate([[0.0], np.cumsum(tokens[self.order][self._by_group])])
 
         def fits(num_wanted: int) -> bool:
+            """Return whether so many records stay within the budget."""
             ends = self._starts + np.asarray(allot(num_wanted, self.sizes, self.capacities)[1], dtype=np.int64)
             return bool((sums[ends] - sums[self._starts]).sum() <= num_tokens)
 
