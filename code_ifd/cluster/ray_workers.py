@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from cluster.worker_pool import CHUNKS_PER_WORKER, Done, Event, Lost, Placed, Ready, Task
 from models.source import ModelSource, find_model, installed_versions
-from records.conversations import needed_keys
+from records.conversations import needed_part
 from records.record import Record
 from scoring.chunks import ChunkScorer, load_scorer
 from scoring.flags import ScoringSettings
@@ -128,7 +128,7 @@ class RayPool:
             path = os.path.abspath(source.name)  # workers have a current folder of their own
             source = replace(source, name=path, location=path)
         self._of_worker = (settings, source, versions, cpus_per_worker)
-        self._keys = needed_keys(settings.fields)
+        self._fields = settings.fields
         self._actors: dict[int, ray.actor.ActorHandle] = {}
         self._calls: dict[ray.ObjectRef, tuple[str, int, int]] = {}  # what was called, of which worker, for which chunk
 
@@ -141,7 +141,7 @@ class RayPool:
 
     def hand_out(self, worker: int, task: Task) -> None:
         """Send a chunk to a worker."""
-        records = [{key: record[key] for key in self._keys if key in record} for record in task.records]
+        records = [needed_part(record, self._fields) for record in task.records]
         self._calls[self.send(worker, records)] = "score", worker, task.number
 
     def send(self, worker: int, records: list[Record]) -> "ray.ObjectRef":

@@ -12,7 +12,7 @@ import torch
 from transformers import PreTrainedModel
 
 from models.packed_decoder import PackedDecoder, linear
-from models.packing import check_model, vocabulary_size
+from models.packing import check_model, short_context, vocabulary_size
 from models.sequences import PADDING_ID, TokenSequence
 
 # A padded batch that has an eighth of its budget ends before a sequence shorter than this share of its longest.
@@ -121,12 +121,17 @@ class PaddedModel:
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
         self.vocabulary = vocabulary_size(model)
+        self.short_context = short_context(model)
         head = model.get_output_embeddings()
         self.head = OutputHead(head.weight, head.bias, model.dtype) if check_model(model) else None
 
     def batch_size_of(self, lengths: list[int], tokens_per_batch: int) -> int:
         """Return the size of the first batch."""
-        return padded_batch_size(lengths, tokens_per_batch)
+        size = padded_batch_size(lengths, tokens_per_batch)
+        if self.short_context is None or lengths[0] <= self.short_context:
+            return size
+        # A longer neighbour would change what the shorter ones score.
+        return next((index for index in range(size) if lengths[index] <= self.short_context), size)
 
     def token_nll(self, batch: Sequence[TokenSequence]) -> torch.Tensor:
         """Return the negative log-likelihood of every scored token, in nats, (tokens,) in float32, on its device."""

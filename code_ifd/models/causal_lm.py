@@ -11,7 +11,6 @@ from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
-    AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -20,12 +19,14 @@ from transformers import logging as transformers_logging
 
 from models.batch_models import BatchModel, OutputHead, PackedModel, PaddedModel
 from models.cpu_kernels import has_fast_bfloat16, keep_freed_memory, use_fast_kernels
+from models.library_versions import read_rope_of_five, tokenizer_from
 from models.packing import pack
 from models.pip_models import SMOLLM2, dequantized_folder
 from models.source import ModelSource
 from shared.cli import UserError
 from shared.texts import first_line
 
+LOAD_ERRORS = (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -56,20 +57,12 @@ def load_causal_lm(
     `max_length` tokens are more than its positions reach, or when the checkpoint lacks weights, which transformers
     would make up.
     """
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    location = source.location
-    if source.name == SMOLLM2.name:
-        location = str(dequantized_folder(Path(location), source.fingerprint))
-    options = {
-        "revision": source.revision or "main",
-        "local_files_only": source.in_cache or source.is_local,
-        "trust_remote_code": trust_remote_code,
-    }
+    location, options = _where(source, trust_remote_code)
+    tokenizer = load_tokenizer(source, trust_remote_code)
     try:
         config = AutoConfig.from_pretrained(location, **options)
         check_context(config, source.name, max_length)
-        tokenizer = AutoTokenizer.from_pretrained(location, **options)
+        read_rope_of_five(config, source.name)
         # The dtype is said outright: left alone, transformers takes the checkpoint's own.
         model, info = cast(
             "tuple[PreTrainedModel, dict[str, Any]]",
@@ -77,9 +70,8 @@ def load_causal_lm(
                 location, config=config, dtype=dtype, output_loading_info=True, **options
             ),
         )
-    except (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError) as error:
-        remedy = "; if you trust it, add --trust_remote_code" if "custom code" in str(error) else ""
-        raise UserError(f"--model_name_or_path {source.name}: cannot be loaded: {first_line(error)}{remedy}") from None
+    except LOAD_ERRORS as error:
+        raise _cannot_load(source, error) from None
     if info["missing_keys"]:
         missing = ", ".join(sorted(info["missing_keys"])[:3])
         raise UserError(
@@ -90,6 +82,35 @@ def load_causal_lm(
     if device.type == "cpu" and use_kernels:
         use_fast_kernels(model)
     return model, tokenizer
+
+
+def load_tokenizer(source: ModelSource, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
+    """Return a model's tokenizer. Raises UserError when it cannot be loaded."""
+    location, options = _where(source, trust_remote_code)
+    try:
+        return tokenizer_from(location, **options)
+    except LOAD_ERRORS as error:
+        raise _cannot_load(source, error) from None
+
+
+def _where(source: ModelSource, trust_remote_code: bool) -> tuple[str, dict[str, Any]]:
+    """Return the place that transformers loads from, and how."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    location = source.location
+    if source.name == SMOLLM2.name:
+        location = str(dequantized_folder(Path(location), source.fingerprint))
+    options = {
+        "revision": source.revision or "main",
+        "local_files_only": source.in_cache or source.is_local,
+        "trust_remote_code": trust_remote_code,
+    }
+    return location, options
+
+
+def _cannot_load(source: ModelSource, error: Exception) -> UserError:
+    remedy = "; if you trust it, add --trust_remote_code" if "custom code" in str(error) else ""
+    return UserError(f"--model_name_or_path {source.name}: cannot be loaded: {first_line(error)}{remedy}")
 
 
 def load_batch_models(

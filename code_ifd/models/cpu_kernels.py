@@ -13,6 +13,7 @@ from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
 from models.packed_decoder import linear
+from models.processor import BFLOAT16_FEATURES, capabilities
 
 
 class FastLinear(torch.nn.Linear):
@@ -25,8 +26,8 @@ class FastLinear(torch.nn.Linear):
 
 def has_fast_bfloat16() -> bool:
     """Tell whether this processor multiplies bfloat16 matrices in hardware; without, they are slower than float32."""
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    found = capabilities()
+    return any(found.get(name) for name in BFLOAT16_FEATURES)
 
 
 def keep_freed_memory() -> None:

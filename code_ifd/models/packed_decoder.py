@@ -6,10 +6,13 @@ causality forbids. In bfloat16 only the inputs of the products are rounded; the 
 attention and activations stay in float32, which costs little here and halves the error.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+
+from models.processor import capabilities
 
 # Up to this length torch's fused attention is faster than ours.
 FUSED_ATTENTION_LENGTH = 96
@@ -20,10 +23,25 @@ QUERY_BLOCK = 64
 def _has_faster_onednn() -> bool:
     # MKL is slow on AMD processors only; on others torch's own choice stands. The choice must not depend on a
     # measurement: a resumed run has to end in the same bytes.
-    return "AMD" in torch.cpu.get_capabilities().get("cpu_name", "") and torch.backends.mkldnn.is_available()
+    return "AMD" in capabilities().get("cpu_name", "") and torch.backends.mkldnn.is_available()
 
 
 HAS_FASTER_ONEDNN = _has_faster_onednn()
+
+
+@functools.cache
+def has_right_kernel() -> bool:
+    """Tell whether torch has the kernel, which is private to it, and whether that is still the product that we mean."""
+    kernel = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+    if kernel is None:
+        return False
+    inputs, weight = torch.arange(6.0).view(2, 3), torch.arange(12.0).view(4, 3)
+    bias = torch.arange(4.0)
+    expected = torch.nn.functional.linear(inputs, weight, bias)
+    try:
+        return torch.equal(kernel(inputs, weight, bias, "none", [], ""), expected)
+    except (RuntimeError, TypeError):  # another signature, or not built for this machine
+        return False
 
 
 def linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
@@ -36,6 +54,7 @@ def linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
         and inputs.device.type == "cpu"
         and inputs.dtype == torch.float32
         and not torch.is_grad_enabled()
+        and has_right_kernel()
     ):
         return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
     return torch.nn.functional.linear(inputs, weight, bias)

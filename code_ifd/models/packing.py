@@ -8,6 +8,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from models.cpu_kernels import FastLinear
+from models.library_versions import rope_parameters
 from models.packed_decoder import FUSED_ATTENTION_LENGTH, DecoderLayer, PackedDecoder, RoundedLinear
 from models.sequences import PADDING_ID
 from shared.cli import UserError
@@ -21,6 +22,19 @@ def vocabulary_size(model: PreTrainedModel) -> int:
     weight = model.get_input_embeddings().weight
     assert isinstance(weight, torch.Tensor)
     return weight.shape[0]
+
+
+def short_context(model: PreTrainedModel) -> int | None:
+    """Return the tokens up to which a model of two contexts turns its positions as it was first trained; else None.
+
+    A longrope model (Phi-3, arXiv 2402.13753) turns all positions of a batch by its longest sequence.
+    """
+    lengths = [
+        parameters["original_max_position_embeddings"]
+        for parameters in rope_parameters(model.config.get_text_config())
+        if parameters["rope_type"] == "longrope"
+    ]
+    return min((length for length in lengths if length is not None), default=None)
 
 
 @torch.inference_mode()
@@ -43,9 +57,13 @@ def check_model(model: PreTrainedModel) -> bool:
             "choose a causal language model such as gpt2"
         )
     head = model.get_output_embeddings()
-    if not isinstance(head, torch.nn.Linear):
+    # The body of some models is the model itself (Llama 4, Mllama), or ends after the head or before a projection.
+    if not isinstance(head, torch.nn.Linear) or model.base_model is model:
         return False
-    plain = head(model.base_model(input_ids=input_ids, use_cache=False)[0]).float()
+    hidden = getattr(model.base_model(input_ids=input_ids, use_cache=False), "last_hidden_state", None)
+    if hidden is None or hidden.shape[-1] != head.in_features:
+        return False
+    plain = head(hidden).float()
     precision = torch.finfo(model.dtype).eps
     return plain.shape == logits.shape and bool((plain - logits).abs().max() <= 8 * precision * logits.abs().max())
 
@@ -97,8 +115,8 @@ def _pack_gpt2(model: PreTrainedModel, max_length: int, dtype: torch.dtype) -> P
 def _pack_llama(model: PreTrainedModel, max_length: int, dtype: torch.dtype) -> PackedDecoder | None:
     body: Any = model.model
     config = model.config
-    rope_type = (config.rope_parameters or {}).get("rope_type", "default")
-    if rope_type not in STATIC_ROPE or set(getattr(config, "layer_types", None) or ["full_attention"]) != {
+    rope_types = {parameters["rope_type"] for parameters in rope_parameters(config)}
+    if not rope_types <= set(STATIC_ROPE) or set(getattr(config, "layer_types", None) or ["full_attention"]) != {
         "full_attention"
     }:
         return None

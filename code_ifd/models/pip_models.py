@@ -102,15 +102,19 @@ def _convert(gguf: Path, folder: Path) -> None:
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from models.library_versions import byte_level, is_five
+
     print(f"dequantizing {SMOLLM2.name} into {cache_root()} (once, half a minute)", file=sys.stderr)
     # transformers draws a progress bar even where stderr is no terminal.
     with contextlib.redirect_stderr(io.StringIO()):
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    # The weights are plain float32 by now, but the model still calls itself quantized and would refuse to be saved.
-    model.hf_quantizer = None  # type: ignore[assignment]  # the stub knows only tensors and modules
-    del model.config.quantization_config
+    # The weights are plain float32 by now, but transformers 5 still calls the model quantized and would not save it.
+    if hasattr(model.config, "quantization_config"):
+        model.hf_quantizer = None  # type: ignore[assignment]  # the stub knows only tensors and modules
+        del model.config.quantization_config
     try:
         model.save_pretrained(folder)
     except SafetensorError as error:
         raise OSError(str(error)) from None
-    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    (tokenizer if is_five() else byte_level(tokenizer)).save_pretrained(folder)

@@ -6,7 +6,8 @@ No torch here.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from records.conversations import Message
+from models.chat_template import ChatTemplate
+from records.conversations import has_prompt
 from records.record import Record, Skipped
 from shared.cli import UserError
 
@@ -34,6 +35,8 @@ VICUNA = (
     "A chat between a curious user and an artificial intelligence assistant. "
     "The assistant gives helpful, detailed, and polite answers to the user's questions. USER: {question} ASSISTANT:"
 )
+# Any text that is one token or a few, none of them special.
+LETTER = "a"
 WIZ = "{question}\n\n### Response:"
 
 
@@ -98,19 +101,24 @@ def build_prompt(record: Record, template: str) -> str:
 
 
 def encode_chunk(
-    tokenizer: "PreTrainedTokenizerBase", records: list[Record], template: str, max_length: int
+    tokenizer: "PreTrainedTokenizerBase",
+    records: list[Record],
+    template: str,
+    max_length: int,
+    chat_date: str | None = None,
 ) -> list[SequencePair | Skipped]:
     """Return one entry a record or exchange, in order: its two sequences, or the reason why it has no score.
 
-    Reasons: `empty_response`, `long_prompt` (no room left for the response), `short_response` (no token to predict).
+    `chat_date` is what a chat template that reads the clock is told (YYYY-MM-DD; None: today).
+    Reasons: `empty_response`, `no_prompt` (nothing stands before the response), `long_prompt` (no room left for the
+    response), `short_response` (no token to predict).
     """
     if not records:
         return []
     responses = [record["output"] for record in records]
     if template == "chat":
-        prompts = [
-            apply_chat_template(tokenizer, record.get("messages") or build_prompt(record, "chat")) for record in records
-        ]
+        chat = ChatTemplate(tokenizer, chat_date)
+        prompts = [context_of(chat, record) for record in records]
     else:
         prompts = [build_prompt(record, template) for record in records]
     wholes = [prompt + response for prompt, response in zip(prompts, responses, strict=True)]
@@ -122,31 +130,23 @@ def encode_chunk(
         prompt_ids, whole_ids, response_ids = _split(encode(tokenizer, prompts + wholes + responses), len(records))
     return [
         _pair_of(response, of_prompt, of_whole, of_response, max_length)
-        for response, of_prompt, of_whole, of_response in zip(
-            responses, prompt_ids, whole_ids, response_ids, strict=True
+        if has_prompt(record) or not response.strip()
+        else Skipped("no_prompt")
+        for record, response, of_prompt, of_whole, of_response in zip(
+            records, responses, prompt_ids, whole_ids, response_ids, strict=True
         )
     ]
 
 
-def apply_chat_template(tokenizer: "PreTrainedTokenizerBase", turns: str | list[Message]) -> str:
-    """Return a question, or all turns so far, in the tokenizer's chat format, up to where the answer begins.
+def context_of(chat: ChatTemplate, exchange: Record) -> str:
+    """Return what a chat template writes before the response of an exchange. Raises UserError as `context` does.
 
-    Raises UserError when the tokenizer has no chat template, or its template refuses these turns.
+    It is empty where the exchange has no score, since there is no response, or nothing before it.
     """
-    if not tokenizer.chat_template:
-        raise UserError(
-            "--prompt chat: this model's tokenizer has no chat template; choose another one, such as alpaca"
-        )
-    from jinja2 import TemplateError  # here: most runs need none
-
-    messages = [{"role": "user", "content": turns}] if isinstance(turns, str) else turns
-    try:
-        return cast("str", tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-    except TemplateError as error:
-        roles = ", ".join(message["role"] for message in messages[:8])
-        raise UserError(
-            f"--prompt chat: this model's template refuses turns of {roles}: {error}; choose another one"
-        ) from None
+    if not has_prompt(exchange) or not exchange["output"].strip():
+        return ""
+    turns = exchange.get("messages") or [{"role": "user", "content": build_prompt(exchange, "chat")}]
+    return chat.context(turns, exchange["output"], exchange.get("tools"))
 
 
 def check_vocabulary(highest: int, vocabulary: int) -> None:
@@ -179,10 +179,25 @@ def _pair_of(
 
 
 def encode(tokenizer: "PreTrainedTokenizerBase", texts: list[str], special_tokens: bool = True) -> list[list[int]]:
-    """Return the token ids of each text, untruncated, with or without what the tokenizer adds by default."""
+    """Return the token ids of each text, untruncated, with or without what the tokenizer puts before it by default.
+
+    What a tokenizer puts after every text (an EOS) is left out: a prompt goes on, and no text says its own end.
+    """
     # verbose=False: no warning about texts longer than the model's context, which we cut ourselves.
-    encoded = tokenizer(texts, add_special_tokens=special_tokens, return_attention_mask=False, verbose=False)
-    return encoded["input_ids"]
+    options = {"return_attention_mask": False, "verbose": False}
+    ids = cast("list[list[int]]", tokenizer(texts, add_special_tokens=special_tokens, **options)["input_ids"])
+    if not special_tokens:
+        return ids
+    # A letter is no special token: what follows it was added.
+    letter, bare = (tokenizer([LETTER], add_special_tokens=added, **options)["input_ids"][0] for added in (True, False))
+    num_added = _num_after(letter, bare)
+    return [of_text[: len(of_text) - num_added] for of_text in ids] if num_added else ids
+
+
+def _num_after(ids: list[int], part: list[int]) -> int:
+    """Return how many ids follow the first place where `part` stands in `ids`; 0 where it does not."""
+    starts = range(len(ids) - len(part) + 1)
+    return next((len(ids) - len(part) - start for start in starts if ids[start : start + len(part)] == part), 0)
 
 
 def _split(ids: list[list[int]], size: int) -> list[list[list[int]]]:

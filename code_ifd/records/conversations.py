@@ -1,44 +1,29 @@
 """What a record asks and answers, whatever its keys: exchanges, each one response and all that comes before it.
 
-A plain record is one exchange. A conversation has one for each turn of the assistant; turns of functions and tools are
-context. In an exchange, the response is `output`, and what comes before is `instruction` and `input`, or `messages`.
+A plain record is one exchange. A conversation has one for each turn of the assistant that is scored; turns of functions
+and tools are context. In an exchange, the response is `output`, and what comes before is `instruction` and `input`, or
+`messages` and maybe `tools`. `keys` has the table of all keys that are looked at.
 """
 
 import argparse
-import json
+import sys
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from records.contents import as_text
+from records.keys import FIELD_ROLES, LEAVABLE
+from records.places import Fields, places_of
+from records.reading import Reading, read_record
 from records.record import Record
+from records.unread import check_wanted
 from shared.cli import UserError
-from shared.texts import describe, is_encodable, json_type, shorten
+from shared.texts import is_encodable, shorten
+
+__all__ = ["Fields"]
 
 PLAIN = ("instruction", "input", "output")
-# Where each kind of conversation has its turns, and under which keys a turn has who speaks and what is said.
-CONVERSATIONS = {"conversations": ("from", "value"), "messages": ("role", "content")}
-# What speakers are called in the data, and what chat templates call them.
-ROLES = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "model": "assistant",
-    "tool": "tool",
-    "function": "tool",
-    "observation": "tool",
-    "ipython": "tool",
-    "function_call": "assistant",
-    "tool_call": "assistant",
-}
-CALLS = ("function_call", "tool_call")
-UNDERSTOOD = (
-    "wanted instruction, (input,) output; or conversations, a list of {from, value}; or messages, a list of "
-    "{role, content}; --fields names other keys"
-)
-Fields = dict[str, str]
+IMAGE_MARK = "<image>"
 Message = dict[str, str]  # role and content
 
 
@@ -50,14 +35,25 @@ class Text(NamedTuple):
     is_response: bool  # whether it is scored
 
 
+class Checked(NamedTuple):
+    """What the check of a dataset has found."""
+
+    num_records: int
+    first_talk: int | None  # the number of the first conversation
+
+
 def parse_fields(text: str) -> Fields:
-    """Parse `instruction=question,output=answer`: our names and the dataset's; argparse reports the rest."""
+    """Parse `instruction=question,images=`: our names and the dataset's keys; argparse reports the rest."""
     fields: Fields = {}
-    known = (*PLAIN, *CONVERSATIONS)
     for part in text.split(","):
         name, sign, key = (piece.strip() for piece in part.partition("="))
-        if not sign or not key or name not in known or name in fields:
-            raise argparse.ArgumentTypeError(f"{part!r} is not NAME=KEY with NAME one of {', '.join(known)}, each once")
+        if not sign or name in fields or (name not in FIELD_ROLES if key else name not in LEAVABLE):
+            raise argparse.ArgumentTypeError(
+                f"{part!r} is not NAME=KEY with NAME one of {', '.join(FIELD_ROLES)}, each once, nor KEY= with a key "
+                "that can be left out, such as images"
+            )
+        if key and key in fields.values():
+            raise argparse.ArgumentTypeError(f"{part!r}: {key!r} has another role already")
         fields[name] = key
     return fields
 
@@ -69,42 +65,43 @@ def add_fields_flag(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -
         type=parse_fields,
         default={},
         metavar="NAME=KEY,...",
-        help="where the dataset uses other keys: instruction=question,output=answer (default: instruction, input, "
-        "output; or conversations, or messages)",
+        help="where the dataset uses other keys: instruction=question,output=answer,system=task, and which keys to "
+        "leave out: images= (default: instruction, input, output; or conversations, or messages; see docs/formats.md)",
     )
 
 
-def needed_keys(fields: Fields) -> set[str]:
-    """Return the keys of a record that `exchanges` may look at."""
-    return {fields.get(name, name) for name in (*PLAIN, *CONVERSATIONS)} | {"system"}
+def needed_part(record: Record, fields: Fields) -> Record:
+    """Return a record without what the reading of it never looks at."""
+    places = places_of(record, fields, "record")
+    wanted = {key for keys in places.plan.keys.values() for key in keys}
+    return {key: value for key, value in record.items() if key in wanted or isinstance(value, list)}
 
 
-def is_conversation(record: Record, fields: Fields) -> bool:
-    """Return whether a record has turns."""
-    return (
-        any(fields.get(name, name) in record for name in CONVERSATIONS) and fields.get("output", "output") not in record
-    )
+def is_conversation(record: Record, fields: Fields, where: str = "record") -> bool:
+    """Return whether a record is read as turns. Raises UserError as `exchanges` does."""
+    return read_record(record, fields, where).plain is None
 
 
-def check_records(records: Iterable[Record], path: str, fields: Fields) -> tuple[int, bool]:
-    """Return the number of records, and whether they are conversations.
+def check_records(records: Iterable[Record], path: str, fields: Fields) -> Checked:
+    """Return the number of records, and which is the first conversation; say on stderr what is left out of how many.
 
-    Raises UserError for the first record that cannot be scored, or that is of another shape than those before, naming
-    file, record index, field and value.
+    Raises UserError for the first record that cannot be scored, naming file, record index, field and value.
     """
-    num_records, shape = 0, None
+    num_records, first_talk = 0, None
+    notes: Counter[str] = Counter()
     for index, record in enumerate(records):
         num_records += 1
         where = f"{path}: record {index}"
-        if shape is None:
-            shape = is_conversation(record, fields)
-        elif shape != is_conversation(record, fields):
-            one, other = (
-                ("a conversation", "instruction and output") if shape else ("instruction and output", "a conversation")
-            )
-            raise UserError(f"{where}: has {other}, and record 0 has {one}; score them as two datasets")
-        _check(exchanges(record, fields, where), where)
-    return num_records, bool(shape)
+        more = check_wanted(record, fields, where)
+        reading = read_record(record, fields, where)
+        if reading.plain is None and first_talk is None:
+            first_talk = index
+        more += _check_texts(reading, where)
+        if more or reading.notes:
+            notes.update(more + reading.notes)
+    for note, count in notes.items():
+        print(f"note: {path}: {note}, in {count} of {num_records} records", file=sys.stderr)
+    return Checked(num_records, first_talk)
 
 
 def exchanges(record: Record, fields: Fields, where: str = "record") -> list[Record]:
@@ -112,22 +109,34 @@ def exchanges(record: Record, fields: Fields, where: str = "record") -> list[Rec
 
     Raises UserError, beginning with `where`, for a record that is not understood.
     """
-    if not is_conversation(record, fields):
-        return [_plain(record, fields, where)]
+    reading = read_record(record, fields, where)
+    if reading.plain is not None:
+        return [reading.plain]
     found: list[Record] = []
     messages: list[Message] = []
-    for turn in _turns(record, fields, where):
-        if turn.is_response:
-            found.append({"messages": list(messages), "output": turn.text})
-        messages.append({"role": turn.name, "content": turn.text})
+    with_tools = {"tools": reading.tools} if reading.tools else {}
+    for name, text, is_response, continues in reading.turns:
+        if is_response:
+            found.append({"messages": list(messages), "output": text} | with_tools)
+        if continues and messages:
+            text = messages.pop()["content"] + "\n" + text
+        messages.append({"role": name, "content": text})
     return found
+
+
+def has_prompt(exchange: Record) -> bool:
+    """Tell whether anything stands before the response of an exchange."""
+    if "messages" in exchange:
+        return any(message["content"].strip() for message in exchange["messages"])
+    return bool(exchange["instruction"].strip() or (exchange.get("input") or "").strip())
 
 
 def texts_of(record: Record, fields: Fields, where: str = "record") -> list[Text]:
     """Return all texts of a record in order; an empty input is none. Raises UserError as `exchanges` does."""
-    if is_conversation(record, fields):
-        return _turns(record, fields, where)
-    plain = _plain(record, fields, where)
+    reading = read_record(record, fields, where)
+    if reading.plain is None:
+        return [Text(turn.name, turn.text, turn.is_response) for turn in reading.turns]
+    plain = reading.plain
     return [Text(name, plain[name], name == "output") for name in PLAIN if name != "input" or plain[name]]
 
 
@@ -137,60 +146,30 @@ def first_prompt(record: Record, fields: Fields, where: str = "record") -> Any:
     The instruction is returned whatever it is, a text or not. Raises UserError for a conversation that is not
     understood.
     """
-    if not is_conversation(record, fields):
-        return record.get(fields.get("instruction", "instruction"))
-    turns = _turns(record, fields, where)
+    places = places_of(record, fields, where)
+    try:
+        plain, turns, _, _ = read_record(record, fields, where)
+    except UserError:
+        if places.filled("conversations"):
+            raise
+        return next((record[key] for key in places.plan.keys["instruction"] if key in record), None)
+    if plain is not None:
+        return plain["instruction"]
     return next((turn.text for turn in turns if turn.name == "user"), turns[0].text if turns else "")
 
 
-def _turns(record: Record, fields: Fields, where: str) -> list[Text]:
-    name = next(name for name in CONVERSATIONS if fields.get(name, name) in record)
-    key = fields.get(name, name)
-    turns = record[key]
-    if not isinstance(turns, list):
-        raise UserError(f"{where}: field {key!r} is {describe(turns)}; it must be a list of turns")
-    has_system = isinstance(record.get("system"), str) and record["system"]
-    found = [Text("system", record["system"], False)] if has_system else []
-    return found + [
-        _read_turn(turn, *CONVERSATIONS[name], f"{where}: {key}[{number}]") for number, turn in enumerate(turns)
-    ]
-
-
-def _plain(record: Record, fields: Fields, where: str) -> Record:
-    found = {name: record.get(fields.get(name, name)) for name in PLAIN}
-    for name in ("instruction", "output"):
-        key = fields.get(name, name)
-        if key not in record:
-            keys = ", ".join(map(repr, list(record)[:8]))
-            raise UserError(f"{where}: field {key!r} is missing (there are {keys or 'none'}); {UNDERSTOOD}")
-    for name, value in found.items():
-        if not isinstance(value, str) and not (name == "input" and value is None):
-            raise UserError(f"{where}: field {fields.get(name, name)!r} is {describe(value)}; it must be a string")
-    return found
-
-
-def _read_turn(turn: Any, role_key: str, content_key: str, where: str) -> Text:
-    """Return a turn."""
-    if not isinstance(turn, dict):
-        raise UserError(f"{where} is {json_type(turn)}, not an object with {role_key!r} and {content_key!r}")
-    speaker, content = turn.get(role_key), turn.get(content_key)
-    if not isinstance(speaker, str) or speaker not in ROLES:
-        raise UserError(f"{where}: {role_key!r} is {describe(speaker)}; wanted one of {', '.join(ROLES)}")
-    is_call = speaker in CALLS
-    if not content and isinstance(turn.get("tool_calls"), list) and ROLES[speaker] == "assistant":
-        content, is_call = json.dumps(turn["tool_calls"], ensure_ascii=False), True
-    if not isinstance(content, str):
-        raise UserError(f"{where}: {content_key!r} is {describe(content)}; it must be a string")
-    return Text(ROLES[speaker], content, ROLES[speaker] == "assistant" and not is_call)
-
-
-def _check(found: list[Record], where: str) -> None:
-    for exchange in found:
-        texts = [(f"field {name!r}", value) for name, value in exchange.items() if isinstance(value, str)]
-        texts += [("a turn", message["content"]) for message in exchange.get("messages", ())]
-        for name, text in texts:
-            if not text.isascii() and not is_encodable(text):
-                raise UserError(
-                    f"{where}: {name} holds half of a surrogate pair, which is no character: {shorten(text)}; "
-                    "mend or remove it"
-                )
+def _check_texts(reading: Reading, where: str) -> list[str]:
+    """Return a note where a text has the mark of an image in it. Raises UserError for one that has no UTF-8 form."""
+    if reading.plain is not None:
+        texts = [(f"field {name!r}", text) for name, text in reading.plain.items() if text is not None]
+    else:
+        texts = [(f"a turn of {turn.name}", turn.text) for turn in reading.turns]
+        texts += [("a tool", as_text(tool)) for tool in reading.tools]
+    for name, text in texts:
+        if not text.isascii() and not is_encodable(text):
+            raise UserError(
+                f"{where}: {name} holds half of a surrogate pair, which is no character: {shorten(text)}; "
+                "mend or remove it"
+            )
+    marked = any(IMAGE_MARK in text for _, text in texts)
+    return [f"{IMAGE_MARK} in a text is scored as the text that it is"] if marked else []

@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 
 from records import json_lines as json_records
+from records.remedies import wrong_ending
+from records.splits import check_splits, check_subfolders
 from shared.cli import UserError
 from shared.files import read_text
 
@@ -26,12 +28,14 @@ WANTED = ".json (an array), .jsonl (a record a line; also .jsonl.gz, .jsonl.zst)
 
 def find_files(path: str) -> list[str]:
     """Return the files that a dataset path means, in order. Raises UserError when there is none of a known format."""
+    _check_file(path)
     if os.path.isdir(path):
-        files = _saved_files(path) or _shards(os.path.join(glob.escape(path), "*"))
+        files = _saved_files(path) or _parts(path, os.path.join(glob.escape(path), "*"))
         if not files:
+            check_subfolders(path, FORMATS)
             raise UserError(f"{path}: no dataset files in this folder; wanted {WANTED}")
     elif glob.has_magic(path) and not os.path.exists(path):
-        files = _shards(path)
+        files = _parts(path, path)
         if not files:
             raise UserError(f"{path}: no dataset file matches; wanted {WANTED}")
     else:
@@ -41,6 +45,21 @@ def find_files(path: str) -> list[str]:
         raise UserError(
             f"{path}: files of several formats ({', '.join(sorted(kinds))}); give a pattern that matches one of them"
         )
+    return files
+
+
+def _check_file(path: str) -> None:
+    """Raise UserError where nothing is there and the path is no pattern, or a file is called like no dataset."""
+    if not os.path.exists(path) and not glob.has_magic(path):
+        raise UserError(f"{path}: cannot be read: No such file or directory")
+    if os.path.isfile(path) and not ends_in(path, FORMATS):
+        raise UserError(wrong_ending(path, WANTED))
+
+
+def _parts(path: str, pattern: str) -> list[str]:
+    """Return the files that are parts of one dataset. Raises UserError when they are several splits of one."""
+    files = _shards(pattern)
+    check_splits(path, files)
     return files
 
 

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from records.record import Block, Column, Record
+from records.remedies import not_an_array
 from shared.cli import UserError, missing_package
 from shared.files import decode, encode_json, read_bytes
 from shared.texts import json_type, shorten
 
 ARRAY = (".json",)
 LINES = (".jsonl", ".ndjson")
+IF_ARRAY = "if the file is one array, its name must end in .json"
 
 
 class Decoder(json.JSONDecoder):
@@ -36,9 +38,7 @@ def read_json_array(path: str, decoder: Decoder) -> Iterator[Record]:
     """Yield the records of a JSON array. The file is read and parsed as a whole. Raises UserError for anything else."""
     values = _parse(decode(read_bytes(path), path), path, decoder)
     if not isinstance(values, list):
-        raise UserError(
-            f"{path}: this is {json_type(values)}, not an array of records; a .json dataset is [{{...}}, {{...}}]"
-        )
+        raise UserError(not_an_array(path, values))
     for index, value in enumerate(values):
         yield _checked(value, index, path)
 
@@ -52,7 +52,8 @@ def read_json_lines(path: str, decoder: Decoder) -> Iterator[Record]:
     with contextlib.closing(open_lines(path)) as file:
         # Only "\n" ends a line: str.splitlines would also cut at U+2028, which JSON strings may hold.
         for number, data in enumerate(_read_errors(file, path), start=1):
-            text = decode(data, path, offset)
+            # Files that were joined bring their byte-order marks along.
+            text = decode(data, path, offset).lstrip("\ufeff")
             offset += len(data)
             if text.strip():
                 yield _checked(_parse(text, path, decoder, number), index, path)
@@ -190,7 +191,10 @@ def _pyarrow() -> Any:
 
 def _checked(value: Any, index: int, path: str) -> Record:
     if not isinstance(value, dict):
-        raise UserError(f"{path}: record {index} is {json_type(value)}, not an object with instruction and output")
+        hint = f"; {IF_ARRAY}" if isinstance(value, list) and not index and not path.lower().endswith(ARRAY) else ""
+        raise UserError(
+            f"{path}: record {index} is {json_type(value)}, not an object with instruction and output{hint}"
+        )
     return value
 
 
@@ -200,7 +204,7 @@ def _parse(text: str, path: str, decoder: Decoder, line: int | None = None) -> A
     except json.JSONDecodeError as error:
         hint = ""
         if line == 1 and text.lstrip().startswith("["):
-            hint = "; if the file is one array, its name must end in .json"
+            hint = f"; {IF_ARRAY}"
         if line is None and error.msg == "Extra data":
             hint = "; if it holds one record a line, its name must end in .jsonl"
         where = f"line {line or error.lineno} column {error.colno}"

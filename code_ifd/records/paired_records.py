@@ -33,7 +33,7 @@ def paired_records(a: Dataset, b: Dataset, fields: Fields) -> Iterator[Record]:
 
 def _named_texts(record: Record, fields: Fields, where: str) -> list[tuple[str, str]]:
     """Return all texts of a record, each with its name; turns are numbered from 0."""
-    is_turn = is_conversation(record, fields)
+    is_turn = is_conversation(record, fields, where)
     return [
         (f"turn {number} ({name})" if is_turn else name, text)
         for number, (name, text, _) in enumerate(texts_of(record, fields, where))

@@ -20,7 +20,7 @@ from shared.texts import is_encodable
 # Of all texts together, as they are written in the page; divided evenly among its records.
 TEXT_BYTES = 5_000_000
 MAX_TEXTS = 40  # turns of one conversation
-CALL = "a call of a function: context, not scored"
+NOT_SCORED = "context, not scored"  # a call of a tool, or a turn of weight 0
 HALF_OF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -112,7 +112,7 @@ def _turn_scores(turns: Any, key_name: str, texts: list[Text]) -> list[str]:
     Nothing is said of responses where the record has not one score for each of them.
     """
     responses = [index for index, text in enumerate(texts) if text.is_response]
-    found = [CALL if text.name == "assistant" and not text.is_response else "" for text in texts]
+    found = [NOT_SCORED if text.name == "assistant" and not text.is_response else "" for text in texts]
     if isinstance(turns, list) and len(turns) == len(responses) and all(isinstance(turn, dict) for turn in turns):
         for index, turn in zip(responses, turns, strict=True):
             found[index] = _turn_score(turn, key_name)

@@ -6,7 +6,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from models.sequences import SequencePair, encode_chunk
-from records.conversations import Fields, exchanges, is_conversation
+from records.conversations import Fields, exchanges
 from records.record import Record, Skipped
 from scoring.flags import ScoringSettings
 from scoring.score_file import score_line, skipped_line, turns_line
@@ -31,14 +31,13 @@ class Chunk:
     """Records that are being scored: for each exchange its sequences and their dtype, or why it has no score."""
 
     entries: list[tuple[SequencePair, str] | Skipped]
-    nums_turns: list[int] | None  # exchanges of each record; None for plain records, of which each is one
+    nums_turns: list[int | None]  # exchanges of each record; None for a plain one, which has one and no turns
     pending: dict[str, "PendingLosses"]  # by dtype
     says_dtype: bool
 
     def lines(self, bar: "tqdm") -> list[dict[str, Any]]:
         """Wait for the scores and return one line a record, in order. The bar moves on by the chunk."""
-        start, num_finished = bar.n, 0
-        num_records = len(self.entries if self.nums_turns is None else self.nums_turns)
+        start, num_finished, num_records = bar.n, 0, len(self.nums_turns)
 
         def on_batch(num_sequences: int) -> None:
             """Move the bar: two sequences make an exchange."""
@@ -58,12 +57,15 @@ class Chunk:
             line = score_line(direct.mean, conditioned.mean, len(direct.token_nll), len(conditioned.token_nll), se)
             lines.append(line | {"dtype": dtype} if self.says_dtype and "loss" in line else line)
         bar.update(start + num_records - bar.n)
-        if self.nums_turns is None:
-            return lines
         rest = iter(lines)
         # A conversation in which the assistant says nothing has no response at all.
         return [
-            turns_line(list(islice(rest, num))) if num else skipped_line("empty_response") for num in self.nums_turns
+            next(rest)
+            if num is None
+            else turns_line(list(islice(rest, num)))
+            if num
+            else skipped_line("empty_response")
+            for num in self.nums_turns
         ]
 
 
@@ -75,6 +77,7 @@ def submit_chunk(
     max_length: int,
     dtype: str,
     fields: Fields,
+    chat_date: str | None = None,
 ) -> Chunk:
     """Begin to score records in `dtype`; where the scorer has float32 too, it takes the short responses.
 
@@ -83,7 +86,7 @@ def submit_chunk(
     groups = [exchanges(record, fields) for record in records]
     entries: list[tuple[SequencePair, str] | Skipped] = []
     sequences: dict[str, list] = {}
-    for pair in encode_chunk(tokenizer, list(chain.from_iterable(groups)), template, max_length):
+    for pair in encode_chunk(tokenizer, list(chain.from_iterable(groups)), template, max_length, chat_date):
         if isinstance(pair, Skipped):
             entries.append(pair)
             continue
@@ -91,7 +94,7 @@ def submit_chunk(
         entries.append((pair, chosen))
         sequences.setdefault(chosen, []).extend((pair.direct, pair.conditioned))
     pending = {name: scorer.submit(part, name) for name, part in sequences.items()}
-    nums_turns = [len(group) for group in groups] if is_conversation(records[0], fields) else None
+    nums_turns = [None if group and "messages" not in group[0] else len(group) for group in groups]
     return Chunk(entries, nums_turns, pending, says_dtype=len(scorer.models) > 1)
 
 
@@ -105,6 +108,7 @@ class ChunkScorer:
     max_length: int
     records_per_chunk: int
     fields: Fields = field(default_factory=dict)
+    chat_date: str | None = None
 
     def lines(self, records: list[Record], dtype: str) -> list[dict[str, Any]]:
         """Return the lines of one chunk."""
@@ -126,7 +130,16 @@ class ChunkScorer:
 
     def submit(self, records: list[Record], dtype: str) -> Chunk:
         """Encode the records of one chunk and begin to score them."""
-        return submit_chunk(self.scorer, self.tokenizer, records, self.template, self.max_length, dtype, self.fields)
+        return submit_chunk(
+            self.scorer,
+            self.tokenizer,
+            records,
+            self.template,
+            self.max_length,
+            dtype,
+            self.fields,
+            self.chat_date,
+        )
 
 
 def load_scorer(settings: ScoringSettings, source: "ModelSource") -> ChunkScorer:
@@ -142,5 +155,11 @@ def load_scorer(settings: ScoringSettings, source: "ModelSource") -> ChunkScorer
     tokens_per_batch = settings.tokens_per_batch or default_tokens_per_batch(device)
     scorer = Scorer(models, tokens_per_batch, default_num_workers(models))
     return ChunkScorer(
-        scorer, tokenizer, settings.prompt, settings.max_length, settings.records_per_chunk, settings.fields
+        scorer,
+        tokenizer,
+        settings.prompt,
+        settings.max_length,
+        settings.records_per_chunk,
+        settings.fields,
+        settings.chat_date,
     )

@@ -1,6 +1,7 @@
 """What step 1 is told, whichever script runs it: its flags, and their values as one object."""
 
 import argparse
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -27,6 +28,7 @@ class ScoringSettings:
     start_idx: int
     end_idx: int
     prompt: str
+    chat_date: str | None
     fields: Fields
     dtype: str
     device: str
@@ -44,6 +46,14 @@ def scoring_settings(flags: Mapping[str, Any]) -> ScoringSettings:
     if values["dtype"] == "auto":
         values["dtype"] = "float32"  # published scores are
     return ScoringSettings(**values)
+
+
+def date(text: str) -> str:
+    """Parse a date; argparse reports the rest."""
+    try:
+        return datetime.date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-11-26") from None
 
 
 def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +85,12 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         default="none",
         help="prompt template: none (the published scores), alpaca, vicuna, wiz, or chat, the tokenizer's own "
         "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--chat_date",
+        type=date,
+        metavar="YYYY-MM-DD",
+        help="what a chat template that asks for the date is told (default: the day on which the score file is begun)",
     )
     add_fields_flag(parser)
     parser.add_argument(

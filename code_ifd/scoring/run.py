@@ -2,13 +2,14 @@
 
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from models.source import ModelSource, find_model, installed_versions
 from records.conversations import check_records
 from records.dataset import Dataset, RecordRange
 from records.record import Skipped
+from scoring.chat_check import check_chat
 from scoring.flags import ScoringSettings
 from scoring.score_file import META_FORMAT, ScoreFile, skipped_summary
 from selection.flags import wanted_number
@@ -28,20 +29,23 @@ class ScoringRun:
 
 
 def prepare_run(settings: ScoringSettings) -> ScoringRun:
-    """Check every record and find the model; return the run. Raises UserError for whatever cannot be scored."""
+    """Check every record and find the model; return the run. Raises UserError for whatever cannot be scored.
+
+    With --prompt chat every record is rendered too: what the template refuses is said before anything is scored.
+    """
     dataset = Dataset(settings.data_path)
     refuse_overwriting(settings.save_path, *dataset.files)
-    num_records, has_turns = check_records(dataset.records(), settings.data_path, settings.fields)
+    num_records, first_talk = check_records(dataset.records(), settings.data_path, settings.fields)
     start, end = resolve_range(settings.start_idx, settings.end_idx, num_records)
-    if has_turns and settings.prompt not in ("none", "chat"):
+    if first_talk is not None and settings.prompt not in ("none", "chat"):
         raise UserError(
             f"--prompt {settings.prompt}: has room for one question, and {settings.data_path} has conversations; "
-            "choose none or chat"
+            f"choose none or chat (record {first_talk} is one: it has turns, a system text or a history)"
         )
-    if has_turns and settings.dtype == "mixed":
+    if first_talk is not None and settings.dtype == "mixed":
         raise UserError(
             f"--dtype mixed: cannot tell which conversations of {settings.data_path} step 3 will select; "
-            "choose bfloat16 or float32"
+            f"choose bfloat16 or float32 (record {first_talk} is one: it has turns, a system text or a history)"
         )
     if settings.dtype == "mixed" and settings.key_name == "ifd_loss":
         raise UserError(
@@ -54,8 +58,11 @@ def prepare_run(settings: ScoringSettings) -> ScoringRun:
             "or score shards with --dtype bfloat16 or float32"
         )
     source = find_model(settings.model_name_or_path, settings.revision)
+    records = RecordRange(dataset, start, end)
+    date = check_chat(settings, source, records) if settings.prompt == "chat" else None
+    settings = replace(settings, chat_date=date)
     meta = describe_run(settings, source, start, end, dataset.sha256(), num_records)
-    return ScoringRun(settings, RecordRange(dataset, start, end), source, meta)
+    return ScoringRun(settings, records, source, meta)
 
 
 def resolve_range(start_idx: int, end_idx: int, num_records: int) -> tuple[int, int]:
@@ -91,6 +98,8 @@ def describe_run(
     }
     if settings.fields:
         meta["fields"] = settings.fields
+    if settings.chat_date:
+        meta["chat_date"] = settings.chat_date
     if settings.dtype == "mixed":
         # Runs that were begun before there was a choice of keys were for ifd_ppl, and say nothing of it.
         key = {} if settings.key_name == "ifd_ppl" else {"key_name": settings.key_name}

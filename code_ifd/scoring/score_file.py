@@ -26,8 +26,19 @@ META_FORMAT = 1
 NUMBER_TYPES = {int, float}
 # Two runs whose meta differ in one of these would not give the same numbers for the same line.
 # `selection` is only in files of --dtype mixed: the flags of step 3 that decided which records are scored in float32.
-# `fields` is only there where --fields named the keys of the records.
-SCORING_KEYS = ("format", "model_fingerprint", "dtype", "selection", "max_length", "prompt", "fields", "data_sha256")
+# `fields` is only there where --fields named the keys of the records, `chat_date` where the chat template asks for the
+# date.
+SCORING_KEYS = (
+    "format",
+    "model_fingerprint",
+    "dtype",
+    "selection",
+    "max_length",
+    "prompt",
+    "chat_date",
+    "fields",
+    "data_sha256",
+)
 # A run that resumes must also cut the same records into the same chunks, with the same software.
 # records_per_window, the first name of a chunk, is kept so that runs begun under it can be finished.
 RESUME_KEYS = (*SCORING_KEYS, "start_idx", "end_idx", "records_per_window", "versions")

@@ -1,18 +1,22 @@
 """Batch models: padded or packed, a sequence's loss is the one it has alone; models that mean nothing are refused."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import BertConfig, BertLMHeadModel, Gemma2Config, Gemma2ForCausalLM, GPT2LMHeadModel, PreTrainedModel
 
+from models import packing
 from models.batch_models import BatchModel, PaddedModel
 from models.causal_lm import pack_model
 from models.packing import check_model
 from models.sequences import TokenSequence
+from scoring.scorer import Scorer
 from shared.cli import UserError
-from tiny_models import load_tiny, random_sequences
+from tiny_models import build_llama4, build_mllama, load_tiny, random_sequences, save_phi3
 
 LENGTHS = [64, 60, 33, 14, 9, 2]
 
@@ -156,3 +160,47 @@ def test_padded_model_in_sixteen_bits_is_near_its_float32(tiny_gpt2: Path, dtype
     padded = PaddedModel(model)
     assert padded.head is not None
     assert losses_of(padded, sequences) == pytest.approx(expected, rel=0.02)
+
+
+def test_sequences_on_both_sides_of_a_short_context_share_no_batch(tmp_path: Path) -> None:
+    padded = PaddedModel(load_tiny(save_phi3(tmp_path, short_context=32))[0])
+    assert padded.short_context == 32
+    assert padded.batch_size_of([40, 36, 33, 32, 30], 1000) == 3  # 32 tokens still are the short context
+    assert padded.batch_size_of([32, 30], 1000) == 2
+    assert padded.batch_size_of([40, 39], 1000) == 2
+    assert padded.batch_size_of([40, 39, 30], 80) == 2  # the budget counts as ever
+
+
+def test_losses_about_a_short_context_are_those_of_each_sequence_alone(tmp_path: Path) -> None:
+    model, _ = load_tiny(save_phi3(tmp_path, short_context=32))
+    sequences = random_sequences([40, 36, 33, 32, 31, 20])
+    with Scorer({"float32": PaddedModel(model)}, tokens_per_batch=1000) as scorer:
+        found = scorer.mean_nll(sequences)
+    assert found == pytest.approx(library_losses(model, sequences), rel=1e-5)
+    # A longer neighbour would show: that is what the batches are cut for.
+    together = losses_of(PaddedModel(model), sequences)
+    assert together[-1] != pytest.approx(found[-1], rel=1e-3)
+
+
+def test_model_without_a_short_context_has_none(tiny_gpt2: Path, tiny_llama: Path) -> None:
+    assert PaddedModel(load_tiny(tiny_gpt2)[0]).short_context is None
+    assert PaddedModel(load_tiny(tiny_llama)[0]).short_context is None
+
+
+@pytest.mark.parametrize("build", [build_llama4, build_mllama])
+def test_model_that_is_its_own_body_is_scored_through_whole_logits(build: Callable[[], PreTrainedModel]) -> None:
+    padded = PaddedModel(build())
+    assert padded.head is None
+    sequences = random_sequences([14, 9])
+    assert losses_of(padded, sequences) == pytest.approx(library_losses(padded.model, sequences), rel=1e-5)
+
+
+@pytest.mark.parametrize("hidden", [None, torch.zeros(1, 8, 7)])
+def test_model_whose_body_ends_elsewhere_than_before_its_head_has_no_plain_head(
+    hidden: torch.Tensor | None, tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, _ = load_tiny(tiny_gpt2)
+    body = SimpleNamespace(last_hidden_state=hidden)
+    monkeypatch.setattr(packing, "vocabulary_size", lambda model: 300)  # asks the body too
+    monkeypatch.setattr(type(model), "base_model", property(lambda model: lambda **options: body))
+    assert not check_model(model)

@@ -155,7 +155,8 @@ def test_a_copy_in_another_dtype_is_what_loading_in_it_gives(request: pytest.Fix
     input_ids = torch.arange(1, 30)[None]
     assert torch.equal(copied(input_ids=input_ids).logits, loaded(input_ids=input_ids).logits)
     for (name, one), (_, other) in zip(loaded.named_buffers(), copied.named_buffers(), strict=True):
-        assert one.dtype == other.dtype, name
+        # transformers 4 rounds a buffer of GPT-2 that nothing reads.
+        assert one.dtype == other.dtype or name.endswith("masked_bias"), name
 
 
 def test_mixed_reads_a_checkpoint_that_cannot_be_packed_once(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:

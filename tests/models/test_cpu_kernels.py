@@ -3,6 +3,7 @@
 import ctypes
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -25,6 +26,23 @@ def test_linear_is_a_matrix_product(has_faster_onednn: bool, with_bias: bool, mo
         torch.testing.assert_close(linear(inputs, weight, bias).double(), expected, rtol=1e-5, atol=1e-5)
         part = weight[10:50]  # a chunk of the vocabulary
         torch.testing.assert_close(linear(inputs[:, 1], part, None), inputs[:, 1] @ part.T, rtol=1e-5, atol=1e-5)
+
+
+def test_private_kernel_that_computes_something_else_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(*arguments: object) -> torch.Tensor:
+        return torch.zeros(2, 4)
+
+    def refused(*arguments: object) -> torch.Tensor:
+        raise RuntimeError("injected: another signature")
+
+    inputs, weight = torch.ones(2, 3), torch.ones(4, 3)
+    monkeypatch.setattr(packed_decoder, "HAS_FASTER_ONEDNN", True)
+    for kernels in ({}, {"_linear_pointwise": changed}, {"_linear_pointwise": refused}):
+        packed_decoder.has_right_kernel.cache_clear()
+        monkeypatch.setattr(torch.ops, "mkldnn", SimpleNamespace(**kernels))
+        with torch.inference_mode():
+            assert torch.equal(linear(inputs, weight, None), torch.full((2, 4), 3.0))
+    packed_decoder.has_right_kernel.cache_clear()
 
 
 @pytest.mark.parametrize("model_fixture", ["tiny_gpt2", "tiny_llama"])
@@ -67,7 +85,7 @@ def test_layers_of_a_subclass_stay_as_they_are() -> None:
 def test_fast_bfloat16_is_read_from_the_processors_capabilities(
     capabilities: dict[str, object], expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert has_fast_bfloat16() == expected
 
 

@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from models.cpu_kernels import use_fast_kernels
+from models.library_versions import is_five
 from models.packed_decoder import FUSED_ATTENTION_LENGTH, QUERY_BLOCK, PackedDecoder
 from models.packing import pack
 from tiny_models import load_tiny
@@ -83,6 +84,8 @@ def randomized(model: PreTrainedModel) -> PreTrainedModel:
 
 
 def rope(rope_type: str, **settings: float) -> dict[str, object]:
+    if not is_five():
+        return {"rope_scaling": {"rope_type": rope_type, **settings}, "rope_theta": 10_000.0}
     return {"rope_parameters": {"rope_type": rope_type, "rope_theta": 10_000.0, **settings}}
 
 

@@ -175,7 +175,7 @@ def test_empty_folder_is_no_dataset(run_script: RunScript, tmp_path: Path) -> No
     ("record", "message"),
     [
         (b"{}", "record 1: field 'instruction' is missing (there are "),
-        (b'{"instruction": "a", "response": "b"}', "record 1: field 'output' is missing (there are "),
+        (b'{"instruction": "a", "reply": "b"}', "record 1: field 'output' is missing (there are "),
         (b'{"instruction": "a", "output": 4.5}', "record 1: field 'output' is 4.5 (a number); it must be a string"),
         (b'{"instruction": null, "output": "b"}', "record 1: field 'instruction' is null; it must be a string"),
         (

@@ -203,7 +203,9 @@ def test_damaged_meta_is_refused(tmp_path: Path, text: str) -> None:
         read_meta(str(tmp_path / "scores.jsonl"))
 
 
-@pytest.mark.parametrize("key", sorted({*RESUME_KEYS, "num_records", "data_path"} - {"selection", "fields"}))
+@pytest.mark.parametrize(
+    "key", sorted({*RESUME_KEYS, "num_records", "data_path"} - {"selection", "fields", "chat_date"})
+)
 def test_meta_without_a_key_that_is_read_is_refused(tmp_path: Path, key: str) -> None:
     meta = make_meta()
     del meta[key]

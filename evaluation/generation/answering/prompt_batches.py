@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from answering.question_sets import Question
-from models.sequences import apply_chat_template, build_prompt, encode
+from models.chat_template import ChatTemplate
+from models.sequences import build_prompt, encode
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -21,7 +22,9 @@ def encode_questions(tokenizer: "PreTrainedTokenizerBase", questions: list[Quest
     if template != "chat":
         return encode(tokenizer, prompts)
     # The template's text already holds the special tokens; adding them again would double the BOS.
-    return encode(tokenizer, [apply_chat_template(tokenizer, prompt) for prompt in prompts], special_tokens=False)
+    chat = ChatTemplate(tokenizer)
+    texts = [chat.prompt([{"role": "user", "content": prompt}]) for prompt in prompts]
+    return encode(tokenizer, texts, special_tokens=False)
 
 
 def cut_batches(lengths: list[int], batch_size: int, max_length: int) -> tuple[list[list[int]], list[int]]:
