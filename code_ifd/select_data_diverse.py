@@ -15,7 +15,7 @@ python code_ifd/select_data_diverse.py --json_data_path outputs/scored.json \\
 from collections.abc import Sequence
 
 from diversity.candidates import candidate_rule, candidates_of, count_line, read_texts
-from diversity.embedding_cache import EmbeddingSettings, embeddings_of
+from diversity.embedding_cache import EmbeddingSettings, TextEmbeddings, embeddings_of
 from diversity.flags import parse_args
 from records.dataset import Dataset, check_name
 from records.ranked_writer import write_selected
@@ -32,7 +32,7 @@ def check_enough(num_wanted: int, num_candidates: int, flag: str, kind: str = "c
         raise UserError(f"{flag}: there are only {num_candidates} {kind}; choose fewer, or allow more candidates")
 
 
-def count_lines(num_records: int, candidates: Selection, emb_type: str, max_length: int, num_cut: int) -> list[str]:
+def count_lines(num_records: int, candidates: Selection, emb_type: str, embedded: TextEmbeddings) -> list[str]:
     """Return the lines that say where every record went."""
     return [
         count_line("records", num_records),
@@ -40,7 +40,7 @@ def count_lines(num_records: int, candidates: Selection, emb_type: str, max_leng
         count_line("  at or over the threshold", candidates.num_at_or_over, "skipped"),
         count_line("  below the cut", candidates.num_below_cut, "skipped"),
         count_line("candidates", len(candidates.indices), f"embedded: {emb_type}"),
-        count_line(f"  longer than {max_length} tokens", num_cut, "cut"),
+        count_line(f"  longer than {embedded.max_length} tokens", embedded.num_cut, "cut"),
     ]
 
 
@@ -56,7 +56,7 @@ def duplicate_lines(num_same: int, num_near: int, num_left: int, cosine: float) 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the scores, embed the candidates, choose among them, write the chosen, say how well they cover."""
     args = parse_args(__doc__, argv)
-    rule = candidate_rule(args.ifd_lower, args.ifd_upper, args.ifd_num, args.ifd_rate, args.filter_threash)
+    rule = candidate_rule(args.ifd_lower, args.ifd_lupper, args.ifd_num, args.ifd_rate, args.filter_threash)
     settings = EmbeddingSettings(
         args.emb_model, args.revision, args.max_length, args.batch_size, args.device, args.trust_remote_code
     )
@@ -65,13 +65,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     # What would only show after the embedding.
     check_name(args.json_save_path, dataset)
     scores = read_scores(dataset, args.key_name)
-    num_wanted = number_of(args.fla_num, args.fla_rate, len(scores), "fla")
-    flag = f"--fla_num {num_wanted}" if args.fla_num else f"--fla_rate {args.fla_rate} ({num_wanted} records)"
+    num_wanted, flag = args.fla_num, f"--fla_num {args.fla_num}"
+    if args.fla_rate is not None:
+        num_wanted = number_of(None, args.fla_rate, len(scores), "fla")
+        flag = f"--fla_rate {args.fla_rate} ({num_wanted} records)"
     candidates = candidates_of(scores, rule, args.json_data_path, args.key_name)
     check_enough(num_wanted, len(candidates.indices), flag)
     texts = read_texts(dataset, candidates.indices, args.emb_type, args.prompt, args.fields)
-    vectors, num_cut = embeddings_of(texts, settings, args.json_data_path, args.json_save_path)
-    lines = count_lines(len(scores), candidates, args.emb_type, args.max_length, num_cut)
+    embedded = embeddings_of(texts, settings, args.json_data_path, args.json_save_path)
+    vectors = embedded.vectors
+    lines = count_lines(len(scores), candidates, args.emb_type, embedded)
 
     # torch takes seconds to import: mistakes should not wait for it.
     from diversity.coverage import coverage_lines

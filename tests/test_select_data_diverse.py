@@ -117,14 +117,11 @@ def test_same_text_is_removed_and_the_best_stays(diverse: Diverse) -> None:
 
 
 def test_candidates_may_be_all_between_two_scores(diverse: Diverse) -> None:
-    # Scores 0.1 + index / 40: at least 0.5 and below 0.6 are 16, 17, 18, 19.
-    done = diverse.run("--ifd_lower=0.5", "--ifd_lupper=0.6", "--fla_num=4", "--keep_order")
-    assert diverse.ids() == [16, 17, 18, 19]
-    assert [count(done, name) for name in ("  at or over the threshold", "  below the cut", "candidates")] == [
-        11,
-        12,
-        4,
-    ]
+    # Scores 0.1 + index / 40: above 0.5 and below 0.6 are 17, 18, 19; 16 is at 0.5.
+    done = diverse.run("--ifd_lower=0.5", "--ifd_lupper=0.6", "--fla_num=3", "--keep_order")
+    assert diverse.ids() == [17, 18, 19]
+    counts = [count(done, name) for name in ("  at or over the threshold", "  below the cut", "candidates")]
+    assert counts == [11, 13, 3]
 
 
 @pytest.mark.parametrize(
@@ -135,9 +132,10 @@ def test_candidates_may_be_all_between_two_scores(diverse: Diverse) -> None:
             "--fla_num 4: there are only 3 candidates; choose fewer, or allow more candidates",
         ),
         (
-            ["--fla_rate=0.5"],
+            ["--ifd_rate=0.2", "--fla_rate=0.5"],
             "--fla_rate 0.5 (15 records): there are only 6 candidates; choose fewer, or allow more candidates",
         ),
+        ([], "--fla_num 100: there are only 26 candidates; choose fewer, or allow more candidates"),
         (["--fla_rate=0.01"], "--fla_rate 0.01: of 30 records that is none; give a higher rate or --fla_num"),
         (
             ["--ifd_rate=0.01", "--fla_num=1"],
@@ -145,21 +143,26 @@ def test_candidates_may_be_all_between_two_scores(diverse: Diverse) -> None:
         ),
         (
             ["--ifd_lower=3", "--ifd_upper=4", "--fla_num=1"],
-            "data.json: no record has ifd_ppl from 3 to below 4; nothing was written",
+            "data.json: no record has ifd_ppl above 3 and below 4; nothing was written",
         ),
         (
-            ["--ifd_lower=0.5", "--ifd_num=4"],
-            "--ifd_lower and --ifd_upper take all records between them; leave out --ifd_num, --ifd_rate and",
+            ["--ifd_lower=0.5", "--ifd_rate=0.5"],
+            "--ifd_lower takes all records above it, and --ifd_rate the best of all; give one of them",
+        ),
+        (
+            ["--ifd_lupper=0.5", "--filter_threash=1"],
+            "--ifd_lupper and --filter_threash both say below which score; give one of them",
         ),
         (
             ["--ifd_lower=0.5", "--ifd_upper=0.5"],
-            "--ifd_lower 0.5 is not below --ifd_upper 0.5; no score lies between them",
+            "--ifd_lower 0.5 is not below --ifd_lupper 0.5; no score lies between them",
         ),
         (["--ifd_num=4", "--ifd_rate=0.5"], "--ifd_num and --ifd_rate both say how many candidates; give one of them"),
+        (["--ifd_num=0", "--ifd_rate=0.5"], "--ifd_num and --ifd_rate both say how many candidates; give one of them"),
         (["--emb_model=no/such/model", "--fla_num=1"], "--emb_model no/such/model: no such folder, and not a Hub id"),
         (
             ["--fields=output=answer", "--fla_num=1"],
-            "data.json: record 24: field 'answer' is missing (there are 'id', 'instruction'",
+            "data.json: record 4: field 'answer' is missing (there are 'id', 'instruction'",
         ),
         (["--json_save_path=data.json", "--fla_num=1"], "data.json: the output would overwrite an input of this step"),
         (["--json_save_path=new.txt"], "new.txt: the file name must end in .json"),

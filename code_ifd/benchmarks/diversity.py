@@ -184,7 +184,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.emb_model, args.revision, args.max_length, args.batch_size, args.device, args.trust_remote_code
     )
     texts = [embedded_text(record, args.emb_type, args.prompt, args.fields) for record in Dataset(path).records()]
-    real, _ = embeddings_of(texts, settings, path, path)
+    real = embeddings_of(texts, settings, path, path).vectors
     say(
         "| points / picks | | seconds | processor seconds | peak memory | objective "
         "| same picks in order | same picks |\n"

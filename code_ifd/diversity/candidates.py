@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 
 EMB_TYPES = ("whole", "instruction", "response")
+# The published number of candidates, and the score above which they lie where --ifd_num 0 asks for all.
+PUBLISHED_NUM = 520
+PUBLISHED_LOWER = Decimal("0.9")
+NO_BOUND = Decimal("Infinity")
 
 
 @dataclass(frozen=True)
 class ScoreRange:
-    """All records with a score of at least `lower` and below `upper` are candidates."""
+    """All records with a score above `lower` and below `upper` are candidates."""
 
     lower: Decimal
     upper: Decimal
@@ -38,6 +42,7 @@ class BestScores:
     threshold: Decimal
     num: int | None
     rate: Decimal
+    is_asked: bool = True  # False where nobody named a number: that there are fewer is no surprise then
 
 
 def candidate_rule(
@@ -45,38 +50,46 @@ def candidate_rule(
 ) -> ScoreRange | BestScores:
     """Return which records are candidates; None stands for a flag that was not given.
 
-    Raises UserError for two flags that do not go together.
+    As in the published step, `num` 0 takes all records between the bounds, `upper` 0 is no upper bound, and `lower`
+    counts for nothing beside a number, which a note says. Raises UserError for two flags that do not go together.
     """
-    is_range = lower is not None or upper is not None
-    if is_range and (num or rate or threshold is not None):
-        raise UserError(
-            "--ifd_lower and --ifd_upper take all records between them; "
-            "leave out --ifd_num, --ifd_rate and --filter_threash"
-        )
-    if num and rate:
+    if upper is not None and threshold is not None:
+        raise UserError("--ifd_lupper and --filter_threash both say below which score; give one of them")
+    if num is not None and rate is not None:
         raise UserError("--ifd_num and --ifd_rate both say how many candidates; give one of them")
-    if not is_range:
-        return BestScores(Decimal(1) if threshold is None else threshold, num, rate or Decimal("0.2"))
-    rule = ScoreRange(Decimal(0) if lower is None else lower, Decimal(1) if upper is None else upper)
-    if rule.lower >= rule.upper:
-        raise UserError(f"--ifd_lower {rule.lower} is not below --ifd_upper {rule.upper}; no score lies between them")
-    return rule
+    if lower is not None and rate is not None:
+        raise UserError("--ifd_lower takes all records above it, and --ifd_rate the best of all; give one of them")
+    bound = Decimal(1)
+    if threshold is not None:
+        bound = threshold
+    elif upper is not None:
+        bound = upper if upper else NO_BOUND
+    if num == 0 or (num is None and lower is not None):
+        found = ScoreRange(PUBLISHED_LOWER if lower is None else lower, bound)
+        if found.lower >= found.upper:
+            raise UserError(f"--ifd_lower {found.lower} is not below --ifd_lupper {bound}; no score lies between them")
+        return found
+    if lower is not None:
+        print("note: --ifd_lower counts only with --ifd_num 0 or without --ifd_num, as published", file=sys.stderr)
+    if rate is not None:
+        return BestScores(bound, None, rate)
+    return BestScores(bound, num or PUBLISHED_NUM, Decimal(0), is_asked=num is not None)
 
 
 def candidates_of(scores: "array[float]", rule: ScoreRange | BestScores, data_path: str, key_name: str) -> Selection:
     """Return the candidates, highest score first. Raises UserError, which names the dataset, when there is none."""
     if isinstance(rule, ScoreRange):
         found = select(scores, float(rule.upper), len(scores))
-        within = [index for index in found.indices.tolist() if scores[index] >= float(rule.lower)]
+        within = [index for index in found.indices.tolist() if scores[index] > float(rule.lower)]
         found = Selection(
             found.indices[: len(within)], found.num_skipped, found.num_at_or_over, len(found.indices) - len(within)
         )
-        wanted = f"from {rule.lower} to below {rule.upper}"
+        wanted = f"above {rule.lower}" + ("" if rule.upper == NO_BOUND else f" and below {rule.upper}")
     else:
         num_wanted = number_of(rule.num, rule.rate, len(scores), "ifd")
         found = select(scores, float(rule.threshold), num_wanted)
-        wanted = f"below {rule.threshold}"
-        if 0 < len(found.indices) < num_wanted:
+        wanted = "at all" if rule.threshold == NO_BOUND else f"below {rule.threshold}"
+        if rule.is_asked and 0 < len(found.indices) < num_wanted:
             print(
                 f"note: {num_wanted} candidates were asked for, but only {len(found.indices)} have a score {wanted}",
                 file=sys.stderr,

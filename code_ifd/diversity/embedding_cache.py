@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from diversity.model_files import find_token_limit
 from diversity.pooling import find_pooling
 from models.pip_models import MINILM
 from models.source import find_model, installed_versions
@@ -113,24 +114,32 @@ class EmbeddingSettings:
 
     emb_model: str
     revision: str
-    max_length: int  # tokens of a text that are read
+    max_length: int | None  # tokens of a text that are read; None: as many as the model's tokenizer allows
     batch_size: int | None  # None: what suits the device
     device: str
     trust_remote_code: bool
 
 
-def embeddings_of(
-    texts: list[str], settings: EmbeddingSettings, data_path: str, save_path: str
-) -> tuple[np.ndarray, int]:
-    """Return the embeddings of texts, (texts, dimension), and how many of the texts were cut.
+@dataclass(frozen=True)
+class TextEmbeddings:
+    """The embeddings of texts."""
+
+    vectors: np.ndarray  # (texts, dimension) of float32
+    max_length: int  # tokens of a text that were read
+    num_cut: int  # texts that have more
+
+
+def embeddings_of(texts: list[str], settings: EmbeddingSettings, data_path: str, save_path: str) -> TextEmbeddings:
+    """Return the embeddings of texts.
 
     Those that an earlier run has kept, beside the dataset or the output, are not computed again. Raises UserError, and
     Interrupted on Ctrl-C, when what is done is kept.
     """
     source = find_model(settings.emb_model, settings.revision, MINILM)
+    max_length = settings.max_length or find_token_limit(source)
     meta = {
         "emb_model": source.fingerprint,
-        "max_length": settings.max_length,
+        "max_length": max_length,
         "dtype": "float32",
         "versions": installed_versions(),
     }
@@ -145,14 +154,14 @@ def embeddings_of(
         embedder = load_embedder(
             source,
             settings.device,
-            settings.max_length,
+            max_length,
             settings.batch_size,
             settings.trust_remote_code,
             pooling,
         )
         _embed(missing, embedder, cache)
     vectors, num_tokens = cache.get(texts)
-    return vectors, int((num_tokens > settings.max_length).sum())
+    return TextEmbeddings(vectors, max_length, int((num_tokens > max_length).sum()))
 
 
 def _embed(texts: list[str], embedder: "Embedder", cache: EmbeddingCache) -> None:

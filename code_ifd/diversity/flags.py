@@ -2,9 +2,8 @@
 
 import argparse
 from collections.abc import Sequence
-from decimal import Decimal
 
-from diversity.candidates import EMB_TYPES
+from diversity.candidates import EMB_TYPES, PUBLISHED_LOWER, PUBLISHED_NUM
 from models.pip_models import MINILM
 from models.sequences import TEMPLATES
 from models.source import add_device_flag, add_revision_flag, add_trust_flag
@@ -34,31 +33,41 @@ def parse_args(docstring: str | None, argv: Sequence[str] | None) -> argparse.Na
 
 def add_candidate_flags(parser: argparse._ArgumentGroup) -> None:
     """Add the flags that say which records are candidates, and how many of them are chosen."""
-    parser.add_argument("--ifd_num", type=positive_int, help="number of candidates: the best by IFD, as in step 3")
-    parser.add_argument("--ifd_rate", type=rate, help="the same as a share of ALL records (default: 0.2)")
+    parser.add_argument(
+        "--ifd_num",
+        type=non_negative_int,
+        help="number of candidates, the best by IFD as in step 3; 0 takes all above --ifd_lower "
+        f"(default: {PUBLISHED_NUM})",
+    )
+    parser.add_argument("--ifd_rate", type=rate, help="instead: a share of ALL records, above 0 and at most 1")
+    parser.add_argument(
+        "--ifd_lower",
+        type=decimal_number,
+        help="all records with a score strictly above this are candidates, where --ifd_num is 0 or is not given "
+        f"(default: {PUBLISHED_LOWER})",
+    )
+    parser.add_argument(
+        "--ifd_lupper",
+        "--ifd_upper",
+        type=decimal_number,
+        help="candidates have scores strictly below this; 0 is no bound (default: 1)",
+    )
     parser.add_argument(
         "--filter_threash",
         "--filter_threshold",
         type=decimal_number,
-        help="candidates have scores strictly below this (default: 1)",
+        help="the same bound under its name in step 3, where 0 is 0",
     )
-    parser.add_argument(
-        "--ifd_lower", type=decimal_number, help="instead: all records with a score of at least this (default: 0)"
-    )
-    parser.add_argument("--ifd_upper", "--ifd_lupper", type=decimal_number, help="and strictly below this (default: 1)")
     add_key_name_flag(parser)
 
 
 def add_choice_flags(parser: argparse._ArgumentGroup) -> None:
     """Add the flags of facility location."""
     amount = parser.add_mutually_exclusive_group()
-    amount.add_argument("--fla_num", type=positive_int, help="number of candidates to choose, instead of a share")
     amount.add_argument(
-        "--fla_rate",
-        type=rate,
-        default=Decimal("0.02"),
-        help="the same as a share of ALL records (default: %(default)s)",
+        "--fla_num", type=positive_int, default=100, help="number of candidates to choose (default: %(default)s)"
     )
+    amount.add_argument("--fla_rate", type=rate, help="instead: a share of ALL records, above 0 and at most 1")
     parser.add_argument(
         "--dedup",
         type=cosine,
@@ -106,14 +115,13 @@ def add_embedding_flags(parser: argparse._ArgumentGroup) -> None:
     parser.add_argument(
         "--max_length",
         type=positive_int,
-        default=256,
-        help="tokens of a text that are read, as sentence-transformers does with all-MiniLM-L6-v2; the rest is cut off "
-        "(default: %(default)s)",
+        help="tokens of a text that are read; the rest is cut off (default: as many as the model's tokenizer allows, "
+        "512 for all-MiniLM-L6-v2)",
     )
     parser.add_argument(
         "--batch_size",
         type=positive_int,
-        help="texts of --max_length tokens in a batch; of shorter ones it takes more "
+        help="texts of --max_length tokens, or of 512, in a batch; of shorter ones it takes more "
         "(default: 8 on a CPU, 64 on a GPU)",
     )
     add_device_flag(parser)

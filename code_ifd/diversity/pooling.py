@@ -4,13 +4,12 @@
 `config.json`: a flag for each kind, such as `pooling_mode_cls_token`, or in newer versions one name, `pooling_mode`.
 """
 
-import json
-from pathlib import Path
 from typing import Any
 
+from diversity.model_files import read_model_json
 from models.source import ModelSource
 from shared.cli import UserError
-from shared.texts import first_line, shorten
+from shared.texts import shorten
 
 # The flags of older files, and the names of newer ones.
 FLAGS = {
@@ -27,8 +26,6 @@ POOLINGS = {"mean": "mean", "mean_sqrt_len_tokens": "mean", "cls": "cls", "lastt
 NO_MATTER = {"word_embedding_dimension", "embedding_dimension", "include_prompt"}
 # Normalize scales to length 1, as we always do.
 MODULES = ("Transformer", "Pooling", "Normalize")
-# Files that an earlier version of this tool has put into the cache come without these two.
-KNOWN_MEAN = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 def find_pooling(source: ModelSource) -> str:
@@ -36,9 +33,9 @@ def find_pooling(source: ModelSource) -> str:
 
     Raises UserError for a module or a pooling that is not supported, and when the files cannot be had.
     """
-    modules = _read_json(source, "modules.json")
+    modules = read_model_json(source, "modules.json")
     folder = "1_Pooling" if modules is None else _pooling_folder(modules, source.name)
-    config = _read_json(source, f"{folder}/config.json")
+    config = read_model_json(source, f"{folder}/config.json")
     if config is None and modules is None:
         return "mean"
     where = f"--emb_model {source.name}: its {folder}/config.json"
@@ -85,40 +82,3 @@ def _pooling_folder(modules: Any, name: str) -> str:
     if len(folders) != 1:
         raise UserError(f"{where} names {len(folders)} Pooling modules; wanted one")
     return folders[0]
-
-
-def _read_json(source: ModelSource, name: str) -> Any:
-    """Return what a file of the model holds, None when the model has no such file. Raises UserError."""
-    path = Path(source.location, name) if source.is_local else _fetch(source, name)
-    if path is None or not path.exists():
-        return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"--emb_model {source.name}: its {name} cannot be read: {first_line(error)}") from None
-
-
-def _fetch(source: ModelSource, name: str) -> Path | None:
-    """Return the path of a Hub model's file in the cache, None when the model has no such file. Raises UserError."""
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
-    from huggingface_hub.errors import EntryNotFoundError, HTTPError, LocalEntryNotFoundError
-
-    cached = try_to_load_from_cache(source.location, name, revision=source.revision)
-    if isinstance(cached, str):
-        return Path(cached)
-    if cached is not None or (source.in_cache and source.name == KNOWN_MEAN):  # the Hub is known to have none
-        return None
-    reason = "not in the local cache"
-    if not source.in_cache:
-        try:
-            return Path(hf_hub_download(source.location, name, revision=source.revision))
-        except LocalEntryNotFoundError as error:  # the Hub did not answer
-            reason = first_line(error)
-        except EntryNotFoundError:
-            return None
-        except (HTTPError, OSError) as error:
-            reason = first_line(error)
-    raise UserError(
-        f"--emb_model {source.name}: {name}, which says how hidden states are pooled, cannot be had ({reason}); "
-        "connect once to download it, or give a local folder"
-    )

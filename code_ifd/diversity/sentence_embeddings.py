@@ -1,7 +1,7 @@
 """From texts to points: a model's last hidden states, pooled over a text's tokens and scaled to length 1.
 
-all-MiniLM-L6-v2 was trained with their mean, and so sentence-transformers runs it (text cut to 256 tokens, special
-tokens included in the mean). Others take the first token, the last one, or the largest value of each dimension.
+all-MiniLM-L6-v2 was trained with their mean, special tokens included. Others take the first token, the last one, or the
+largest value of each dimension.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,6 +21,9 @@ from models.sequences import check_vocabulary, encode
 from models.source import ModelSource
 from shared.cli import UserError
 from shared.texts import first_line
+
+# Some models read a hundred thousand tokens, which few texts have: batches are not made for so many.
+LONGEST_OF_BATCH = 512
 
 
 @dataclass(frozen=True)
@@ -154,4 +157,5 @@ def load_embedder(
     if device.type == "cpu":
         keep_freed_memory()
     batch_size = batch_size or (8 if device.type == "cpu" else 64)
-    return Embedder(model.eval().to(device), tokenizer, max_length, batch_size * max_length, pooling)
+    tokens_per_batch = batch_size * min(max_length, LONGEST_OF_BATCH)
+    return Embedder(model.eval().to(device), tokenizer, max_length, tokens_per_batch, pooling)

@@ -101,6 +101,13 @@ def non_negative_int(text: str) -> int:
     return _whole_number(text, least=0)
 
 
+def non_empty(text: str) -> str:
+    """Return a name as it stands; argparse reports one that is empty or white space."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it must not be empty")
+    return text
+
+
 def decimal_number(text: str) -> Decimal:
     """Parse a finite decimal number exactly: 0.1 stays one tenth, which a float is not."""
     try:

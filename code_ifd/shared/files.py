@@ -61,6 +61,12 @@ def make_folder(path: str) -> None:
         raise UserError(f"{path}: cannot be written into: {error.strerror}; choose another folder") from None
 
 
+def in_folder(folder: str, name: str) -> str:
+    """Return where an output lies that people may give a path, or a bare name, which lies in a folder of its kind."""
+    is_path = os.path.dirname(name) or name in (os.curdir, os.pardir)
+    return name if is_path else os.path.join(folder, name)
+
+
 def refuse_overwriting(save_path: str, *inputs: str) -> None:
     """Raise UserError when the output of a step is one of its inputs."""
     for path in inputs:

@@ -22,7 +22,7 @@ from tqdm import tqdm
 sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
 from answering.flags import Decoding, GenerationSettings, parse_args
-from answering.generation_file import GenerationRow, generation_path
+from answering.generation_file import GenerationRow, default_output_dir, generation_path
 from answering.generation_journal import open_journal, rows_of, write_generation_file
 from answering.prompt_batches import cut_batches, encode_questions, end_of_turn
 from answering.question_sets import Question, question_set_path, read_questions
@@ -153,13 +153,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(__doc__, argv)
     questions = read_questions(args.dataset_name)[: args.num_questions]
     source = find_model(args.model_name_or_path, args.revision)
-    make_folder(args.output_dir)
+    output_dir = args.output_dir or default_output_dir(args.model_name_or_path)
+    make_folder(output_dir)
     if args.check_only:
         return
     device, dtype = resolve_device(args.device, args.dtype)
     decoding = Decoding(args.max_length, args.num_beams, args.temperature, float(args.top_p), args.seed)
     settings = GenerationSettings(args.dataset_name, args.prompt, decoding, args.batch_size, dtype, device)
-    output = generation_path(args.output_dir, args.dataset_name, args.max_length)
+    output = generation_path(output_dir, args.dataset_name, args.max_length)
     with open_journal(output, describe_generation(settings, source, len(questions))) as journal:
         num_before, num_tokens, started = len(rows_of(journal, questions)), 0, time.perf_counter()
         if num_before < len(questions):

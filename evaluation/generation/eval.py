@@ -23,10 +23,17 @@ from judging.answer_journal import AnswerJournal, Answers, answer_journal_path, 
 from judging.client import JudgeClient, check_base, find_key, shown_base
 from judging.costs import Budget, Prices
 from judging.flags import parse_args
-from judging.report import RunReport, describe_unanswered, say_plan, say_run, warn_of_models
+from judging.report import (
+    RunReport,
+    describe_unanswered,
+    say_plan,
+    say_run,
+    warn_of_earlier_prompt,
+    warn_of_models,
+)
 from judging.requests import Judge, JudgeRequest, PairRequests, pair_requests
 from judging.retry_policy import RetryLimits
-from judging.review_assembly import Refusals, assemble, missing_requests, used_answers
+from judging.review_assembly import Refusals, as_begun, assemble, missing_requests, used_answers
 from judging.run import JudgeRun
 from shared.cli import Interrupted, UserError, run, say
 from verdict.review_file import review_path
@@ -113,11 +120,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(__doc__, argv)
     api_base = check_base(args.api_base)
     wrap = read_wrap_file(args.wraped_file)
-    judge = Judge(args.api_model, args.max_tokens, args.temperature, args.judge_input == "on")
-    pairs = pair_requests(wrap.pairs, judge)
-    prices = None if args.price_in is None else Prices(args.price_in, args.price_out)
     save_path = review_path(args.wraped_file, args.api_model)
     answers = read_answer_journal(answer_journal_path(save_path))
+    judge = Judge(args.api_model, args.max_tokens, args.temperature, args.judge_input == "on")
+    judge = as_begun(wrap.pairs, judge, answers)
+    warn_of_earlier_prompt(judge, answer_journal_path(save_path))
+    pairs = pair_requests(wrap.pairs, judge)
+    prices = None if args.price_in is None else Prices(args.price_in, args.price_out)
     missing = missing_requests(pairs, answers)
     say_plan(
         len(pairs),

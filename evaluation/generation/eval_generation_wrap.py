@@ -1,8 +1,9 @@
 """Step 2 of judging: put the answers of two models side by side.
 
 Reads the generation files of both models, ours or the original tool's. Writes
-<save_name>/<dataset_name>_wrap.json: each question with Answer1 and Answer2.
-A question that one of the models could not be asked is left out and named.
+<save_name>/<dataset_name>_wrap.json, in logs/ where the name is no path: each
+question with Answer1 and Answer2. A question that one of the models could not be
+asked is left out and named.
 
 python evaluation/generation/eval_generation_wrap.py --dataset_name sample \\
     --fname1 outputs/evaluation/model1 --fname2 outputs/evaluation/model2 \\
@@ -24,7 +25,10 @@ from answering.question_sets import question_keys
 from answering.wrap_file import WrapRow, write_wrap_file
 from records.dataset_files import FORMATS
 from shared.cli import UserError, new_parser, positive_int, run, say
-from shared.files import refuse_overwriting
+from shared.files import in_folder, refuse_overwriting
+
+# Where the published commands leave and find their pairs, below the folder that they are called in.
+LOGS = "logs"
 
 
 def answers_path(fname: str, dataset_name: str, max_length: int) -> str:
@@ -71,7 +75,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--fname1", required=True, help="answers of the first model: a generation file, or the folder that has it"
     )
     parser.add_argument("--fname2", required=True, help="answers of the second model, in the same way")
-    parser.add_argument("--save_name", required=True, help="folder for the wrap file")
+    parser.add_argument(
+        "--save_name",
+        required=True,
+        help=f"folder for the wrap file: a path, or a name, such as a-VS-b, of a folder in {LOGS}/",
+    )
     parser.add_argument(
         "--max_length",
         type=positive_int,
@@ -85,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Pair the answers of two models and write the wrap file."""
     args = parse_args(argv)
     paths = [answers_path(fname, args.dataset_name, args.max_length) for fname in (args.fname1, args.fname2)]
-    save_path = os.path.join(args.save_name, f"{args.dataset_name}_wrap.json")
+    save_path = os.path.join(in_folder(LOGS, args.save_name), f"{args.dataset_name}_wrap.json")
     refuse_overwriting(save_path, *paths)
     first, second = (read_generation_file(path, args.dataset_name) for path in paths)
     pairs = pair_answers(first, second, (paths[0], paths[1]))

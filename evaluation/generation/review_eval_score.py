@@ -18,7 +18,8 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 from shared.cli import run, say
 from shared.files import atomic_writer, encode_json
 from verdict.figure import draw_scoreboard
-from verdict.flags import parse_verdict_flags, read_reviews
+from verdict.flags import parse_verdict_flags
+from verdict.review_search import read_reviews
 from verdict.scoreboard import make_scoreboard, scoreboard_json
 from verdict.text import table_text, verdict_warnings
 

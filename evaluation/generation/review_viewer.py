@@ -19,8 +19,9 @@ from reporting.html_page import image_uri, make_page
 from shared.cli import run, say
 from shared.files import atomic_writer
 from verdict.figure import draw_scoreboard
-from verdict.flags import parse_verdict_flags, read_reviews
+from verdict.flags import parse_verdict_flags
 from verdict.review_file import Review, ReviewFile
+from verdict.review_search import read_reviews
 from verdict.scoreboard import Scoreboard, ScoreboardRow, make_scoreboard
 from verdict.text import conclusion, health_lines, row_texts, rule_text, score_meaning, tie_lines, verdict_warnings
 from verdict.verdict import RULES, is_conflicting, is_parsed, outcome

@@ -11,7 +11,8 @@ from browser import OpenPage
 from reporting.html_page import encode_data
 from review_viewer import page as page_of
 from script_runs import RunScript, error_line
-from verdict.flags import VerdictSettings, read_reviews
+from verdict.flags import VerdictSettings
+from verdict.review_search import read_reviews
 from verdict.scoreboard import make_scoreboard
 
 ATTACKS = (

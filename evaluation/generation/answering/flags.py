@@ -41,7 +41,11 @@ def parse_args(docstring: str | None, argv: Sequence[str] | None) -> argparse.Na
     parser.add_argument(
         "--dataset_name", required=True, help="test set: sample, vicuna, koala, wizardlm, sinstruct, lima, or your own"
     )
-    parser.add_argument("--output_dir", required=True, help="folder for this model's answers, one file a test set")
+    parser.add_argument(
+        "--output_dir",
+        help="folder for this model's answers, one file a test set (default: test_inference in the model's folder; "
+        "in logs/<model> where the model is no local folder)",
+    )
     parser.add_argument(
         "--model_name_or_path",
         required=True,

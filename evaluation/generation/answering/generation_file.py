@@ -29,6 +29,14 @@ class ModelAnswer:
     skipped: str | None
 
 
+def default_output_dir(model: str) -> str:
+    """Return where a model's answers lie when nobody says so: in its own folder, as in the original tool.
+
+    That is in logs/ for a model of the Hub or of pip: a folder of its name would be taken for the model next time.
+    """
+    return os.path.join(model if os.path.isdir(model) else os.path.join("logs", model), "test_inference")
+
+
 def generation_path(folder: str, dataset_name: str, max_length: int) -> str:
     """Return where the answers to a test set lie in a model's folder."""
     return os.path.join(folder, f"{dataset_name}_{max_length}.json")

@@ -1,7 +1,7 @@
 """Test sets: the questions that two models answer. Five public ones, the bundled sample, and anyone's own.
 
 A set called NAME lies in NAME_test_set.jsonl, one question a line, in the folder of the environment variable
-TEST_DATA_DIR or else in evaluation/test_data.
+TEST_DATA_DIR, or else in evaluation/test_data: below the working directory, as the original tool has it, or ours.
 """
 
 import os
@@ -15,6 +15,7 @@ from shared.cli import UserError
 from shared.texts import describe
 
 BUNDLED_FOLDER = Path(__file__).parents[2] / "test_data"
+PUBLISHED_FOLDER = Path("evaluation", "test_data")
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,17 @@ def question_keys(dataset_name: str) -> QuestionKeys:
 def question_set_path(dataset_name: str) -> Path:
     """Return the file of a test set. Raises UserError when there is none, naming the folders that were looked into."""
     folders = [Path(folder) for folder in (os.environ.get("TEST_DATA_DIR"), BUNDLED_FOLDER) if folder]
+    if PUBLISHED_FOLDER.is_dir() and PUBLISHED_FOLDER.resolve() != BUNDLED_FOLDER.resolve():
+        folders.insert(-1, PUBLISHED_FOLDER)
     for folder in folders:
         path = folder / f"{dataset_name}_test_set.jsonl"
         if path.is_file():
             return path
-    remedy = (
-        "see evaluation/test_data/README.md for how to get it"
-        if dataset_name in PUBLIC_SETS
-        else "set TEST_DATA_DIR to its folder"
-    )
+    remedy = "set TEST_DATA_DIR to its folder"
+    if dataset_name in PUBLIC_SETS:
+        remedy = "see evaluation/test_data/README.md for how to get it"
+    elif dataset_name.lower() in PUBLIC_SETS:
+        remedy = f"the public set is called {dataset_name.lower()}"
     raise UserError(
         f"--dataset_name {dataset_name}: no {dataset_name}_test_set.jsonl in {' or '.join(map(str, folders))}; {remedy}"
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from judging.client import DEFAULT_BASE
-from shared.cli import decimal_number, new_parser, positive_int
+from shared.cli import decimal_number, new_parser, non_empty, positive_int
 
 
 def parse_args(docstring: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -33,13 +33,15 @@ def parse_args(docstring: str | None, argv: Sequence[str] | None) -> argparse.Na
 def _add_judge(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--api_model",
+        type=non_empty,
         default="gpt-4",
         metavar="NAME",
         help="the judge, by the name that its server knows (default: %(default)s)",
     )
     group.add_argument(
         "--api_base",
-        default=os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE,
+        type=_address,
+        default="",
         metavar="URL",
         help="address of any OpenAI-compatible server, up to and with /v1 (default: OPENAI_BASE_URL, or else "
         f"{DEFAULT_BASE})",
@@ -119,6 +121,11 @@ def _add_costs(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--dry_run", action="store_true", help="print what would be asked and what it may cost, and stop (default: off)"
     )
+
+
+def _address(text: str) -> str:
+    # An empty one stands for the default, as in the original tool.
+    return text or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE
 
 
 def _money(text: str) -> Decimal:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from judging.costs import Prices, estimated_tokens
 from judging.outcomes import Failure, JudgeAnswer
-from judging.requests import JudgeRequest
+from judging.requests import Judge, JudgeRequest
 from shared.cli import say
 from shared.texts import shorten
 
@@ -70,6 +70,17 @@ def say_run(report: RunReport, prices: Prices | None) -> None:
     if report.num_asked_again:
         line += f"; {report.num_asked_again} asked again for scores"
     say(line)
+
+
+def warn_of_earlier_prompt(judge: Judge, journal_path: str) -> None:
+    """Say that reviews are finished with the prompt that an earlier version has begun them with, where they are."""
+    if judge.has_earlier_prompt:
+        print(
+            f"note: {journal_path} was begun with an earlier version's prompt, which has a space before two line "
+            "breaks; these reviews are finished with it, and nothing is asked twice; move that file away to ask with "
+            "the published prompt",
+            file=sys.stderr,
+        )
 
 
 def warn_of_models(answers: Iterable[JudgeAnswer]) -> None:

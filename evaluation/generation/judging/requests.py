@@ -10,28 +10,38 @@ from functools import cached_property
 from typing import Any
 
 from answering.wrap_file import Pair
-from judging.prompts import Messages, ask_again_messages, judge_messages
+from judging.prompts import CRITERIA, EARLIER_CRITERIA, Messages, ask_again_messages, judge_messages
 from shared.texts import shorten
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Who judges and how. `temperature` is None where the server's own is wanted."""
+    """Who judges and how. `temperature` is None where the server's own is wanted.
+
+    `has_earlier_prompt` is true for reviews that an earlier version of this tool has begun with its own prompt.
+    """
 
     api_model: str
     max_tokens: int
     temperature: float | None
     show_input: bool
+    has_earlier_prompt: bool = False
+
+    @property
+    def criteria(self) -> str:
+        """The part of the prompt that says how to judge."""
+        return EARLIER_CRITERIA if self.has_earlier_prompt else CRITERIA
 
     @property
     def meta(self) -> dict[str, Any]:
-        """What a review file says about its judge."""
-        return {
+        """What a review file says about its judge; the prompt only where it is not the published one."""
+        meta = {
             "api_model": self.api_model,
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
             "judge_input": "on" if self.show_input else "off",
         }
+        return meta | ({"prompt": "a space before two line breaks"} if self.has_earlier_prompt else {})
 
 
 @dataclass(frozen=True)
@@ -90,10 +100,11 @@ def pair_requests(pairs: list[Pair], judge: Judge) -> list[PairRequests]:
     requests = []
     for index, pair in enumerate(pairs):
         where = f"pair {index}" if pair.id == index else f"pair {index} (id {shorten(pair.id)})"
-        requests.append(
-            PairRequests(
-                JudgeRequest(judge, judge_messages(pair, False, judge.show_input), f"{where}, order 1"),
-                JudgeRequest(judge, judge_messages(pair, True, judge.show_input), f"{where}, order 2"),
+        forward, reverse = (
+            JudgeRequest(
+                judge, judge_messages(pair, order == 2, judge.show_input, judge.criteria), f"{where}, order {order}"
             )
+            for order in (1, 2)
         )
+        requests.append(PairRequests(forward, reverse))
     return requests

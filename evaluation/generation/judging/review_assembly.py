@@ -1,14 +1,14 @@
 """From the judge's answers to a review file, and from there to what is still to be asked."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from answering.wrap_file import WrapFile, WrapRow
+from answering.wrap_file import Pair, WrapFile, WrapRow
 from judging.answer_journal import Answers
 from judging.outcomes import JudgeAnswer
-from judging.requests import Judge, JudgeRequest, PairRequests
+from judging.requests import Judge, JudgeRequest, PairRequests, pair_requests
 from verdict.scores import format_scores, parse_scores
 
 # Between the two texts of a judge that had to be asked again.
@@ -60,6 +60,18 @@ def used_answers(pairs: list[PairRequests], answers: Answers) -> dict[str, tuple
             used[step.key] = (step, answers[step.key])
             step = follow_up(request, answers[step.key]) if step is request else None
     return used
+
+
+def as_begun(pairs: list[Pair], judge: Judge, answers: Answers) -> Judge:
+    """Return the judge with the prompt that its reviews were begun with: no file mixes two, and no answer is lost.
+
+    That is an earlier version's prompt where the journal has more answers to it than to the published one.
+    """
+    earlier = replace(judge, has_earlier_prompt=True)
+    num_published, num_earlier = (
+        len(used_answers(pair_requests(pairs, asked), answers)) if answers else 0 for asked in (judge, earlier)
+    )
+    return earlier if num_earlier > num_published else judge
 
 
 def assemble(

@@ -74,7 +74,12 @@ def test_row_that_is_no_question_is_named(rows: list[Any], message: str, folder:
 
 
 @pytest.mark.parametrize(
-    ("name", "remedy"), [("vicuna", "see evaluation/test_data/README.md"), ("nothing", "set TEST_DATA_DIR")]
+    ("name", "remedy"),
+    [
+        ("vicuna", "see evaluation/test_data/README.md"),
+        ("Vicuna", "the public set is called vicuna"),
+        ("nothing", "set TEST_DATA_DIR"),
+    ],
 )
 def test_missing_set_says_where_it_was_looked_for(name: str, remedy: str, folder: Path) -> None:
     with pytest.raises(UserError, match=f"no {name}_test_set.jsonl in {folder} or .*; {remedy}"):

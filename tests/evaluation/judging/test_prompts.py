@@ -7,10 +7,10 @@ PAIR = Pair("q", None, "Why {x}?", "", "One {}.", "Two {0}.")
 SYSTEM = "You are a helpful and precise assistant for checking the quality of the answer."
 CRITERIA = (
     "We would like to request your feedback on the performance of two AI assistants in response to the user question "
-    "displayed above. \n"
+    "displayed above.\n"
     "Please rate the helpfulness, relevance, accuracy, level of details of their responses. Each assistant receives "
     "an overall score on a "
-    "scale of 1 to 10, where a higher score indicates better overall performance. \n"
+    "scale of 1 to 10, where a higher score indicates better overall performance.\n"
     "Please first output a single line containing only two values indicating the scores for Assistant 1 and 2, "
     "respectively. The two scores "
     "are separated by a space. In the subsequent line, please provide a comprehensive explanation of your evaluation, "
