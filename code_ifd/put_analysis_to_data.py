@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from records.dataset import Dataset, dataset_writer
 from records.dataset_files import DATASET_HELP
+from records.hub_name import as_scored
 from records.record import COUNTS, NUMBERS, Block, Column, Result, Skipped
 from scoring.score_file import SCORING_KEYS, ScoreFile, differences, meta_path, skipped_summary
 from selection.score_summary import TURNS, summarize, turn_numbers
@@ -161,7 +162,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="SCORES",
         help="score file of step 1, or several that cover the dataset in shards, in any order",
     )
-    parser.add_argument("--json_data_path", required=True, help=f"the dataset that step 1 read: {DATASET_HELP}")
+    parser.add_argument(
+        "--json_data_path",
+        required=True,
+        help=f"the dataset that step 1 read: {DATASET_HELP} (then the commit and split of step 1)",
+    )
     parser.add_argument(
         "--json_save_path",
         required=True,
@@ -181,9 +186,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Merge the score files into the dataset, and print how many records have a score."""
     args = parse_args(argv)
     refuse_overwriting(args.json_save_path, *args.pt_data_path, *map(meta_path, args.pt_data_path))
-    dataset = Dataset(args.json_data_path)
+    shards = [ScoreFile(path) for path in args.pt_data_path]
+    dataset = Dataset(as_scored(args.json_data_path, [shard.meta["data_path"] for shard in shards if shard.meta]))
     refuse_overwriting(args.json_save_path, *dataset.files)
-    shards = in_order([ScoreFile(path) for path in args.pt_data_path], args.json_data_path, dataset.sha256())
+    shards = in_order(shards, args.json_data_path, dataset.sha256())
     selection = shards[0].meta and shards[0].meta.get("selection")
     if selection:
         print(

@@ -8,6 +8,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
 DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}"
+SPLIT="${SPLIT:-}" # these three for a Hub dataset, as DATA_PATH=tatsu-lab/alpaca; empty: train, its default configuration, main
+CONFIG="${CONFIG:-}"
+DATA_REVISION="${DATA_REVISION:-}"
 MODEL="${MODEL:-gpt2}"
 SAMPLE_RATE="${SAMPLE_RATE:-0.1}"
 OUTPUT_DIR="${OUTPUT_DIR:-outputs}"
@@ -31,6 +34,9 @@ for FLAG in "$@"; do
     --data_path* | --save_path* | --model_name_or_path* | --start_idx* | --end_idx*)
       echo "error: $FLAG: the three steps share this; set DATA_PATH, OUTPUT_DIR or MODEL, or run the steps one by one" >&2
       exit 2 ;;
+    --split* | --config* | --data_revision*)
+      echo "error: $FLAG: the steps share this; set SPLIT, CONFIG or DATA_REVISION before the command" >&2
+      exit 2 ;;
     --sample_* | --filter_thre*)
       echo "error: $FLAG: step 3 must know it too; set SAMPLE_RATE, SAMPLE_NUM, SAMPLE_TOKENS or FILTER_THREASH before the command" >&2
       exit 2 ;;
@@ -52,22 +58,13 @@ for FLAG in "$@"; do
   PREVIOUS="$FLAG"
 done
 # outputs/my_data_gpt2_scores.jsonl, _data.json, _selected.json: named after the dataset and the model. Several files are
-# named after their folder, and have the format of the first.
-DATA_FILE="$DATA_PATH"
-NAMED_AFTER="$DATA_PATH"
-if [[ -d "$DATA_PATH" ]]; then
-  DATA_FILE="$(find "$DATA_PATH" -maxdepth 1 -type f | sort | head -n 1)"
-elif [[ ! -e "$DATA_PATH" ]] && compgen -G "$DATA_PATH" >/dev/null; then
-  DATA_FILE="$(compgen -G "$DATA_PATH" | sort | head -n 1)"
-  NAMED_AFTER="$(dirname "$DATA_PATH")"
-fi
-case "$DATA_FILE" in
-  *.jsonl.gz | *.jsonl.zst) FORMAT="jsonl.${DATA_FILE##*.}" ;;
-  *.arrow) FORMAT=parquet ;;
-  *) FORMAT="${DATA_FILE##*.}" ;;
-esac
-NAME="$(basename "$NAMED_AFTER")"
-BASE="$OUTPUT_DIR/${NAME%".$FORMAT"}_$(basename "$MODEL")"
+# named after their folder, and have the format of the first. DATA_PATH is from here on what all steps read: of a Hub
+# dataset one commit and split.
+FOUND="$(python3 code_ifd/find_dataset.py --data_path "$DATA_PATH" \
+  ${SPLIT:+--split "$SPLIT"} ${CONFIG:+--config "$CONFIG"} ${DATA_REVISION:+--data_revision "$DATA_REVISION"})"
+{ read -r DATA_PATH; read -r FORMAT; read -r NAME; } <<<"$FOUND"
+unset SPLIT CONFIG DATA_REVISION
+BASE="$OUTPUT_DIR/${NAME}_$(basename "$MODEL")"
 
 AMOUNT=(--sample_rate "$SAMPLE_RATE")
 if [[ -n "${SAMPLE_NUM:-}" ]]; then

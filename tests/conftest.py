@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, settings
 
 import script_runs
 from browser import chromium, open_page
+from hub_server import hub
 from script_runs import RunScript
 
-__all__ = ["chromium", "open_page"]  # fixtures
+__all__ = ["chromium", "hub", "open_page"]  # fixtures
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

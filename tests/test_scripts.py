@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from itertools import pairwise
 from pathlib import Path
@@ -74,6 +75,8 @@ def test_script_is_bash_and_stops_at_the_first_error(script: Path) -> None:
         ("run_pipeline", {"LENGTH_GROUPS": "5"}, ["--dtype", "mixed"], "--dtype mixed is exact for the best of all"),
         ("run_pipeline", {"GROUP_BY": "task"}, ["--dtype=mixed"], "--dtype mixed is exact for the best of all"),
         ("run_pipeline", {"SAMPLE_TOKENS": "5"}, ["--dtype=mixed"], "--dtype mixed is exact for the best of all"),
+        ("run_pipeline", {}, ["--split", "test"], "--split: the steps share this; set SPLIT, CONFIG or DATA_REVISION"),
+        ("run_pipeline", {"SPLIT": "test"}, [], "--split test: only for a dataset of the Hub, and data/sample_alpaca"),
         ("step1_select_data_analysis_gpt2", {"PROMPT_TEMPLATE": "foo"}, [], "argument --prompt: invalid choice: 'foo'"),
     ],
 )
@@ -308,14 +311,18 @@ def test_pipeline_takes_every_format(path: str, ending: str, name: str, tiny_gpt
 
 
 class Pipeline:
-    """A script with a python3 that notes what it is called with and does nothing; report.py fails on demand."""
+    """A script with a python3 that notes what it is called with and does nothing; report.py fails on demand.
+
+    Only find_dataset.py is run, which names the files.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder, folder / "log"
         (folder / "bin").mkdir()
         python = folder / "bin" / "python3"
         python.write_text(
-            f"#!/bin/bash\nprintf '%s|' \"$@\" >> {self.log}; echo >> {self.log}\n"
+            f'#!/bin/bash\n[[ "$1" != */find_dataset.py ]] || exec {sys.executable} "$@"\n'
+            f"printf '%s|' \"$@\" >> {self.log}; echo >> {self.log}\n"
             '[[ "$1" != */report.py ]] || exit "${REPORT_CODE:-0}"\n'
         )
         python.chmod(0o755)

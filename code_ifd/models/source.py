@@ -7,16 +7,14 @@ import argparse
 import hashlib
 import importlib.metadata
 import os
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from models.pip_models import SMOLLM2, PipModel
 from shared.cli import UserError
 from shared.files import sha256_of
+from shared.hub import HUB_TIMEOUT_SECONDS, HubEntry, NoAnswer, ask_hub
 
-# The Hub client's own retries go on for most of a minute, and a dead name server holds a look-up for longer.
-HUB_TIMEOUT_SECONDS = 8.0
 # What decides a local model's output: weights, configuration, tokenizer, chat template, code of its own.
 MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.txt", "*.model", "*.jinja", "*.py")
 
@@ -53,6 +51,11 @@ def find_model(name: str, revision: str = "main", packaged: PipModel = SMOLLM2) 
     if os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") > 1 or os.path.exists(name):
         raise UserError(f"{flag} {name}: no such folder, and not a Hub id such as gpt2 or Qwen/Qwen3-0.6B")
     return _find_on_hub(name, revision, packaged)
+
+
+def may_be_on_hub(name: str, packaged: PipModel = SMOLLM2) -> bool:
+    """Tell whether a model of this name would be looked for on the Hub."""
+    return name != packaged.name and not os.path.exists(name)
 
 
 def installed_versions() -> dict[str, str]:
@@ -95,63 +98,23 @@ def _hash_folder(folder: Path, flag: str) -> str:
 
 
 def _find_on_hub(name: str, revision: str, packaged: PipModel) -> ModelSource:
-    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub import HfApi, try_to_load_from_cache
 
-    commit, reason = None, "HF_HUB_OFFLINE is set"
-    if not constants.HF_HUB_OFFLINE:
-        commit, reason = _ask_hub(name, revision, packaged.flag)
-    if commit:
+    entry = HubEntry("model", name, revision, f"{packaged.flag} {name}", "", "--revision")
+    commit = ask_hub(
+        entry,
+        lambda: (
+            HfApi().model_info(name, revision=revision, timeout=HUB_TIMEOUT_SECONDS / 2).sha
+            or NoAnswer("it named no commit")
+        ),
+    )
+    if isinstance(commit, str):
         return ModelSource(name, name, f"commit:{commit}", commit)
     cached = try_to_load_from_cache(name, "config.json", revision=revision)
     if not isinstance(cached, str):
         raise UserError(
-            f"{packaged.flag} {name}: not in the local cache, and the Hub cannot be asked ({reason}); "
+            f"{packaged.flag} {name}: not in the local cache, and the Hub cannot be asked ({commit.reason}); "
             f"connect once to download it, give a local folder, or {packaged.remedy}"
         )
-    commit = Path(cached).parent.name
-    return ModelSource(name, name, f"commit:{commit}", commit, in_cache=True)
-
-
-def _ask_hub(name: str, revision: str, flag: str) -> tuple[str | None, str]:
-    """Return the commit that the Hub has for a revision, or None and why it could not be asked.
-
-    Raises UserError when the Hub answers that there is no such model, or that it may not be read.
-    """
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        HTTPError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    answer: list[str | Exception | None] = []
-
-    def ask() -> None:
-        """Put the commit, or the error, into `answer`."""
-        try:
-            answer.append(HfApi().model_info(name, revision=revision, timeout=HUB_TIMEOUT_SECONDS / 2).sha)
-        except (HTTPError, HFValidationError, OSError) as error:
-            answer.append(error)
-
-    # A thread that may be left behind: a name look-up cannot be given a time limit.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(HUB_TIMEOUT_SECONDS)
-    if not answer:
-        return None, f"no answer in {HUB_TIMEOUT_SECONDS:.0f} s"
-    result = answer[0]
-    if isinstance(result, GatedRepoError):
-        raise UserError(f"{flag} {name}: gated on the Hub; accept its terms there and run `hf auth login`")
-    if isinstance(result, RepositoryNotFoundError):
-        raise UserError(f"{flag} {name}: the Hub has no such model, or it is private (then run `hf auth login`)")
-    if isinstance(result, RevisionNotFoundError):
-        raise UserError(f"--revision {revision}: {name} has no such branch, tag or commit on the Hub")
-    if isinstance(result, HFValidationError):
-        raise UserError(f"{flag} {name}: no such folder, and not a valid Hub id")
-    if result is None:
-        return None, "it named no commit"
-    if isinstance(result, Exception):
-        return None, str(result).splitlines()[0] if str(result) else type(result).__name__
-    return result, ""
+    cached_commit = Path(cached).parent.name
+    return ModelSource(name, name, f"commit:{cached_commit}", cached_commit, in_cache=True)

@@ -14,8 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Protocol
 
-from records import json_lines
+from records import hub_dataset, json_lines
 from records.dataset_files import LINES, TABLES, WANTED, ends_in, find_files
+from records.hub_name import parse_hub_name
 from records.json_lines import JsonBlock, JsonWriter
 from records.record import Block, Record
 from shared.cli import UserError, missing_package
@@ -38,11 +39,17 @@ class Writer(Protocol):
 
 
 class Dataset:
-    """The records under a path. `files` are those that hold them, in order. Raises UserError when there are none."""
+    """The records under a path, or of a dataset of the Hugging Face Hub, which is downloaded.
+
+    `files` are those that hold them, in order; `hub` says what they are on the Hub, None for files that never were.
+    Raises UserError when there are none.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.files = find_files(path)
+        name = parse_hub_name(path)
+        self.hub = hub_dataset.fetch(name) if name else None
+        self.files = self.hub.files if self.hub else find_files(path)
         self._signatures = {file: _signature(file) for file in self.files}
         self._noted = False
 
@@ -51,13 +58,22 @@ class Dataset:
         """Whether its records are rows of a table, with column types."""
         return ends_in(self.files[0], TABLES)
 
+    def holds_lines(self, file: str) -> bool:
+        """Tell whether one of the files has a record a line.
+
+        Its name says so; a .json of the Hub, which nobody here can rename, may hold lines all the same.
+        """
+        if not ends_in(file, json_lines.ARRAY):
+            return ends_in(file, LINES)
+        return self.hub is not None and json_lines.begins_with_lines(file)
+
     def blocks(self) -> Iterator[Block]:
         """Yield all records in order, in blocks. Raises UserError for what is wrong, naming file and record or line."""
         num_records = 0
         decoder = json_lines.Decoder()
         for file in self.files:
             try:
-                for block in _read(file, decoder):
+                for block in _read(file, decoder, self.holds_lines(file)):
                     num_records += len(block)
                     self._check_unchanged(file)
                     yield block
@@ -178,17 +194,13 @@ def write_dataset(path: str, records: list[Record]) -> None:
         writer.write(JsonBlock(records))
 
 
-def _read(file: str, decoder: json_lines.Decoder) -> Iterator[Block]:
+def _read(file: str, decoder: json_lines.Decoder, holds_lines: bool) -> Iterator[Block]:
     if ends_in(file, TABLES):
         yield from _parquet().read_table(file)
         return
     if not ends_in(file, (*json_lines.ARRAY, *LINES)):
         raise UserError(f"{file}: the file name must end in {WANTED}")
-    records = (
-        json_lines.read_json_array(file, decoder)
-        if ends_in(file, json_lines.ARRAY)
-        else json_lines.read_json_lines(file, decoder)
-    )
+    records = json_lines.read_json_lines(file, decoder) if holds_lines else json_lines.read_json_array(file, decoder)
     while rows := list(islice(records, RECORDS_PER_BLOCK)):
         yield JsonBlock(rows)
 

@@ -21,7 +21,8 @@ TABLES = (".parquet", ".arrow")
 FORMATS = (*json_records.ARRAY, *LINES, *TABLES)
 DATASET_HELP = (
     "a .json array (read whole), or .jsonl, .jsonl.gz, .jsonl.zst, .parquet (streamed); a pattern or folder of such "
-    "files is one dataset, and so is a folder that save_to_disk of Hugging Face datasets has written"
+    "files is one dataset, and so is a folder that save_to_disk of Hugging Face datasets has written; or the name of a "
+    "dataset on the Hugging Face Hub such as tatsu-lab/alpaca"
 )
 WANTED = ".json (an array), .jsonl (a record a line; also .jsonl.gz, .jsonl.zst) or .parquet"
 
@@ -40,12 +41,17 @@ def find_files(path: str) -> list[str]:
             raise UserError(f"{path}: no dataset file matches; wanted {WANTED}")
     else:
         files = [path]
+    check_one_format(path, files)
+    return files
+
+
+def check_one_format(path: str, files: list[str]) -> None:
+    """Raise UserError when the files of a dataset are of several formats."""
     kinds = {_kind(file) for file in files}
     if len(kinds) > 1:
         raise UserError(
             f"{path}: files of several formats ({', '.join(sorted(kinds))}); give a pattern that matches one of them"
         )
-    return files
 
 
 def _check_file(path: str) -> None:

@@ -60,6 +60,16 @@ def read_json_lines(path: str, decoder: Decoder) -> Iterator[Record]:
                 index += 1
 
 
+def begins_with_lines(path: str) -> bool:
+    """Tell whether a file begins with an object on a line of its own, and goes on after it."""
+    try:
+        with open(path, "rb") as file:
+            first, second = file.readline(1 << 24), file.readline(1 << 10)
+        return isinstance(json.loads(first), dict) and bool(second.strip())
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
 def open_lines(path: str) -> IO[bytes]:
     """Return a file of lines opened for reading, decompressed as its name says.
 

@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from models.sequences import TEMPLATES
-from models.source import add_device_flag, add_revision_flag, add_trust_flag
+from models.source import add_device_flag, add_revision_flag, add_trust_flag, may_be_on_hub
 from records.conversations import Fields, add_fields_flag
 from records.dataset_files import DATASET_HELP
+from records.hub_name import add_hub_flags, dataset_path, parse_hub_name
 from selection.flags import add_key_name_flag, add_selection_flags
 from shared.cli import positive_int
 
@@ -41,8 +42,17 @@ class ScoringSettings:
 
 
 def scoring_settings(flags: Mapping[str, Any]) -> ScoringSettings:
-    """Return the settings among the values of a script's flags, by name; a dtype of `auto` becomes float32."""
+    """Return the settings among the values of a script's flags, by name; a dtype of `auto` becomes float32.
+
+    `data_path` has the values of the flags for a Hub dataset in it. Raises UserError when they contradict it.
+    """
     values = {field.name: flags[field.name] for field in fields(ScoringSettings)}
+    revision = flags["data_revision"]
+    name = parse_hub_name(values["data_path"])
+    # Where the model is not from the Hub, --revision can mean nothing but the dataset's.
+    if not revision and name and not name.revision and not may_be_on_hub(values["model_name_or_path"]):
+        revision = values["revision"] if values["revision"] != "main" else None
+    values["data_path"] = dataset_path(values["data_path"], flags["config"], flags["split"], revision)
     if values["dtype"] == "auto":
         values["dtype"] = "float32"  # published scores are
     return ScoringSettings(**values)
@@ -59,6 +69,7 @@ def date(text: str) -> str:
 def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of step 1."""
     parser.add_argument("--data_path", required=True, help=f"dataset to score: {DATASET_HELP}")
+    add_hub_flags(parser)
     parser.add_argument("--save_path", required=True, help="score file to write, or to go on with (.jsonl)")
     parser.add_argument(
         "--model_name_or_path",

@@ -61,7 +61,7 @@ def prepare_run(settings: ScoringSettings) -> ScoringRun:
     records = RecordRange(dataset, start, end)
     date = check_chat(settings, source, records) if settings.prompt == "chat" else None
     settings = replace(settings, chat_date=date)
-    meta = describe_run(settings, source, start, end, dataset.sha256(), num_records)
+    meta = describe_run(settings, source, start, end, dataset, num_records)
     return ScoringRun(settings, records, source, meta)
 
 
@@ -77,7 +77,7 @@ def resolve_range(start_idx: int, end_idx: int, num_records: int) -> tuple[int, 
 
 
 def describe_run(
-    settings: ScoringSettings, source: ModelSource, start: int, end: int, data_sha256: str, num_records: int
+    settings: ScoringSettings, source: ModelSource, start: int, end: int, dataset: Dataset, num_records: int
 ) -> dict[str, Any]:
     """Return the meta of this run: all that decides its numbers beyond rounding."""
     meta = {
@@ -87,8 +87,9 @@ def describe_run(
         "dtype": settings.dtype,
         "max_length": settings.max_length,
         "prompt": settings.prompt,
-        "data_path": settings.data_path,
-        "data_sha256": data_sha256,
+        # Of a Hub dataset with the commit, so that step 2 reads the same.
+        "data_path": str(dataset.hub.name) if dataset.hub else settings.data_path,
+        "data_sha256": dataset.sha256(),
         "num_records": num_records,
         "start_idx": start,
         "end_idx": end,
@@ -96,6 +97,8 @@ def describe_run(
         "records_per_window": settings.records_per_chunk,
         "versions": installed_versions(),
     }
+    if dataset.hub:
+        meta["data_commit"] = dataset.hub.commit
     if settings.fields:
         meta["fields"] = settings.fields
     if settings.chat_date:

@@ -6,14 +6,15 @@ No torch, no scores: records go in, records come out, before anything is scored.
 import random
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
-from records.conversations import CONVERSATIONS, Fields, exchanges, is_conversation, texts_of
+from records.conversations import Fields, exchanges, texts_of
 from records.dataset import Dataset
 from records.record import NUMBERS, Record
 from selection.ifd import num_selected
 from shared.cli import UserError
 from shared.files import encode_json
-from shared.texts import describe
+from shared.texts import describe, shorten
 
 PLANTED = "planted"  # the key of a record that says whether its response was swapped
 
@@ -37,7 +38,8 @@ def plant(records: Sequence[Record], rate: Decimal, seed: int, fields: Fields | 
         )
     copies = [record | {PLANTED: False} for record in records]
     for taker, giver in zip(chosen, chosen[1:] + chosen[:1], strict=True):
-        copies[taker] = with_response(records[taker], last[giver][0]["output"], fields) | {PLANTED: True}
+        copies[taker] = with_response(records[taker], last[giver][0]["output"], fields, f"record {taker}")
+        copies[taker] |= {PLANTED: True}
     return copies
 
 
@@ -79,17 +81,44 @@ def check_unscored(dataset: Dataset) -> None:
         start += len(block)
 
 
-def with_response(record: Record, response: str, fields: Fields) -> Record:
-    """Return a copy of a record with another response, of a conversation with another last one."""
-    if not is_conversation(record, fields):
-        return record | {fields.get("output", "output"): response}
-    name = next(name for name in CONVERSATIONS if fields.get(name, name) in record)
-    key, content_key = fields.get(name, name), CONVERSATIONS[name][1]
-    turns = list(record[key])
-    texts = texts_of(record, fields)  # may begin with the record's `system`, which is no turn
-    place = max(index for index, text in enumerate(texts) if text.is_response) - (len(texts) - len(turns))
-    turns[place] = turns[place] | {content_key: response}
-    return record | {key: turns}
+def with_response(record: Record, response: str, fields: Fields, where: str = "record") -> Record:
+    """Return a copy of a record with another last response, written where the old one stands, whatever the shape.
+
+    The copy is read again: it says the same but for that response. Raises UserError, beginning with `where`, when there
+    is no such place: a conversation that is JSON in a text, or reasoning beside the answer.
+    """
+    texts = texts_of(record, fields, where)
+    last = max(index for index, text in enumerate(texts) if text.is_response)
+    old = texts[last].text
+    texts[last] = texts[last]._replace(text=response)
+    for place in reversed(_places(record, old)):
+        copy = _with_value(record, place, response)
+        try:
+            if texts_of(copy, fields, where) == texts:
+                return copy
+        except UserError:
+            continue  # two keys held this response, and must not differ
+    raise UserError(
+        f"{where}: the response {shorten(old)} stands under no key by itself, so no other can take its place; plant "
+        "mistakes in a dataset with plain answers"
+    )
+
+
+def _places(value: Any, text: str) -> list[tuple[Any, ...]]:
+    """Return the keys and positions that lead to each string in a value that is this text, in order."""
+    if value == text:
+        return [()]
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    return [(key, *place) for key, inner in entries for place in _places(inner, text)]
+
+
+def _with_value(value: Any, place: tuple[Any, ...], text: str) -> Any:
+    """Return a copy of a value with a text in the place to which these keys and positions lead."""
+    if not place:
+        return text
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[place[0]] = _with_value(value[place[0]], place[1:], text)
+    return copy
 
 
 def read_planted(dataset: Dataset) -> list[bool] | None:

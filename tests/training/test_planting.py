@@ -1,7 +1,9 @@
 """Planted mistakes: each is a wrong response, none is lost, and it is known which they are."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from records.conversations import texts_of
 from records.dataset import Dataset
+from records.record import Record
 from script_runs import CODE, write_json
 from shared.cli import UserError
-from training.planting import plant, read_planted
+from training.planting import plant, read_planted, with_response
 
 FIFTH = Decimal("0.2")
 
@@ -146,6 +150,43 @@ def test_other_keys_are_planted_where_the_fields_say() -> None:
     assert [copy["answer"] != record["answer"] for record, copy in zip(records, copies, strict=True)] == [
         copy["planted"] for copy in copies
     ]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda question, answer: {"system": "Be short.", "instruction": question, "output": answer},
+        lambda question, answer: {"history": [["Hello", "Hi"]], "query": question, "response": answer},
+        lambda question, answer: {"prompt": question, "chosen": answer, "rejected": "No."},
+        lambda question, answer: {"conversation": [{"input": question, "output": answer}]},
+        lambda question, answer: {
+            "messages": [
+                {"role": "user", "content": question},
+                {"role": "assistant", "content": [{"type": "text", "text": answer}]},
+            ]
+        },
+    ],
+)
+def test_a_record_of_any_shape_says_the_same_but_for_its_planted_response(shape: Callable[[str, str], Record]) -> None:
+    records = [shape(f"Question {index}", f"Answer {index}") for index in range(10)]
+    copies = plant(records, FIFTH, 0)
+    for index, copy in enumerate(copies):
+        found = texts_of(copy, {})
+        assert found[:-1] == texts_of(records[index], {})[:-1]
+        assert (found[-1].text != f"Answer {index}") == copy["planted"]
+    assert sum(copy["planted"] for copy in copies) == 2
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"instruction": "Why?", "reasoning_content": "Hm.", "output": "So."},
+        {"messages": json.dumps([{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}])},
+    ],
+)
+def test_a_response_without_a_place_of_its_own_is_refused(record: Record) -> None:
+    with pytest.raises(UserError, match=r"record 3: the response .* stands under no key by itself"):
+        with_response(record, "No.", {}, "record 3")
 
 
 def test_a_dataset_says_which_records_are_planted_or_nothing(tmp_path: Path) -> None:
