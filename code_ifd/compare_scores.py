@@ -30,7 +30,7 @@ from reporting.agreement_text import comparison_text, percent
 from reporting.comparison import Choice, Comparison, compare_scorers
 from selection.flags import add_key_name_flag, add_threshold_flag
 from selection.ifd import num_selected, select
-from selection.scored_dataset import NumberColumns, read_numbers, response_length
+from selection.scored_dataset import UPPER, NumberColumns, read_numbers, response_length
 from shared.cli import UserError, new_parser, positive_int, rate, run, say
 from shared.files import atomic_writer, encode_json, refuse_overwriting
 
@@ -117,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_outputs(args.json_save_path, args.plot_path, [*a.files, *b.files])
     choice = Choice(args.key_name, float(args.filter_threash), args.sample_rates, args.num_shown)
     lengths = array("q", (response_length(record, args.fields) for record in paired_records(a, b, args.fields)))
-    numbers_a, numbers_b = (read_numbers(dataset, choice.number_keys) for dataset in (a, b))
+    numbers_a, numbers_b = (read_numbers(dataset, choice.number_keys, optional=(UPPER,)) for dataset in (a, b))
     found = compare_scorers(numbers_a, numbers_b, lengths, choice)
     if not found.correlations[args.key_name].num_common:
         raise UserError(f"no record has {args.key_name} both in {args.a} and in {args.b}; there is nothing to compare")

@@ -64,7 +64,11 @@ def figure_html(name: str, data: ScoredData, standing: Standing) -> str:
     """Return a figure for the page, light or dark as the page is."""
     light, dark = (image_uri(draw_figure(name, data, standing, "svg", theme)) for theme in ("light", "dark"))
     source = f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">'
-    return f'\n<figure><picture>{source}<img src="{light}" alt="{FIGURES[name].alt}"></picture></figure>'
+    picture = f'<picture>{source}<img src="{light}" alt="{FIGURES[name].alt}"></picture>'
+    caption = FIGURES[name].caption
+    if caption:
+        return f'\n<figure class="explained">{picture}<figcaption class="notes">{caption}</figcaption></figure>'
+    return f"\n<figure>{picture}</figure>"
 
 
 def figure_paths(save_path: str) -> dict[str, str]:

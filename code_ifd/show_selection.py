@@ -21,7 +21,7 @@ from records.dataset_files import DATASET_HELP
 from records.record import Record
 from selection.flags import SCORES, add_key_name_flag, add_threshold_flag
 from selection.ifd import is_score, score_name
-from selection.scored_dataset import UPPER, NumberColumn, read_columns
+from selection.scored_dataset import UPPER, NumberColumn, no_upper, read_columns
 from selection.side_by_side import side_by_side
 from shared.cli import new_parser, run, say
 from shared.texts import TERMINAL_COLUMNS, fit_columns
@@ -36,11 +36,12 @@ def score_table(
     threshold: float,
     fields: Fields,
     num_unsure: int | None = None,
+    path: str = "dataset",
 ) -> str:
     """Return the table as text of at most TERMINAL_COLUMNS columns.
 
-    `num_unsure` of the selected are not surely below 1; None where nothing is known of it.
-    Raises UserError for a conversation that is not understood.
+    `num_unsure` of the selected are not surely below 1; None where nothing is known of it. `path` is for messages.
+    Raises UserError for a conversation that is not understood, and where no record has ifd_upper and it is the key.
     """
     scores: array[float] = array("d")
     reasons: Counter[str] = Counter()
@@ -52,6 +53,8 @@ def score_table(
             ranking.add(score, record)
         else:
             reasons[fit_columns(record.get("ifd_skipped") or "no score", 50)] += 1
+    if key_name == UPPER and not scores:
+        raise no_upper(path)
     lines = [_count("records", len(scores) + reasons.total()), _count("with a score", len(scores))]
     lines += [_count("  " + reason, count, "skipped") for reason, count in sorted(reasons.items())]
     name = score_name(key_name)
@@ -153,7 +156,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     threshold = float(args.filter_threash)
     num_selected, num_unsure = count_selected(Dataset(args.selected), threshold)
     dataset = Dataset(args.json_data_path)
-    say("\n" + score_table(dataset.records(), num_selected, args.key_name, threshold, args.fields, num_unsure))
+    records, path = dataset.records(), dataset.path
+    say("\n" + score_table(records, num_selected, args.key_name, threshold, args.fields, num_unsure, path))
     if args.compare:
         say("\n" + "\n".join(side_by_side(dataset, (args.key_name, args.compare), threshold, num_selected)))
     say(f"\nscored dataset    {args.json_data_path}\nselected records  {args.selected}")

@@ -15,8 +15,9 @@ SELECTED="${SELECTED:-}" # what was selected; empty: what step 3 would select by
 SAVE_PATH="${SAVE_PATH:-outputs/sample_alpaca_gpt2_report.html}"
 FILTER_THREASH="${FILTER_THREASH:-1}"
 KEY_NAME="${KEY_NAME:-}" # ifd_ppl, ifd_loss or ifd_upper; empty: ifd_ppl
-case "$KEY_NAME" in
-  random | longest) KEY_NAME="" ;; # step 3 selects so too, and the report is one of scores
+case "$KEY_NAME $*" in
+  "random "* | "longest "*) KEY_NAME="" ;; # step 3 selects so too; the report is one of scores
+  *" --key_name"*) KEY_NAME="" ;; # given after the command
 esac
 
 python3 code_ifd/report.py \

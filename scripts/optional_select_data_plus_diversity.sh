@@ -14,8 +14,9 @@ EMB_TYPE="${EMB_TYPE:-whole}" # whole, instruction or response
 IFD_NUM="${IFD_NUM:-}" # candidates, by IFD: a number, else a share of all records
 IFD_RATE="${IFD_RATE:-0.2}"
 KEY_NAME="${KEY_NAME:-}" # ifd_ppl, ifd_loss or ifd_upper; empty: ifd_ppl
-case "$KEY_NAME" in
-  random | longest) KEY_NAME="" ;; # step 3 selects so too; candidates are the best by a score
+case "$KEY_NAME $*" in
+  "random "* | "longest "*) KEY_NAME="" ;; # step 3 selects so too; candidates are the best by a score
+  *" --key_name"*) KEY_NAME="" ;; # given after the command
 esac
 FLA_NUM="${FLA_NUM:-}" # chosen of them: a number, else a share of all records
 FLA_RATE="${FLA_RATE:-0.02}"

@@ -134,6 +134,41 @@ def test_ratio_of_losses_can_be_compared(comparing: Comparing) -> None:
     assert list(found["correlations"]) == ["ppl_A_direct", "ppl_A_condition", "ifd_loss"]
 
 
+def with_upper(records: list[dict[str, Any]], factor: float) -> list[dict[str, Any]]:
+    return [record | {"ifd_upper": record["ifd_ppl"] and record["ifd_ppl"] * factor} for record in records]
+
+
+def test_upper_ends_are_compared_too_where_both_have_them(comparing: Comparing) -> None:
+    a, b = make_records(SCORES_A), make_records(SCORES_B)
+    found = comparing.result(with_upper(a, 2), with_upper(b, 3))
+    assert list(found["correlations"]) == [*KEYS, "ifd_upper"]
+    # A factor keeps the ranking, and makes every number another.
+    assert found["correlations"]["ifd_upper"] == found["correlations"]["ifd_ppl"]
+    assert found["num_equal"] == 1  # record 6, without a number in both
+    for other in (b, with_upper(make_records([None] * 8), 1)):
+        left_out = comparing.result(with_upper(a, 2), [one | {"ifd_ppl": 0.5} for one in other])
+        assert list(left_out["correlations"]) == list(KEYS)
+
+
+def test_selection_by_the_upper_ends(comparing: Comparing) -> None:
+    a, b = with_upper(make_records(SCORES_A), 2), with_upper(make_records(SCORES_B), 3)
+    done = comparing.run(a, b, "--key_name=ifd_upper", "--sample_rates=0.5", "--plot_path=ranks.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    # Below 1: 0.3 in A; 0.2 in B, which is record 3 too.
+    assert "ifd_upper below 1: 1 in both, 0 in A only, 0 in B only, 4 in neither" in done.stdout
+    heads = next(line for line in done.stdout.splitlines() if line.endswith("instruction"))
+    assert " ifd_upper A  ifd_upper B " in heads
+    assert max(map(num_columns, done.stdout.splitlines())) <= TERMINAL_COLUMNS
+
+
+def test_scores_without_upper_ends_are_refused_with_a_remedy(comparing: Comparing) -> None:
+    error = comparing.refused(with_upper(make_records(SCORES_A), 2), make_records(SCORES_B), "--key_name=ifd_upper")
+    assert error.startswith(
+        "b.json: no record has a number under 'ifd_upper'; the scores were made before step 1 wrote"
+    )
+    assert "score again" in error
+
+
 @pytest.mark.parametrize(
     ("scores_a", "scores_b", "said"),
     [

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from records.dataset import write_dataset
 from reporting.agreement import check_length
 from reporting.axes import log_labels, log_ticks
 from reporting.data import ScoredData, stand_by_file, stand_by_rank
@@ -382,3 +385,58 @@ def test_files_of_the_original_tool_give_a_report(run_script: RunScript, tmp_pat
     shown = json.loads(re.search(r'id="data">(.*)</script>', (tmp_path / "report.html").read_text(encoding="utf-8"))[1])
     rows = [(row["number"], row["rank"], row["reason"]) for row in shown["rows"]]
     assert rows == [(0, 1, None), (2, None, None), (1, None, "no score"), (3, None, "no score")]
+
+
+@pytest.mark.parametrize("ending", [".json", ".jsonl", ".jsonl.gz", ".parquet"])
+def test_scores_of_every_format_are_reported_by_their_upper_ends(
+    ending: str, run_script: RunScript, tmp_path: Path
+) -> None:
+    records = records_of([0.5, 0.9, 0.7, None])
+    # Surely below 1, not surely, of one token, without a score.
+    for record, upper, tokens in zip(records, [0.8, 1.1, None, None], [30, 20, 1, None], strict=True):
+        record |= {"ifd_upper": upper, "ifd_tokens": tokens}
+    if ending == ".parquet":
+        pq.write_table(pa.Table.from_pylist(records), tmp_path / "data.parquet")
+    else:
+        write_dataset(str(tmp_path / f"data{ending}"), records)
+    flags = (f"--json_data_path=data{ending}", "--save_path=report.html", "--sample_num=1", "--key_name=ifd_upper")
+    done = run_script("report", *flags, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = json.loads(re.search(r'id="data">(.*)</script>', (tmp_path / "report.html").read_text(encoding="utf-8"))[1])
+    rows = {row["number"]: (row["rank"], row["selected"], row["unsure"], row["tokens"]) for row in shown["rows"]}
+    assert rows == {
+        0: (1, True, False, 30),
+        1: (None, False, True, 20),
+        2: (None, False, True, 1),
+        3: (None, False, False, None),
+    }
+    assert shown["notes"][0].startswith("1 of 1 selected are surely below 1")
+    assert (tmp_path / "report_tokens.png").exists()
+
+
+@pytest.mark.parametrize("upper", [{}, {"ifd_upper": None}], ids=["missing", "null"])
+def test_scores_without_upper_ends_are_refused_by_them_and_reported_without(
+    upper: dict[str, None], run_script: RunScript, tmp_path: Path
+) -> None:
+    write_json(tmp_path / "data.json", [record | upper for record in records_of([0.5, 0.9])])
+    flags = ("--json_data_path=data.json", "--save_path=report.html", "--sample_num=1")
+    error = error_line(run_script("report", *flags, "--key_name=ifd_upper", cwd=tmp_path))
+    assert error.startswith("data.json: no record has a number under 'ifd_upper'; the scores were made before step 1")
+    assert run_script("report", *flags, cwd=tmp_path).returncode == 0
+    assert sorted(path.name for path in files_in(tmp_path)) == sorted(["data.json", "report.html", *PNGS])
+
+
+def test_turns_that_are_not_sure_say_so() -> None:
+    record = {
+        "messages": [{"role": role, "content": "x"} for role in ("user", "assistant", "assistant", "assistant")],
+        "ifd_turns": [
+            {"ifd_ppl": 0.9, "ifd_upper": 1.2},
+            {"ifd_ppl": 0.5, "ifd_upper": 0.7},
+            {"ifd_ppl": 0.5, "ifd_upper": None},
+        ],
+    }
+    found = {
+        key: [text["score"] for text in bounded_texts(record, key, {}, 999)[0]] for key in ("ifd_ppl", "ifd_upper")
+    }
+    assert found["ifd_ppl"] == ["", "IFD 0.900, not sure", "IFD 0.500", "IFD 0.500, not sure"]
+    assert found["ifd_upper"] == ["", "ifd_upper 1.200, not sure", "ifd_upper 0.700", ""]

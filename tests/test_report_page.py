@@ -362,7 +362,7 @@ def test_records_that_are_not_sure_are_marked_and_their_intervals_drawn(
     marked = page.locator("#table tr.record", has=page.locator(".badge.unsure"))
     assert marked.locator(".title").all_inner_texts() == ["ask 1"]
     low, high = 0.9**2 / 1.08, 1.08
-    assert marked.locator(".scale").get_attribute("aria-label") == f"{low:.3f} to {high:.3f}"
+    assert marked.locator(".ends").inner_text() == f"{low:.3f} to {high:.3f}"
     # The scale is 1 wide and begins at 0.5.
     box, line = (marked.locator(place).bounding_box() for place in (".scale", ".scale .line"))
     assert (line["x"] - box["x"]) / box["width"] == pytest.approx(low - 0.5, abs=0.01)
@@ -401,3 +401,29 @@ def test_columns_are_named_by_a_key_that_is_not_the_ratio_of_perplexities(
     # 0.8 has the higher upper end, 0.9.
     assert titles(page) == ["ask 0", "ask 1"]
     assert page.locator("#lead").inner_text().endswith("the highest ifd_upper below 1, down to 0.900.")
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_page_with_intervals_fits_and_asks_for_nothing(
+    width: int, color_scheme: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], open_page: OpenPage
+) -> None:
+    records = make_records([0.999, 1e-200, 1e200, 0.5, None])
+    for record, upper, tokens in zip(records, [1e9, 1e-3, 1e290, None, None], [2, 10**6, 9, 1, None], strict=True):
+        record |= {"ifd_upper": upper, "ifd_tokens": tokens}
+    data = write_json(tmp_path / "data.json", records)
+    report.main([f"--json_data_path={data}", f"--save_path={tmp_path}/report.html", "--sample_num=1"])
+    opened = open_page(tmp_path / "report.html", width=width, color_scheme=color_scheme)
+    page = opened.page
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.locator(".explained img").evaluate("image => image.naturalWidth > 0")
+    assert page.locator(".explained figcaption").inner_text().startswith("How sure the scores are")
+    # The row of one token has no interval, and says by a word that it is not sure.
+    alone = page.locator("tr.record", has_text="ask 3")
+    assert alone.locator(".scale").count() == 0 and alone.locator(".badge.unsure").inner_text() == "not sure"
+    alone.locator(".open").click()
+    assert "1 token \u00b7 not sure: its interval is not known" in panels_line(page)
+    within = "lines => lines.every(line => {const [a, b] = [line, line.parentNode].map(e => e.getBoundingClientRect());"
+    within += "return a.left > b.left - 2 && a.right < b.right + 2})"
+    assert page.locator(".scale .line").evaluate_all(within)
+    assert (opened.requests, opened.complaints) == ([], [])

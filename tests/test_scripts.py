@@ -433,6 +433,19 @@ def test_optional_script_is_told_a_key_that_it_knows(
     assert [value for flag, value in pairwise(arguments) if flag == "--key_name"] == told
 
 
+@pytest.mark.parametrize("script", ["optional_report", "optional_select_data_plus_diversity"])
+@pytest.mark.parametrize("flags", [("--key_name", "ifd_loss"), ("--key_name=ifd_loss",)], ids=["apart", "together"])
+def test_flag_of_the_key_goes_before_the_variable_of_an_optional_script(
+    pipeline: Pipeline, script: str, flags: tuple[str, ...]
+) -> None:
+    done = bash(
+        f"scripts/{script}.sh", *flags, PATH=f"{pipeline.folder}/bin:{os.environ['PATH']}", KEY_NAME="ifd_upper"
+    )
+    assert done.returncode == 0
+    arguments = pipeline.log.read_text(encoding="utf-8").split("|")
+    assert "ifd_upper" not in arguments and set(flags) <= set(arguments)
+
+
 def test_pipeline_passes_shares_to_step_3_alone(pipeline: Pipeline) -> None:
     _, calls = pipeline.run("--fields=output=a", LENGTH_GROUPS=7, GROUP_BY="a key", SAMPLE_TOKENS=500)
     told = ["--sample_tokens", "500", "--length_groups", "7", "--group_by", "a key", "--fields=output=a"]

@@ -262,3 +262,9 @@ def test_candidates_are_the_best_by_the_key(diverse: Diverse) -> None:
     done = diverse.run("--key_name=ifd_upper", "--ifd_num=3", "--fla_num=3", records=records)
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(diverse.ids()) == [5, 9, 14]
+
+
+def test_scores_without_upper_ends_give_no_candidates_by_them(diverse: Diverse) -> None:
+    error = error_line(diverse.run("--key_name=ifd_upper", "--ifd_num=3", "--fla_num=3"))
+    assert error.startswith("data.json: no record has a number under 'ifd_upper'; the scores were made before step 1")
+    assert diverse.nothing_written()

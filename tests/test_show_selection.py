@@ -231,3 +231,16 @@ def test_compare_with_the_score_itself_is_refused(run_script: RunScript, tmp_pat
         "show_selection", "--json_data_path=scored.json", "--selected=x", "--compare=ifd_ppl", cwd=tmp_path
     )
     assert error_line(done).startswith("argument --compare: ifd_ppl is --key_name already; give another")
+
+
+@pytest.mark.parametrize("more", [{}, {"ifd_upper": None}], ids=["missing", "null"])
+def test_scores_without_upper_ends_are_refused_with_a_remedy(
+    run_script: RunScript, tmp_path: Path, more: dict[str, None]
+) -> None:
+    for name in ("scored", "selected"):
+        write_json(tmp_path / f"{name}.json", [make_record(**more)])
+    flags = ("--json_data_path=scored.json", "--selected=selected.json")
+    error = error_line(run_script("show_selection", *flags, "--key_name=ifd_upper", cwd=tmp_path))
+    assert error.startswith("scored.json: no record has a number under 'ifd_upper'; the scores were made before step 1")
+    assert "score again" in error
+    assert "not sure" not in run_script("show_selection", *flags, cwd=tmp_path).stdout

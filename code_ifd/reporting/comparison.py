@@ -19,7 +19,7 @@ from reporting.agreement import (
     overlap,
 )
 from selection.ifd import num_selected, select
-from selection.scored_dataset import NumberColumns
+from selection.scored_dataset import UPPER, NumberColumns
 
 PERPLEXITIES = ("ppl_A_direct", "ppl_A_condition")
 
@@ -35,8 +35,13 @@ class Choice:
 
     @property
     def number_keys(self) -> tuple[str, ...]:
-        """The numbers of a record that are compared."""
+        """The numbers that both must have."""
         return (*PERPLEXITIES, self.key_name)
+
+    def compared_keys(self, numbers_a: NumberColumns, numbers_b: NumberColumns) -> list[str]:
+        """Return the numbers that are compared: ifd_upper too where a record has it in A, and one in B."""
+        both_have = all(UPPER in numbers and not np.isnan(numbers[UPPER]).all() for numbers in (numbers_a, numbers_b))
+        return list(dict.fromkeys((*self.number_keys, *([UPPER] if both_have else []))))
 
 
 @dataclass(frozen=True)
@@ -67,10 +72,11 @@ def compare_scorers(
 ) -> Comparison:
     """Return how far two scorers agree.
 
-    The columns have one number a record, NaN where there is none, under each of the choice's number_keys; `lengths` are
-    the characters of the responses.
+    The columns have one number a record, NaN where there is none, under each of the choice's number_keys, and may have
+    ifd_upper beside them; `lengths` are the characters of the responses.
     """
-    columns = {key: (np.asarray(numbers_a[key]), np.asarray(numbers_b[key])) for key in choice.number_keys}
+    keys = choice.compared_keys(numbers_a, numbers_b)
+    columns = {key: (np.asarray(numbers_a[key]), np.asarray(numbers_b[key])) for key in keys}
     scores_a, scores_b = columns[choice.key_name]
     nums_wanted = [num_selected(rate, len(scores_a)) for rate in choice.sample_rates]
     selected_a, selected_b = (

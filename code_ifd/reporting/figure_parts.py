@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from reporting.data import Standing
+from reporting.data import ScoredData, Standing
 from reporting.figure_style import INK
 
 MAX_POINTS = 2000  # more are drawn as a density
@@ -22,6 +22,23 @@ def ifd_limit(scores: np.ndarray, threshold: float) -> float:
     known = scores[~np.isnan(scores)]
     unit = threshold if 0 < threshold < known.max() else 1.0
     return float(min(known.max(), max(1.5 * unit, min(np.percentile(known, 98), 5 * unit)))) * 1.02
+
+
+def record_parts(data: ScoredData, standing: Standing) -> dict[str, np.ndarray]:
+    """Return which records have a score, cut into those that are selected, below the threshold, and at or over it."""
+    others = ~standing.is_selected & ~np.isnan(data.scores)
+    is_over = data.scores >= standing.threshold
+    return {
+        "selected": standing.is_selected & ~np.isnan(data.scores),
+        "below": others & ~is_over,
+        "over": others & is_over,
+    }
+
+
+def part_label(name: str, standing: Standing) -> str:
+    """Return what a part of the records is called in a legend."""
+    not_selected = "not selected" if standing.cut is None else "below the cut"
+    return {"selected": "selected", "below": not_selected, "over": f"at or over {standing.threshold:g}"}[name]
 
 
 def mark_cuts(line: Callable[..., object], standing: Standing, limit: float, theme: str) -> None:

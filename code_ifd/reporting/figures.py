@@ -11,7 +11,17 @@ import numpy as np
 
 from reporting.axes import set_log_axis
 from reporting.data import ScoredData, Standing
-from reporting.figure_parts import COLORS, FEW_POINTS, MAX_POINTS, ROOM_AT_THE_TOP, ifd_limit, mark_cuts, with_beyond
+from reporting.figure_parts import (
+    COLORS,
+    FEW_POINTS,
+    MAX_POINTS,
+    ROOM_AT_THE_TOP,
+    ifd_limit,
+    mark_cuts,
+    part_label,
+    record_parts,
+    with_beyond,
+)
 from reporting.figure_style import figure_bytes, figure_style, new_figure
 from reporting.token_figure import draw_tokens, has_tokens
 from selection.ifd import score_name
@@ -22,6 +32,17 @@ if TYPE_CHECKING:
 
 WIDTH_INCHES, HEIGHT_INCHES = 5.0, 3.5  # 500 pixels wide at 100 dots an inch; readable at 350
 NUM_BINS = 60
+LEGEND_COLUMNS = 3
+SURE_CAPTION = (
+    "<h3>How sure the scores are</h3>"
+    "<p>The prompt helps some tokens of a response and hurts others. IFD comes from their mean, and a mean of few or "
+    "very different tokens is uncertain. The table draws the interval of each record, "
+    "two standard errors of the logarithm of IFD to either side; ifd_upper is its upper end.</p>"
+    "<p>A record is <strong>not sure</strong> where IFD is below 1 and ifd_upper is not: that it is below 1 can be "
+    "chance. A response to another question often is such a record.</p>"
+    "<p>The curve is where a record of the usual spread has ifd_upper 1: above it most are not sure. Each token counts "
+    "as independent, which it is not quite, so the true intervals are somewhat wider.</p>"
+)
 PPL_RANGE = (1e-2, 1e12)  # what lies beyond is drawn at its end
 
 
@@ -42,11 +63,14 @@ def make_figure(name: str, data: ScoredData, standing: Standing, theme: str) -> 
         axes.text(0.5, 0.5, "no record has a score", ha="center", va="center", transform=axes.transAxes)
     else:
         FIGURES[name].draw_on(axes, data, standing, theme)
-    if axes.get_legend_handles_labels()[0]:
+    names = axes.get_legend_handles_labels()[1]
+    if names:
+        if len(names) > 2 * LEGEND_COLUMNS:  # a third line
+            axes.set_position((0.145, 0.14, 0.795, 0.64))
         axes.legend(
             loc="lower left",
             bbox_to_anchor=(-0.02, 1.0),
-            ncols=3,
+            ncols=LEGEND_COLUMNS,
             frameon=False,
             fontsize=8.5,
             handlelength=1.4,
@@ -91,7 +115,7 @@ def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str)
     limit = ifd_limit(data.scores, standing.threshold)
     lengths, scores = np.maximum(data.lengths, 1), np.minimum(data.scores, limit)
     has_score, is_beyond = ~np.isnan(scores), data.scores > limit
-    parts = _parts(data, standing)
+    parts = record_parts(data, standing)
     is_density = has_score.sum() > MAX_POINTS
     scale = 2 if has_score.sum() <= FEW_POINTS else 1
     axes.set(xlabel="characters of the response (log scale)")
@@ -117,7 +141,7 @@ def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str)
             parts = {}
     for layer, (name, is_part) in enumerate(parts.items()):
         color = colors["over"] if is_density else colors[name]
-        label: str | None = _label(name, standing)
+        label: str | None = part_label(name, standing)
         for is_drawn, marker, size in ((is_part & ~is_beyond, "o", 12), (is_part & is_beyond, "^", 24)):
             if is_drawn.any():
                 # The selected on top. As pixels: thousands of points would make a page slow to open.
@@ -141,17 +165,6 @@ def _draw_length(axes: "Axes", data: ScoredData, standing: Standing, theme: str)
     set_log_axis(axes, low, max(high, low + 2.2), is_whole=True)
 
 
-def _parts(data: ScoredData, standing: Standing) -> dict[str, np.ndarray]:
-    """Return which records have a score, cut into those that are selected, below the threshold, and at or over it."""
-    others = ~standing.is_selected & ~np.isnan(data.scores)
-    is_over = data.scores >= standing.threshold
-    return {
-        "selected": standing.is_selected & ~np.isnan(data.scores),
-        "below": others & ~is_over,
-        "over": others & is_over,
-    }
-
-
 def _stack(
     axes: "Axes", values: np.ndarray, edges: np.ndarray, data: ScoredData, standing: Standing, theme: str
 ) -> None:
@@ -159,7 +172,7 @@ def _stack(
     from matplotlib.ticker import MaxNLocator
 
     base = np.zeros(len(edges) - 1)
-    for name, is_part in _parts(data, standing).items():
+    for name, is_part in record_parts(data, standing).items():
         is_part = is_part & ~np.isnan(values)
         counts, _ = np.histogram(np.clip(values[is_part], edges[0], edges[-1]), edges)
         if counts.any():
@@ -170,17 +183,12 @@ def _stack(
                 fill=True,
                 color=COLORS[theme][name],
                 linewidth=0,
-                label=_label(name, standing),
+                label=part_label(name, standing),
             )
         base = base + counts
     axes.set_ylim(0, max(base.max(), 1) * 1.05)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
     axes.yaxis.set_major_formatter("{x:,.0f}")
-
-
-def _label(name: str, standing: Standing) -> str:
-    not_selected = "not selected" if standing.cut is None else "below the cut"
-    return {"selected": "selected", "below": not_selected, "over": f"at or over {standing.threshold:g}"}[name]
 
 
 def _every_nth(is_part: np.ndarray, num_wanted: int) -> np.ndarray:
@@ -197,6 +205,7 @@ class Kind:
 
     draw_on: Callable[["Axes", ScoredData, Standing, str], None]
     alt: str
+    caption: str = ""  # stands beside it, as HTML
     can_draw: Callable[[ScoredData], bool] = lambda _: True
 
 
@@ -212,7 +221,9 @@ FIGURES = {
     ),
     "tokens": Kind(
         draw_tokens,
-        "IFD against the tokens of the response, in one colour where IFD is surely below 1, in another where it is not",
+        "IFD against the tokens of the response: crosses are records that are not surely below 1; the text beside it "
+        "says what the curve is",
+        SURE_CAPTION,
         has_tokens,
     ),
 }

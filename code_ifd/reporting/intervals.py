@@ -30,6 +30,20 @@ class Intervals:
         """Whether IFD is below 1, but not surely: the upper end is not below 1, or is not known."""
         return (self.ifd < 1) & ~(self.upper < 1)
 
+    @property
+    def usual_spread(self) -> float:
+        """The median over records of the standard deviation of a token's gain, in nats: the standard error times the
+        root of the number of tokens. NaN where no record has an interval.
+        """
+        # Of a conversation, the upper end may be a mean over fewer turns than IFD, and be below it.
+        spreads = np.log(np.maximum(self.upper / self.ifd, 1)) / 2 * np.sqrt(self.tokens)
+        known = spreads[~np.isnan(spreads)]
+        return float(np.median(known)) if len(known) else float("nan")
+
+    def usual_ifd(self, upper: float, tokens: np.ndarray) -> np.ndarray:
+        """Return the IFD at which a record of so many tokens and of the usual spread has this upper end."""
+        return upper * np.exp(-2 * self.usual_spread / np.sqrt(tokens))
+
 
 def find_intervals(numbers: dict[str, np.ndarray]) -> Intervals | None:
     """Return the intervals from columns under OF_INTERVALS; None where no record has an upper end."""
@@ -49,7 +63,8 @@ def sure_note(num: int | None, num_selected: int, key_name: str) -> list[str]:
     if num is None or not num_selected:
         return []
     if not num:
-        return [f"All {num_selected:,} selected are surely below 1: the 95 percent interval of IFD ends below it."]
+        every = f"{num_selected:,} of {num_selected:,} selected are surely below 1"
+        return [f"{every}: the 95 percent interval of IFD ends below it."]
     remedy = "" if key_name == UPPER else " --key_name ifd_upper selects only those that are."
     of_all = f"{num:,} of {num_selected:,} selected are not surely below 1"
     return [f"{of_all}: the 95 percent interval of IFD reaches it.{remedy}"]

@@ -81,9 +81,7 @@ function intervalOf(row) {
   scale.append(line, dot);
   scale.classList.toggle("before", row.interval[2] < SCALE[0]);
   scale.classList.toggle("after", row.interval[0] > SCALE[1]);
-  scale.setAttribute("role", "img");
-  scale.setAttribute("aria-label", `${row.interval_shown[0]} to ${row.interval_shown[2]}`);
-  scale.title = scale.getAttribute("aria-label");
+  scale.setAttribute("aria-hidden", "true"); // its ends are written below it
   return scale;
 }
 
@@ -115,7 +113,7 @@ function cellOf(row, column) {
     if (row.unsure) cell.append(make("span", "badge unsure", "not sure"));
   } else if (column === INTERVAL) {
     cell.className = "interval";
-    if (row.interval) cell.append(intervalOf(row));
+    if (row.interval) cell.append(intervalOf(row), make("span", "ends", `${row.interval_shown[0]} to ${row.interval_shown[2]}`));
   } else if (column.name === "Instruction") {
     cell.className = "words";
     const button = make("button", "open");

@@ -90,13 +90,18 @@ class NumberColumn:
     def check_there(self) -> None:
         """Raise UserError where no record has the key, or where only a later version of step 1 gives it numbers."""
         if self.key_name == UPPER and not self.has_numbers:
-            raise UserError(
-                f"{self._path}: no record has a number under {UPPER!r}; the scores were made before step 1 wrote "
-                '"se": score again (step 1) and merge (step 2), or choose another --key_name'
-            )
+            raise no_upper(self._path)
         if not self._is_there:
             other = ", or choose another --key_name" if self.key_name.startswith("ifd_") else ""
             raise UserError(f"{self._path}: no record has {self.key_name!r}; run step 2 on it first{other}")
+
+
+def no_upper(path: str) -> UserError:
+    """Return the error for a dataset whose scores have no standard error."""
+    return UserError(
+        f"{path}: no record has a number under {UPPER!r}; the scores were made before step 1 wrote "
+        '"se": score again (step 1) and merge (step 2), or choose another --key_name'
+    )
 
 
 def response_length(record: Record, fields: Fields, where: str = "record") -> int:
