@@ -123,7 +123,9 @@ def test_overlap_is_that_of_the_files_of_step_3(comparing: Comparing, run_script
 def test_identical_files(comparing: Comparing) -> None:
     found = comparing.result(read_dataset(str(SAMPLE)), read_dataset(str(SAMPLE)))
     assert found["num_equal"] == found["num_records"] == 253
-    assert [row["spearman"] for row in found["correlations"].values()] == pytest.approx([1] * 3)
+    assert {key: row["spearman"] for key, row in found["correlations"].items()} == pytest.approx(
+        dict.fromkeys((*KEYS, "ifd_upper"), 1)
+    )
     assert [row["overlap"]["share"] for row in found["overlaps"]] == [1] * 3
     assert found["disagreements"] == []
     assert found["length_a"] == found["length_b"]

@@ -313,7 +313,7 @@ def test_pipeline_takes_every_format(path: str, ending: str, name: str, tiny_gpt
 class Pipeline:
     """A script with a python3 that notes what it is called with and does nothing; report.py fails on demand.
 
-    Only find_dataset.py is run, which names the files.
+    Only find_dataset.py is run, which names the files, and plant_mistakes.py leaves a dataset for it to name.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -323,6 +323,10 @@ class Pipeline:
         python.write_text(
             f'#!/bin/bash\n[[ "$1" != */find_dataset.py ]] || exec {sys.executable} "$@"\n'
             f"printf '%s|' \"$@\" >> {self.log}; echo >> {self.log}\n"
+            'if [[ "$1" == */plant_mistakes.py ]]; then\n'
+            '  while [[ "$1" != --json_save_path ]]; do shift; done\n'
+            """  mkdir -p "$(dirname "$2")" && echo '[{"instruction": "a", "output": "b"}]' >"$2"\n"""
+            "fi\n"
             '[[ "$1" != */report.py ]] || exit "${REPORT_CODE:-0}"\n'
         )
         python.chmod(0o755)
@@ -466,11 +470,11 @@ def test_pipeline_passes_shares_to_step_3_alone(pipeline: Pipeline) -> None:
     ],
 )
 def test_proof_is_told_in_any_way_what_to_plant(pipeline: Pipeline, flags: list[str], variables: dict) -> None:
-    fixed = {"DATA_PATH": "my.data.jsonl", "OUTPUT_DIR": "out", "PLANT_SEED": 3}
+    fixed = {"DATA_PATH": "my.data.jsonl", "OUTPUT_DIR": pipeline.folder, "PLANT_SEED": 3}
     around = ["--arms", "random", "all"], ["--num_steps=7"]
     done, calls = pipeline.run(*around[0], *flags, *around[1], script="optional_prove_it", **fixed, **variables)
     assert done.returncode == 0, done.stderr
-    planted = "out/my.data_planted_0.2_seed3.json"
+    planted = f"{pipeline.folder}/my.data_planted_0.2_seed3.json"
     wanted = ["--json_data_path", "my.data.jsonl", "--json_save_path", planted, "--rate", "0.2", "--seed", "3"]
     assert calls["plant_mistakes"] == wanted
     assert planted in calls["data_analysis"]
@@ -491,7 +495,8 @@ def test_proof_plants_nothing_unless_told(pipeline: Pipeline) -> None:
 
 @pytest.mark.parametrize("flags", [("--fields", "instruction=a,output=b"), ("--fields=instruction=a,output=b",)])
 def test_planting_scoring_and_proof_know_the_keys_of_the_records(pipeline: Pipeline, flags: tuple) -> None:
-    _, calls = pipeline.run("--plant", "0.1", *flags, script="optional_prove_it", DATA_PATH="d.json", OUTPUT_DIR="out")
+    variables = {"DATA_PATH": "d.json", "OUTPUT_DIR": pipeline.folder}
+    _, calls = pipeline.run("--plant", "0.1", *flags, script="optional_prove_it", **variables)
     for script in ("plant_mistakes", "data_analysis", "prove_it"):
         assert calls[script][-len(flags) :] == list(flags)
 

@@ -17,7 +17,7 @@ from models.batch_models import padded_batch_size
 from models.causal_lm import check_context, choose_device
 from models.cpu_kernels import keep_freed_memory
 from models.out_of_memory import in_halves
-from models.sequences import check_vocabulary, encode
+from models.sequences import check_vocabulary, token_ids
 from models.source import ModelSource
 from shared.cli import UserError
 from shared.texts import first_line
@@ -60,7 +60,7 @@ class Embedder:
 
     def encode(self, texts: list[str]) -> tuple[list[list[int]], list[int]]:
         """Return each text's token ids, cut to `max_length` between its special tokens, and how many it had before."""
-        ids = encode(self.tokenizer, texts)
+        ids = token_ids(self.tokenizer, texts)
         num_tokens = [len(of_text) for of_text in ids]
         long = [index for index, num in enumerate(num_tokens) if num > self.max_length]
         if long:

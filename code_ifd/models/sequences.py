@@ -178,18 +178,23 @@ def _pair_of(
     return SequencePair(direct, conditioned, num_later=num_cut_conditioned - num_cut_direct)
 
 
+def token_ids(tokenizer: "PreTrainedTokenizerBase", texts: list[str], special_tokens: bool = True) -> list[list[int]]:
+    """Return the token ids of each text, untruncated, with or without what the tokenizer adds to it by default."""
+    # verbose=False: no warning about texts longer than the model's context, which we cut ourselves.
+    tokens = tokenizer(texts, add_special_tokens=special_tokens, return_attention_mask=False, verbose=False)
+    return cast("list[list[int]]", tokens["input_ids"])
+
+
 def encode(tokenizer: "PreTrainedTokenizerBase", texts: list[str], special_tokens: bool = True) -> list[list[int]]:
     """Return the token ids of each text, untruncated, with or without what the tokenizer puts before it by default.
 
     What a tokenizer puts after every text (an EOS) is left out: a prompt goes on, and no text says its own end.
     """
-    # verbose=False: no warning about texts longer than the model's context, which we cut ourselves.
-    options = {"return_attention_mask": False, "verbose": False}
-    ids = cast("list[list[int]]", tokenizer(texts, add_special_tokens=special_tokens, **options)["input_ids"])
+    ids = token_ids(tokenizer, texts, special_tokens)
     if not special_tokens:
         return ids
     # A letter is no special token: what follows it was added.
-    letter, bare = (tokenizer([LETTER], add_special_tokens=added, **options)["input_ids"][0] for added in (True, False))
+    letter, bare = (token_ids(tokenizer, [LETTER], added)[0] for added in (True, False))
     num_added = _num_after(letter, bare)
     return [of_text[: len(of_text) - num_added] for of_text in ids] if num_added else ids
 
