@@ -66,7 +66,11 @@ RECORD_KEYS = (
     ),
     Key(
         "aside",
-        ("reasoning", "thought", "thoughts", "cot", "choices", "options", "documents", "passages", "examples"),
+        (
+            *("reasoning", "thought", "thoughts", "think", "cot", "rationale", "choices", "options", "examples"),
+            *("few_shot", "fewshot", "demonstrations", "document", "documents", "passage", "passages", "knowledge"),
+            *("background", "persona", "file", "files", "chat_template_kwargs", "loss_mask"),
+        ),
         LEFT_OUT,
         "what may belong to the prompt or to the response; `--fields reasoning=cot` or `input=options` reads a text",
     ),
@@ -104,6 +108,12 @@ TURN_KEYS = (
         ("weight", "loss", "loss_weight", "train", "training", "trainable", "output_with_loss"),
         READ,
         "0 or false: this turn of the assistant is context and is not scored; other weights make no difference",
+    ),
+    Key(
+        "mask",
+        ("train_detail", "mask", "loss_mask"),
+        REFUSED,
+        "a part of the turn is not trained on, which has no score of its own; `--fields mask=` reads the whole turn",
     ),
     Key("tools", ("tools",), REFUSED, "tools belong beside the turns"),
     Key("media", RECORD_KEYS[-1].names, REFUSED, "as beside the turns"),
@@ -148,7 +158,7 @@ FIELD_ROLES = {
     "tools": "tools",
 }
 # Keys that --fields KEY= may leave out.
-LEAVABLE = {name for names in NAMES.values() for name in names} - {"instruction", "output"}
+LEAVABLE = {name for names in (*NAMES.values(), TURN_NAMES["mask"]) for name in names} - {"instruction", "output"}
 
 
 def key_tables() -> str:

@@ -14,6 +14,9 @@ from shared.cli import UserError
 Fields = dict[str, str]  # our names and the dataset's; "" leaves a key out
 # Lists under these keys are turns, whatever they hold; under the others only where they look so.
 SURE = ("conversations", "messages")
+# Keys that tell what is asked and what is answered in some datasets, and something else in others: only hinted at.
+ASKED_ELSEWHERE = ("input", "inputs", "problem", "task", "source", "document", "article", "text")
+ANSWERED_ELSEWHERE = ("solution", "target", "targets", "summary", "reply")
 UNDERSTOOD = (
     "wanted instruction, (input,) output; or conversations, a list of {from, value}; or messages, a list of "
     "{role, content}; --fields names other keys"
@@ -27,6 +30,7 @@ class Plan:
     keys: dict[str, tuple[str, ...]]  # of each role: the keys to look under, the usual one first
     named: frozenset[str]  # roles whose key --fields has given
     left_out: frozenset[str]  # keys that --fields leaves out
+    spelled_otherwise: dict[str, str]  # keys that are a known one but for capitals, spaces or hyphens, and that one
     pair: tuple[str, str, str] | None  # the keys of instruction, input ("" for none) and output, where that is all
 
 
@@ -104,8 +108,17 @@ class Places:
                     f"if {key!r} holds turns, --fields conversations={key} reads them; if it holds the records, write "
                     "that list as the file; "
                 )
-        is_pair = {"input", "output"} <= set(self.record) and "instruction" not in self.plan.named
-        return "--fields instruction=input takes the input for the prompt; " if is_pair else ""
+        if self.plan.named:
+            return ""
+        spelled = {_folded(key): key for key in reversed(self.record)}
+        asked = next((spelled[name] for name in (*NAMES["instruction"], *ASKED_ELSEWHERE) if name in spelled), None)
+        answered = next((spelled[name] for name in (*NAMES["output"], *ANSWERED_ELSEWHERE) if name in spelled), None)
+        if asked is None or answered is None:
+            return ""
+        context = next((key for key, name in self.plan.spelled_otherwise.items() if name in NAMES["input"]), None)
+        meant = {"instruction": asked, "input": context, "output": answered}
+        fields = ",".join(f"{role}={key}" for role, key in meant.items() if key not in (None, role))
+        return f"--fields {fields} takes {asked!r} for the prompt and {answered!r} for the response; "
 
 
 def places_of(record: Record, fields: Fields, where: str) -> Places:
@@ -130,7 +143,13 @@ def plan_for(keys: tuple[str, ...], fields: tuple[tuple[str, str], ...]) -> Plan
     more = ("conversations", "system", "history", "chosen", "reasoning", "tools")
     is_pair = len(instruction) == len(output) == 1 and len(context) < 2 and not any(found[role] for role in more)
     pair = (instruction[0], context[0] if context else "", output[0]) if is_pair else None
-    return Plan(found, frozenset(named), left_out, pair)
+    others = [key for key in keys if key not in claimed | left_out and key not in _KNOWN]
+    spelled_otherwise = {key: name for key in others if (name := _folded(key)) in _KNOWN}
+    return Plan(found, frozenset(named), left_out, spelled_otherwise, pair)
+
+
+def _folded(key: str) -> str:
+    return key.strip().casefold().replace(" ", "_").replace("-", "_")
 
 
 def _looks_like_turns(value: Any) -> bool:

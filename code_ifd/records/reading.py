@@ -91,6 +91,7 @@ def _read_talk(places: Places, key: str) -> Reading:
         if not isinstance(record[other], str) or record[other] not in said
     ]
     notes += [f"{other!r} is left out beside {key!r}" for other in places.filled("reasoning")]
+    notes += other_names(places, {"system": next(iter(places.filled("system")), None)})
     notes += [f"{other!r} is left out: it is no list of turns" for other in places.no_turn_lists()]
     return Reading(None, turns, _tools(places, notes), notes)
 
@@ -117,6 +118,7 @@ def _read_pair(places: Places) -> Reading:
     context = _context(places, context_key)
     notes += [f"{other!r} is left out beside {asked!r}" for other in (*places.turn_lists(), *places.no_turn_lists())]
     notes += other_names(places, {"instruction": asked, "input": context_key, "output": answered or chosen[0]})
+    notes += other_names(places, {"system": next(iter(places.filled("system")), None)})
     before, tools = _before(places), _tools(places, notes)
     reasoning = "\n\n".join(
         checked_text(record[key], f"{places.where}: field {key!r}") for key in places.filled("reasoning")

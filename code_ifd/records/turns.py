@@ -131,6 +131,11 @@ def _read_object(entry: dict[str, Any], where: str, options: TurnOptions) -> Ite
             f"{where}: {speaker_key!r} is {describe(entry.get(speaker_key))}; wanted one of {', '.join(ROLES)}"
         )
     check_media(entry, where, options.left_out)
+    masked = next((key for key in TURN_NAMES["mask"] if entry.get(key) and key not in options.left_out), None)
+    if masked:
+        raise UserError(
+            f"{where}: has {masked!r}, and the response is scored whole; --fields {masked}= says that this is meant"
+        )
     if is_filled(entry.get("tools")) and "tools" not in options.left_out:
         raise UserError(f"{where}: has 'tools', which belong beside the turns; --fields tools= goes on without them")
     yield from _said(entry, role, speaker_key, where, options)

@@ -1,6 +1,7 @@
 """What a record says that is not read: refused by name, or left out with a note."""
 
 from records.contents import check_media, is_filled
+from records.keys import FIELD_ROLES, NAMES
 from records.places import Fields, Places, plan_for
 from records.record import Record
 from shared.cli import UserError
@@ -13,7 +14,8 @@ def check_wanted(record: Record, fields: Fields, where: str) -> list[str]:
     """
     plan = plan_for(tuple(record), tuple(fields.items()))
     keys = plan.keys
-    if not (keys["label"] or keys["media"] or keys["rejected"] or keys["aside"] or keys["weight"]):
+    otherwise = plan.spelled_otherwise
+    if not (keys["label"] or keys["media"] or keys["rejected"] or keys["aside"] or keys["weight"] or otherwise):
         return []
     check_media({key: record[key] for key in keys["media"]}, where, plan.left_out)
     for key in keys["label"]:
@@ -24,8 +26,15 @@ def check_wanted(record: Record, fields: Fields, where: str) -> list[str]:
                 f"--fields {key}= scores them like any others"
             )
     left_out = [key for key in (*keys["rejected"], *keys["aside"]) if is_filled(record[key])]
-    left_out += [key for key in keys["weight"] if record[key] in (0, False)]
-    return [f"{key!r} is left out (--fields {key}= says that this is meant)" for key in left_out]
+    # A 0 may be KTO's, or one of many classes.
+    left_out += [key for key in (*keys["weight"], *keys["label"]) if record[key] == 0 and record[key] is not None]
+    notes = [f"{key!r} is left out (--fields {key}= says that this is meant)" for key in left_out]
+    for key, name in otherwise.items():
+        if is_filled(record[key]):
+            role = next(role for role, names in NAMES.items() if name in names)
+            remedy = f"--fields {role}={key} reads it" if role in FIELD_ROLES else "rename it"
+            notes.append(f"{key!r} is left out: only {name!r} is known ({remedy})")
+    return notes
 
 
 def other_names(places: Places, used: dict[str, str | None]) -> list[str]:

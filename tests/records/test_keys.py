@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from records.conversations import check_records, exchanges, parse_fields
-from records.keys import FIELD_ROLES, LEFT_OUT, RECORD_KEYS, REFUSED, ROLES, key_tables
+from records.keys import FIELD_ROLES, LEFT_OUT, RECORD_KEYS, REFUSED, ROLES, TURN_NAMES, key_tables
 from script_runs import ROOT
 from shared.cli import UserError
 
@@ -101,3 +101,46 @@ def test_roles_are_read_whatever_their_case(name: str, spell: Any) -> None:
     turn = {"from": spell(name), "value": "x"}
     last = {"from": "gpt", "value": "y"}
     assert exchanges({"conversations": [turn, last]}, {})[-1]["messages"] == [{"role": ROLES[name], "content": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Input", "only 'input' is known (--fields input=Input reads it)"),
+        ("System Prompt", "only 'system_prompt' is known (--fields system=System Prompt reads it)"),
+        ("HISTORY", "only 'history' is known (--fields history=HISTORY reads it)"),
+        ("kto-tag", "only 'kto_tag' is known (rename it)"),
+    ],
+)
+def test_key_in_other_spelling_is_noted(name: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    check_records([PLAIN | {name: "x"}], "d", {})
+    assert f"{name!r} is left out: {said}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("record", "fields"),
+    [
+        ({"Instruction": "q", "Input": "more", "Output": "a"}, "instruction=Instruction,input=Input,output=Output"),
+        ({"problem": "q", "solution": "a"}, "instruction=problem,output=solution"),
+        ({"input": "q", "output": "a"}, "instruction=input"),
+        ({"Question": "q", "response": "a"}, "instruction=Question,output=response"),
+    ],
+)
+def test_hint_for_a_record_that_is_not_understood_works(record: dict[str, str], fields: str) -> None:
+    with pytest.raises(UserError, match=rf"--fields {fields} takes"):
+        check_records([record], "d", {})
+    check_records([record], "d", parse_fields(fields))
+    assert exchanges(record, parse_fields(fields))[0]["output"] == "a"
+
+
+@pytest.mark.parametrize("name", TURN_NAMES["mask"])
+def test_turn_that_is_trained_in_part_is_refused_unless_it_is_meant(name: str) -> None:
+    record = {"messages": [Q, A | {name: [1]}]}
+    with pytest.raises(UserError, match=rf"messages\[1\]: has {name!r}.*--fields {name}="):
+        check_records([record], "d", {})
+    assert exchanges(record, {name: ""})[0]["output"] == "a"
+
+
+def test_second_system_text_is_noted(capsys: pytest.CaptureFixture[str]) -> None:
+    check_records([record | {"system": "be", "system_prompt": "or not"} for record in (PLAIN, TALK)], "d", {})
+    assert "'system_prompt' is left out: 'system' is the system, in 2 of 2 records" in capsys.readouterr().err
