@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scored_data import flags, make_records
-from script_runs import ROOT, RunScript
+from script_runs import ROOT, RunScript, error_line
 
 
 def write_json(path: Path, value: object) -> Path:
@@ -138,6 +138,35 @@ def test_max_length_above_the_context_names_both(
     assert "--max_length 65" in done.stderr
     assert "reads at most 64 tokens" in done.stderr
     assert not (tmp_path / "s.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "is_refused"),
+    [
+        ({}, False),
+        ({"input": "in two words"}, False),
+        ({"system": "Be short."}, True),
+        ({"context": "At night."}, True),
+    ],
+)
+def test_run_begun_when_a_record_was_read_otherwise_is_refused(
+    run_script: RunScript, tiny_gpt2: Path, tmp_path: Path, more: dict[str, str], is_refused: bool
+) -> None:
+    data = write_json(tmp_path / "data.json", [{"instruction": "Name a colour.", "output": "It is blue."} | more] * 4)
+    scores, meta_file = tmp_path / "s.jsonl", tmp_path / "s.jsonl.meta.json"
+    flags = ("--data_path", data, "--save_path", scores, "--model_name_or_path", tiny_gpt2, "--max_length", 64)
+    run_script("data_analysis", *flags, "--records_per_chunk", 2)
+    # As the run of an earlier version that was stopped after its first chunk.
+    meta = json.loads(meta_file.read_text(encoding="utf-8"))
+    assert meta.pop("reading", None) == (2 if is_refused else None)
+    meta_file.write_text(json.dumps(meta), encoding="utf-8")
+    whole = scores.read_bytes()
+    scores.write_bytes(b"".join(whole.splitlines(keepends=True)[:2]))
+    done = run_script("data_analysis", *flags, "--records_per_chunk", 2)
+    if is_refused:
+        assert "reading: null there, 2 now" in error_line(done)
+    else:
+        assert done.returncode == 0 and scores.read_bytes() == whole
 
 
 def test_output_over_the_dataset_is_refused(run_script: RunScript, data: Path, tiny_gpt2: Path) -> None:

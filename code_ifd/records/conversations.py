@@ -23,6 +23,9 @@ from shared.texts import is_encodable, shorten
 __all__ = ["Fields"]
 
 PLAIN = ("instruction", "input", "output")
+# Raised when a record would be read otherwise than before: a begun score file must not mix two readings. The first has
+# no number. Plain records of the usual keys have always been read alike.
+READING = 2
 IMAGE_MARK = "<image>"
 Message = dict[str, str]  # role and content
 
@@ -40,6 +43,7 @@ class Checked(NamedTuple):
 
     num_records: int
     first_talk: int | None  # the number of the first conversation
+    is_usual: bool  # whether each is an instruction, maybe an input, and an output, under their own or given names
 
 
 def parse_fields(text: str) -> Fields:
@@ -87,7 +91,7 @@ def check_records(records: Iterable[Record], path: str, fields: Fields) -> Check
 
     Raises UserError for the first record that cannot be scored, naming file, record index, field and value.
     """
-    num_records, first_talk = 0, None
+    num_records, first_talk, is_usual = 0, None, True
     notes: Counter[str] = Counter()
     for index, record in enumerate(records):
         num_records += 1
@@ -96,12 +100,13 @@ def check_records(records: Iterable[Record], path: str, fields: Fields) -> Check
         reading = read_record(record, fields, where)
         if reading.plain is None and first_talk is None:
             first_talk = index
+        is_usual = is_usual and reading.plain == {name: record.get(fields.get(name, name)) for name in PLAIN}
         more += _check_texts(reading, where)
         if more or reading.notes:
             notes.update(more + reading.notes)
     for note, count in notes.items():
         print(f"note: {path}: {note}, in {count} of {num_records} records", file=sys.stderr)
-    return Checked(num_records, first_talk)
+    return Checked(num_records, first_talk, is_usual)
 
 
 def exchanges(record: Record, fields: Fields, where: str = "record") -> list[Record]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from models.source import ModelSource, find_model, installed_versions
-from records.conversations import check_records
+from records.conversations import READING, check_records
 from records.dataset import Dataset, RecordRange
 from records.record import Skipped
 from scoring.chat_check import check_chat
@@ -35,7 +35,8 @@ def prepare_run(settings: ScoringSettings) -> ScoringRun:
     """
     dataset = Dataset(settings.data_path)
     refuse_overwriting(settings.save_path, *dataset.files)
-    num_records, first_talk = check_records(dataset.records(), settings.data_path, settings.fields)
+    checked = check_records(dataset.records(), settings.data_path, settings.fields)
+    num_records, first_talk = checked.num_records, checked.first_talk
     start, end = resolve_range(settings.start_idx, settings.end_idx, num_records)
     if first_talk is not None and settings.prompt not in ("none", "chat"):
         raise UserError(
@@ -62,6 +63,8 @@ def prepare_run(settings: ScoringSettings) -> ScoringRun:
     date = check_chat(settings, source, records) if settings.prompt == "chat" else None
     settings = replace(settings, chat_date=date)
     meta = describe_run(settings, source, start, end, dataset, num_records)
+    if not checked.is_usual:
+        meta["reading"] = READING
     return ScoringRun(settings, records, source, meta)
 
 

@@ -27,9 +27,10 @@ NUMBER_TYPES = {int, float}
 # Two runs whose meta differ in one of these would not give the same numbers for the same line.
 # `selection` is only in files of --dtype mixed: the flags of step 3 that decided which records are scored in float32.
 # `fields` is only there where --fields named the keys of the records, `chat_date` where the chat template asks for the
-# date.
+# date, `reading` where the dataset has other records than plain ones of the usual keys.
 SCORING_KEYS = (
     "format",
+    "reading",
     "model_fingerprint",
     "dtype",
     "selection",
