@@ -150,7 +150,7 @@ def test_record_that_is_not_understood_is_named(record: dict[str, Any], message:
 def test_dataset_may_have_records_of_every_shape() -> None:
     plain = {"instruction": "a", "output": "b"}
     assert check_records([plain, plain, CHAT, SHAREGPT], "data.json", {}) == (4, 2, False)
-    assert check_records([plain, plain], "data.json", {}) == (2, None)
+    assert check_records([plain, plain], "data.json", {}) == (2, None, True)
 
 
 def score(direct: float, conditioned: float) -> Score:
