@@ -108,7 +108,7 @@ class Dataset:
             return sha256_of(self.files[0])
         digest = hashlib.sha256()
         for file in self.files:
-            digest.update(f"{Path(file).name} {sha256_of(file)}\n".encode())
+            digest.update(os.fsencode(f"{Path(file).name} {sha256_of(file)}\n"))
         return digest.hexdigest()
 
     def _check_unchanged(self, file: str) -> None:

@@ -3,11 +3,14 @@
 import argparse
 import io
 import os
+import signal
 import sys
 import textwrap
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NoReturn
+
+from shared.texts import escaped
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -44,9 +47,10 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {escaped(str(error))}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses Ctrl-C twice wants no traceback
         print(f"\nstopped: {str(interrupt) or 'interrupted by the user'}", file=sys.stderr)
         sys.exit(130)
 
@@ -62,7 +66,7 @@ def missing_package(name: str, purpose: str) -> UserError:
 def say(text: str) -> None:
     """Print to stdout at once, and leave when that fails: silently when its reader has gone, else with code 2."""
     try:
-        print(text, flush=True)
+        print(escaped(text), flush=True)
     except OSError as error:
         # Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -51,6 +51,16 @@ def one_line(text: str, num_chars: int = 300) -> str:
     return line if len(line) <= num_chars else line[: num_chars - 3] + "..."
 
 
+def escaped(text: str) -> str:
+    r"""Return a text for a terminal: what it would obey, or could not show, as its escape (`\x1b`, `\u202e`).
+
+    Line ends and tabs stay.
+    """
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode("ascii") for char in text
+    )
+
+
 def printable(text: str) -> str:
     """Return a text with a mark in place of each character that cannot be shown, such as a line end."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
