@@ -23,11 +23,11 @@ from typing import NamedTuple
 from records.dataset import Dataset, dataset_writer
 from records.dataset_files import DATASET_HELP
 from records.hub_name import as_scored
+from records.outputs import add_overwrite_flag, check_output
 from records.record import COUNTS, NUMBERS, Block, Column, Result, Skipped
 from scoring.score_file import SCORING_KEYS, ScoreFile, differences, meta_path, skipped_summary
 from selection.score_summary import TURNS, summarize, turn_numbers
 from shared.cli import UserError, new_parser, run, say
-from shared.files import refuse_overwriting
 
 
 class Span(NamedTuple):
@@ -179,16 +179,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="the score of a conversation: the mean over the assistant's turns, that of the last turn, or of the one "
         "with the highest IFD (default: %(default)s)",
     )
+    add_overwrite_flag(parser)
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Merge the score files into the dataset, and print how many records have a score."""
     args = parse_args(argv)
-    refuse_overwriting(args.json_save_path, *args.pt_data_path, *map(meta_path, args.pt_data_path))
     shards = [ScoreFile(path) for path in args.pt_data_path]
     dataset = Dataset(as_scored(args.json_data_path, [shard.meta["data_path"] for shard in shards if shard.meta]))
-    refuse_overwriting(args.json_save_path, *dataset.files)
+    inputs = (*args.pt_data_path, *map(meta_path, args.pt_data_path))
+    check_output(args.json_save_path, dataset, args.overwrite, *inputs)
     shards = in_order(shards, args.json_data_path, dataset.sha256())
     selection = shards[0].meta and shards[0].meta.get("selection")
     if selection:

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP
+from records.outputs import add_overwrite_flag, check_output
 from records.ranked_writer import write_selected
 from selection.candidates import Choice, read_candidates
 from selection.choosing import choose
 from selection.flags import add_key_name_flag, add_selection_flags, add_share_flags
 from selection.selection_text import notes, summary
 from shared.cli import new_parser, run, say
-from shared.files import refuse_overwriting
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -38,6 +38,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--keep_order", action="store_true", help="write in dataset order instead of highest score first"
     )
+    add_overwrite_flag(parser)
     return parser.parse_args(argv)
 
 
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         fields=args.fields,
     )
     dataset = Dataset(args.json_data_path)
-    refuse_overwriting(args.json_save_path, *dataset.files)
+    check_output(args.json_save_path, dataset, args.overwrite)
     candidates = read_candidates(dataset, choice)
     chosen = choose(candidates, choice, args.json_data_path)
     write_selected(dataset, args.json_save_path, chosen.selection.indices, args.keep_order)

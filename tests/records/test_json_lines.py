@@ -206,7 +206,7 @@ def test_field_that_cannot_be_scored_is_named(
     assert files_in(tmp_path) == before
 
 
-def select(run_script: RunScript, folder: Path, save_path: str, **options: Any) -> str:
+def select(run_script: RunScript, folder: Path, save_path: str, *flags: str, **options: Any) -> str:
     """Run step 3 on folder/data.json, where it must fail and change nothing; return its error."""
     before = files_in(folder)
     error = error_line(
@@ -216,6 +216,7 @@ def select(run_script: RunScript, folder: Path, save_path: str, **options: Any) 
             "--json_save_path",
             save_path,
             "--sample_rate=1",
+            *flags,
             cwd=folder,
             **options,
         )
@@ -266,7 +267,7 @@ def test_full_disk_leaves_things_as_they_were(
         # A file may not grow beyond this; the write fails as it does on a full disk, with another number.
         resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, num_bytes))
 
-    error = select(run_script, tmp_path, "new.json", preexec_fn=fill_disk)
+    error = select(run_script, tmp_path, "new.json", "--overwrite", preexec_fn=fill_disk)
     assert (
         error == "new.json: cannot be written, nothing was changed: File too large; free space or choose another place"
     )
