@@ -8,11 +8,14 @@ from typing import Any
 from models.source import ModelSource, find_model, installed_versions
 from records.conversations import READING, check_records
 from records.dataset import Dataset, RecordRange
+from records.outputs import refuse_among_data
 from records.record import Skipped
 from scoring.chat_check import check_chat
 from scoring.flags import ScoringSettings
-from scoring.score_file import META_FORMAT, ScoreFile, skipped_summary
+from scoring.mixed import rescored_path, rough_path
+from scoring.score_file import META_FORMAT, ScoreFile, meta_path, skipped_summary
 from selection.flags import wanted_number
+from selection.groups import ValueColumn
 from selection.score_summary import summarize
 from shared.cli import UserError, say
 from shared.files import refuse_overwriting
@@ -34,10 +37,14 @@ def prepare_run(settings: ScoringSettings) -> ScoringRun:
     With --prompt chat every record is rendered too: what the template refuses is said before anything is scored.
     """
     dataset = Dataset(settings.data_path)
-    refuse_overwriting(settings.save_path, *dataset.files)
+    for path in outputs_of(settings.save_path):
+        refuse_overwriting(path, *dataset.files)
+        refuse_among_data(path, dataset)
     checked = check_records(dataset.records(), settings.data_path, settings.fields)
     num_records, first_talk = checked.num_records, checked.first_talk
     start, end = resolve_range(settings.start_idx, settings.end_idx, num_records)
+    if settings.check_selection:
+        check_selection(dataset, settings, num_records)
     if first_talk is not None and settings.prompt not in ("none", "chat"):
         raise UserError(
             f"--prompt {settings.prompt}: has room for one question, and {settings.data_path} has conversations; "
@@ -66,6 +73,21 @@ def prepare_run(settings: ScoringSettings) -> ScoringRun:
     if not checked.is_usual:
         meta["reading"] = READING
     return ScoringRun(settings, records, source, meta)
+
+
+def outputs_of(save_path: str) -> list[str]:
+    """Return all files that step 1 writes, those that are gone when it is done too."""
+    scores = (save_path, rough_path(save_path))
+    return [*scores, *map(meta_path, scores), rescored_path(save_path)]
+
+
+def check_selection(dataset: Dataset, settings: ScoringSettings, num_records: int) -> None:
+    """Raise UserError where step 3 could not select: a share of no record, a record without the key of --group_by."""
+    wanted_number(settings.sample_num, settings.sample_rate, num_records)
+    if settings.group_by:
+        values = ValueColumn(dataset.path, settings.group_by, dataset.is_table)
+        for block in dataset.blocks():
+            values.add(block)
 
 
 def resolve_range(start_idx: int, end_idx: int, num_records: int) -> tuple[int, int]:

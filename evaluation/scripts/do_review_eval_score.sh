@@ -3,8 +3,9 @@
 # Reads $EVAL_DIR/$NAME1-VS-$NAME2/<data set>_wrap_reviews_<judge>.json, writes verdict_<judge>.json, .png, .svg and .html beside them.
 # Edit the variables, or set them before the command; paths are relative to the repository root.
 # Flags of evaluation/generation/review_eval_score.py may follow it, such as --rule strict.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/environment.sh
 
 DATASETS="${DATASETS:-sample}" # words: vicuna koala wizardlm sinstruct lima

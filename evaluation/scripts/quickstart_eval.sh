@@ -3,8 +3,9 @@
 # Both "models" are the small model that comes with pip, asked with two prompt templates; it is the judge as well.
 # Makes .venv unless a virtual environment is active. Writes into EVAL_DIR. Again, it only repeats what changed.
 # Edit the variables, or set them before the command. Flags of evaluation/generation/eva_generation.py may follow it.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/../.."
 REQUIREMENTS=evaluation/requirements.txt source scripts/setup.sh
 
 NUM_QUESTIONS="${NUM_QUESTIONS:-6}" # of the 32
