@@ -14,6 +14,7 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTo
 from transformers import logging as transformers_logging
 
 from models.batch_models import padded_batch_size
+from models.beginnings import beginning_of, first_ids
 from models.causal_lm import check_context, choose_device
 from models.cpu_kernels import keep_freed_memory
 from models.out_of_memory import in_halves
@@ -32,7 +33,7 @@ class Embedded:
 
     indices: list[int]  # of the texts, among those that were given
     vectors: np.ndarray  # (texts, dimension) of float32, each of length 1
-    num_tokens: list[int]  # of the whole texts: more than max_length when they were cut
+    num_tokens: list[int]  # of the texts: more than max_length when they were cut
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,11 @@ class Embedder:
             yield Embedded(batch, self._run([ids[index] for index in batch]), [num_tokens[index] for index in batch])
 
     def encode(self, texts: list[str]) -> tuple[list[list[int]], list[int]]:
-        """Return each text's token ids, cut to `max_length` between its special tokens, and how many it had before."""
+        """Return each text's token ids, cut to `max_length` between its special tokens, and how many it had before.
+
+        Of a very long text only a beginning is counted, which has more than `max_length`.
+        """
+        texts = [beginning_of(text, self.max_length + 1, self._first_ids) for text in texts]
         ids = token_ids(self.tokenizer, texts)
         num_tokens = [len(of_text) for of_text in ids]
         long = [index for index, num in enumerate(num_tokens) if num > self.max_length]
@@ -72,6 +77,9 @@ class Embedder:
                 f"--emb_model {self.model.name_or_path}: its tokenizer makes no token of a text; choose another model"
             )
         return ids, num_tokens
+
+    def _first_ids(self, text: str) -> tuple[int, ...] | None:
+        return first_ids(token_ids(self.tokenizer, [text])[0], self.max_length + 1)
 
     def _run(self, batch: list[list[int]]) -> np.ndarray:
         """Return the embeddings of a batch, in halves when memory does not hold the whole."""
