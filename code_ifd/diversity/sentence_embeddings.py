@@ -64,7 +64,7 @@ class Embedder:
 
         Of a very long text only a beginning is counted, which has more than `max_length`.
         """
-        texts = [beginning_of(text, self.max_length + 1, self._first_ids) for text in texts]
+        texts = [beginning_of(self.tokenizer, text, self.max_length + 1, self._first_ids) for text in texts]
         ids = token_ids(self.tokenizer, texts)
         num_tokens = [len(of_text) for of_text in ids]
         long = [index for index, num in enumerate(num_tokens) if num > self.max_length]

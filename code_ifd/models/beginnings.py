@@ -4,14 +4,18 @@ A token id depends on the text around it, and not on what stands far behind it: 
 ahead, and the choice among merges or pieces is settled after a few tokens (Berglund and van der Merwe 2023, arXiv
 2309.08715, for BPE). So a text may be cut well behind the last token that is kept. That is not taken
 for granted: the cut text, and two longer ones, must begin with the same tokens, or a longer cut is tried, up to the
-whole text. Their lengths leave different remainders, so that digits that are grouped from their end differ too. A cut
-never stands in white space, nor right after it: a special token may take all the white space before it.
+whole text. Their lengths leave different remainders, so that digits that are grouped from their end differ too. Where a
+special token may take all the white space before it, a cut never stands in white space, nor right after it.
 
 No torch here.
 """
 
 import re
 from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 # Texts of less than twice this many characters a token are not cut.
 CHARS_PER_TOKEN = 8
@@ -25,14 +29,15 @@ NO_SPACE = re.compile(r"\S")
 KeptOf = Callable[[str], Hashable | None]
 
 
-def beginning_of(text: str, num_tokens: int, kept_of: KeptOf) -> str:
+def beginning_of(tokenizer: "PreTrainedTokenizerBase", text: str, num_tokens: int, kept_of: KeptOf) -> str:
     """Return a beginning of `text` of which the same is kept as of the whole: at least `num_tokens` tokens.
 
     A text that is not much longer is returned whole.
     """
     size = CHARS_PER_TOKEN * (num_tokens + SPARE_TOKENS)
     while 2 * size + 2 < len(text):
-        one, *longer = (_cut(text, num_chars) for num_chars in (size, 2 * size + 1, 2 * size + 2))
+        ends = (size, 2 * size + 1, 2 * size + 2)
+        one, *longer = (text[: _behind_space(text, end) if takes_space(tokenizer) else end] for end in ends)
         kept = kept_of(one)
         if kept is not None and all(kept_of(other) == kept for other in longer):
             return one
@@ -45,8 +50,13 @@ def first_ids(ids: list[int], num_tokens: int) -> tuple[int, ...] | None:
     return tuple(ids[:num_tokens]) if len(ids) >= num_tokens + SPARE_TOKENS else None
 
 
-def _cut(text: str, num_chars: int) -> str:
+def takes_space(tokenizer: "PreTrainedTokenizerBase") -> bool:
+    """Tell whether a special token takes all the white space before it, as the <mask> of RoBERTa does."""
+    return any(token.lstrip for token in tokenizer.added_tokens_decoder.values())
+
+
+def _behind_space(text: str, num_chars: int) -> int:
     while num_chars < len(text) and text[num_chars - 1].isspace():
         found = NO_SPACE.search(text, num_chars)
         num_chars = found.end() + SPARE_CHARS if found else len(text)
-    return text[:num_chars]
+    return num_chars

@@ -167,9 +167,9 @@ def cut_texts(
         kept = first_ids(direct, max_length + 1), first_ids(conditioned, max_length)
         return None if None in kept else (*kept, len(conditioned) - len(direct))
 
-    cut = beginning_of(prompt, max_length, lambda part: first_ids(ids_of(part, special_tokens), max_length))
+    cut = beginning_of(tokenizer, prompt, max_length, lambda part: first_ids(ids_of(part, special_tokens), max_length))
     # A prompt that was cut has max_length tokens: its response has no score, whatever it is.
-    return cut, beginning_of(response, max_length + 1, kept_of_response) if cut == prompt else ""
+    return cut, beginning_of(tokenizer, response, max_length + 1, kept_of_response) if cut == prompt else ""
 
 
 def context_of(chat: ChatTemplate, exchange: Record) -> str:

@@ -97,7 +97,7 @@ def pairs_of(tokenizer: PreTrainedTokenizerFast, prompt: str, response: str, is_
     record = {"instruction": prompt, "output": response}
     with pytest.MonkeyPatch.context() as patch:
         if not is_cut:
-            patch.setattr(sequences, "beginning_of", lambda text, num_tokens, kept_of: text)
+            patch.setattr(sequences, "beginning_of", lambda tokenizer, text, num_tokens, kept_of: text)
         return encode_chunk(tokenizer, [record], "none", MAX_LENGTH)[0]
 
 
@@ -146,25 +146,24 @@ def test_a_run_of_one_thing_gives_the_sequences_of_the_whole(
         assert pairs_of(tokenizer, "Tell.", response, True) == pairs_of(tokenizer, "Tell.", response, False)
 
 
-def test_a_prompt_without_room_is_known_by_its_beginning() -> None:
-    tokenizer = build_tokenizer(adds_bos=True)
+def test_a_prompt_without_room_is_known_by_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
     longest = 0
 
-    def count(texts: list[str], **options: object) -> object:
+    def count(tokenizer: object, texts: list[str], special_tokens: bool = True) -> list[list[int]]:
         nonlocal longest
         longest = max(longest, *map(len, texts))
-        return tokenizer(texts, **options)
+        return token_ids(tokenizer, texts, special_tokens)  # type: ignore[arg-type]
 
-    assert encode_chunk(count, [{"instruction": "boats " * 10**6, "output": "Yes."}], "none", MAX_LENGTH) == [  # type: ignore[arg-type]
-        Skipped("long_prompt")
-    ]
+    monkeypatch.setattr(sequences, "token_ids", count)
+    record = {"instruction": "boats " * 10**6, "output": "Yes."}
+    assert encode_chunk(build_tokenizer(adds_bos=True), [record], "none", MAX_LENGTH) == [Skipped("long_prompt")]
     assert longest <= LONG
 
 
 def test_texts_of_usual_length_are_not_cut() -> None:
     asked: list[str] = []
     text = "boats " * (LONG // 6 - 1)
-    assert beginning_of(text, MAX_LENGTH + 1, asked.append) is text
+    assert beginning_of(build_tokenizer(adds_bos=True), text, MAX_LENGTH + 1, asked.append) is text
     assert not asked
 
 
