@@ -3,10 +3,13 @@
 Everything written is strict JSON in UTF-8, one record a line in either format. Lines may be compressed (.gz, .zst).
 """
 
+import base64
 import contextlib
 import gzip
 import io
 import json
+import math
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,18 +23,28 @@ from shared.texts import json_type, shorten
 
 ARRAY = (".json",)
 LINES = (".jsonl", ".ndjson")
+# Objects and arrays in each other that every step can write again: Python has room for a thousand calls.
+MAX_NESTING = 500
 IF_ARRAY = "if the file is one array, its name must end in .json"
 
 
 class Decoder(json.JSONDecoder):
-    """Reads NaN and Infinity, which some tools write though JSON has none, as null, and counts them."""
+    """Reads as null, and counts, what could not be written back: NaN and Infinity, which some tools write though JSON
+    has none, and numbers beyond those of a float (1e400).
+    """
 
     def __init__(self) -> None:
-        super().__init__(parse_constant=self._count)
+        super().__init__(parse_constant=self._count, parse_float=self._finite)
         self.num_non_finite = 0
 
     def _count(self, name: str) -> None:
         self.num_non_finite += 1
+
+    def _finite(self, digits: str) -> float | None:
+        number = float(digits)
+        if math.isfinite(number):
+            return number
+        return self._count(digits)
 
 
 def read_json_array(path: str, decoder: Decoder) -> Iterator[Record]:
@@ -147,7 +160,7 @@ class JsonWriter:
             opening = b"[\n" if self._is_array else b""
             self._file.write(separator if self._num_written else opening)
             try:
-                self._file.write(encode_json(record))
+                self._file.write(_encoded(record))
             except (TypeError, ValueError, RecursionError) as error:
                 text = next((shorten(value) for value in record.values() if isinstance(value, str)), "without a text")
                 raise UserError(
@@ -164,6 +177,22 @@ class JsonWriter:
 
     def abandon(self) -> None:
         """Write nothing more: the file will be thrown away."""
+
+
+def _encoded(record: Record) -> bytes:
+    try:
+        return encode_json(record)
+    except TypeError:
+        return encode_json(_without_bytes(record))
+
+
+def _without_bytes(value: Any) -> Any:
+    """Return a value of a table with the bytes in it, which JSON does not have, as base64 text."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, dict):
+        return {key: _without_bytes(member) for key, member in value.items()}
+    return [_without_bytes(member) for member in value] if isinstance(value, list | tuple) else value
 
 
 def _read_errors(file: IO[bytes], path: str) -> Iterator[bytes]:
@@ -205,7 +234,20 @@ def _checked(value: Any, index: int, path: str) -> Record:
         raise UserError(
             f"{path}: record {index} is {json_type(value)}, not an object with instruction and output{hint}"
         )
+    if _nesting(value) > MAX_NESTING:
+        raise UserError(
+            f"{path}: record {index}: objects or arrays are nested more than {MAX_NESTING} deep; mend or remove it"
+        )
     return value
+
+
+def _nesting(record: Record) -> int:
+    """Return how deep objects and arrays are nested, MAX_NESTING + 1 at most."""
+    depth, level = 1, [value for value in record.values() if isinstance(value, dict | list)]
+    while level and depth <= MAX_NESTING:
+        members = (member for value in level for member in (value.values() if isinstance(value, dict) else value))
+        depth, level = depth + 1, [member for member in members if isinstance(member, dict | list)]
+    return depth
 
 
 def _parse(text: str, path: str, decoder: Decoder, line: int | None = None) -> Any:
@@ -220,6 +262,10 @@ def _parse(text: str, path: str, decoder: Decoder, line: int | None = None) -> A
         where = f"line {line or error.lineno} column {error.colno}"
         raise UserError(f"{path}: {where}: broken JSON: {error.msg}{hint}") from None
     except (ValueError, RecursionError) as error:
-        # A number of more than 4,300 digits, or arrays nested a thousand deep.
         where = f"line {line}: " if line else ""
-        raise UserError(f"{path}: {where}JSON that cannot be read: {error}") from None
+        fault = (
+            "objects or arrays are nested too deep"
+            if isinstance(error, RecursionError)
+            else f"a number of more than {sys.get_int_max_str_digits()} digits; write it as a string"
+        )
+        raise UserError(f"{path}: {where}JSON that cannot be read: {fault}") from None
