@@ -34,16 +34,16 @@ KEPT: dict[str, Any] = {
     '"x": {"\\udfff": ["\\udc00\\ud800"]}': {"\udfff": ["\udc00\ud800"]},
     '"\\ud83d": 1, "x": "\\u0000"': "\0",
     '"": {"": null}, "x": {"": ""}': {"": ""},
-    '"x": %s1%s' % ("[" * 400, "]" * 400): None,
+    f'"x": {"[" * 400}1{"]" * 400}': None,
     '"ifd_ppl": "abc", "ifd_skipped": 5, "ifd_turns": {}, "x": true': True,
 }
 REFUSED = {
     f'"x": {"9" * 5000}': "a number of more than 4300 digits",
     f'"x": [-{"9" * 5000}]': "a number of more than 4300 digits",
-    '"x": %s1%s' % ("[" * 600, "]" * 600): "nested more than 500 deep",
-    '"x": %s1%s' % ('{"a": [' * 300, "]}" * 300): "nested more than 500 deep",
-    '"x": %s1%s' % ('{"a":' * 975, "}" * 975): "nested more than 500 deep",
-    '"x": %s1%s' % ("[" * 5000, "]" * 5000): "nested too deep",
+    f'"x": {"[" * 600}1{"]" * 600}': "nested more than 500 deep",
+    '"x": ' + '{"a": [' * 300 + "]}" * 300: "nested more than 500 deep",
+    '"x": ' + '{"a":' * 975 + "1" + "}" * 975: "nested more than 500 deep",
+    f'"x": {"[" * 5000}1{"]" * 5000}': "nested too deep",
 }
 
 
