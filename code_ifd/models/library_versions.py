@@ -67,7 +67,8 @@ def read_rope_of_five(config: PretrainedConfig, name: str) -> None:
 def tokenizer_from(location: str, **options: Any) -> PreTrainedTokenizerBase:
     """Return the tokenizer of a model, also where transformers 4 meets the class under which version 5 saves them.
 
-    It is tried on a letter: some damage shows only then. Raises what transformers raises, and ValueError for a damaged file.
+    It is tried on a letter: some damage shows only then. Raises what transformers raises, and ValueError for a damaged
+    file.
     """
     try:
         tokenizer = cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(location, **options))

@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import math
+import os
 import sys
 import zlib
 from collections.abc import Iterator
@@ -19,12 +20,17 @@ from records.record import Block, Column, Record
 from records.remedies import not_an_array
 from shared.cli import UserError, missing_package
 from shared.files import decode, encode_json, read_bytes
+from shared.memory import available_bytes
 from shared.texts import json_type, shorten
 
 ARRAY = (".json",)
 LINES = (".jsonl", ".ndjson")
 # Objects and arrays in each other that every step can write again: Python has room for a thousand calls.
 MAX_NESTING = 500
+# No record is longer: a compressed file of spaces may hold a line of any length.
+LONGEST_LINE = 1 << 28
+IF_TOO_LARGE = "wanted one record a line; mend or remove it"
+AS_LINES = "write the records into a .jsonl, one a line, which is read line by line"
 IF_ARRAY = "if the file is one array, its name must end in .json"
 
 
@@ -49,7 +55,11 @@ class Decoder(json.JSONDecoder):
 
 def read_json_array(path: str, decoder: Decoder) -> Iterator[Record]:
     """Yield the records of a JSON array. The file is read and parsed as a whole. Raises UserError for anything else."""
-    values = _parse(decode(read_bytes(path), path), path, decoder)
+    _check_memory(path)
+    try:
+        values = _parse(decode(read_bytes(path), path), path, decoder)
+    except MemoryError:
+        raise UserError(f"{path}: does not fit in memory, which a .json needs; {AS_LINES}") from None
     if not isinstance(values, list):
         raise UserError(not_an_array(path, values))
     for index, value in enumerate(values):
@@ -197,14 +207,19 @@ def _without_bytes(value: Any) -> Any:
 
 def _read_errors(file: IO[bytes], path: str) -> Iterator[bytes]:
     # What a damaged or half-written compressed file raises depends on where it breaks.
-    lines = iter(file)
+    number = 0
     while True:
+        number += 1
         try:
-            line = next(lines, b"")
+            line = file.readline(LONGEST_LINE + 1)
+        except MemoryError:
+            raise UserError(f"{path}: line {number} does not fit in memory; {IF_TOO_LARGE}") from None
         except (EOFError, OSError, zlib.error) as error:
             raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
         if not line:
             return
+        if len(line) > LONGEST_LINE:
+            raise UserError(f"{path}: line {number} is longer than {LONGEST_LINE >> 20} MB; {IF_TOO_LARGE}")
         yield line
 
 
@@ -239,6 +254,16 @@ def _checked(value: Any, index: int, path: str) -> Record:
             f"{path}: record {index}: objects or arrays are nested more than {MAX_NESTING} deep; mend or remove it"
         )
     return value
+
+
+def _check_memory(path: str) -> None:
+    """Raise UserError when a file, and the text that it is decoded to, are more than memory has left."""
+    num_bytes, available = os.path.getsize(path) if os.path.isfile(path) else 0, available_bytes()
+    if available is not None and 2 * num_bytes > available:
+        raise UserError(
+            f"{path}: {num_bytes >> 20} MB, which a .json needs at least twice in memory, and there are "
+            f"{available >> 20} MB; {AS_LINES}"
+        )
 
 
 def _nesting(record: Record) -> int:

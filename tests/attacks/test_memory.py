@@ -3,7 +3,9 @@
 Memory follows --max_length, not the texts; what does not fit ends with a line.
 """
 
+import gzip
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from script_runs import script_path
+from records import json_lines
+from script_runs import RunScript, error_line, script_path
 
 LONG = 4_000_000
 STORY = "The harbour was quiet that morning, and seven boats lay side by side at the old stone wall. "
@@ -70,3 +73,48 @@ def test_memory_follows_max_length_and_not_the_texts(
         assert line == {"skipped": "long_prompt"}
     else:
         assert line["tokens"][1] < 64
+
+
+def step_3(run_script: RunScript, path: Path, **options: Any) -> str:
+    """Read a file as a dataset; return the error."""
+    files = (f"--json_data_path={path}", f"--json_save_path={path.parent / 'selected.jsonl'}")
+    done = run_script("select_data", *files, "--sample_num=1", **options)
+    assert not (path.parent / "selected.jsonl").exists()
+    return error_line(done)
+
+
+@pytest.mark.parametrize("byte", [b" ", b"[", b"a", b"\0", b'"', b"9"])
+@pytest.mark.parametrize("ending", [".jsonl.gz", ".jsonl.zst", ".jsonl"])
+def test_a_line_without_end_is_given_up(
+    run_script: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, byte: bytes, ending: str
+) -> None:
+    monkeypatch.setattr(json_lines, "LONGEST_LINE", 2 << 20)
+    path = tmp_path / f"data{ending}"
+    with open(path, "wb") as file, json_lines.compressed(file, str(path)) as packed:
+        packed.write(b'{"ifd_ppl": 0.5}\n')
+        packed.write(byte * (3 << 20))
+    assert step_3(run_script, path) == f"{path}: line 2 is longer than 2 MB; {json_lines.IF_TOO_LARGE}"
+
+
+def limit_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))
+
+
+@pytest.mark.parametrize("ending", [".json", ".jsonl.gz", ".jsonl"])
+def test_what_memory_does_not_hold_ends_with_a_line(run_script: RunScript, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"data{ending}"
+    with gzip.open(path, "wb", 1) if ending.endswith(".gz") else open(path, "wb") as file:
+        file.write(b'[{"ifd_ppl": 0.5, "a": "')
+        for _ in range(250):
+            file.write(b"a" * (1 << 20))
+    assert "memory" in step_3(run_script, path, preexec_fn=limit_memory)
+
+
+def test_a_json_larger_than_memory_is_not_begun(
+    run_script: RunScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_lines, "available_bytes", lambda: 3 << 20)
+    (tmp_path / "data.json").write_bytes(b"[" + b" " * (2 << 20) + b"]")
+    assert "2 MB, which a .json needs at least twice in memory, and there are 3 MB" in step_3(
+        run_script, tmp_path / "data.json"
+    )

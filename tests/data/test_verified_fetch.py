@@ -13,7 +13,7 @@ import verified_fetch
 from file_server import BLOB_ID, CONTENT, Answer, Server, blob_id_of
 from script_runs import files_in
 from shared.cli import UserError
-from verified_fetch import fetch, git_blob_id, is_in_place
+from verified_fetch import Limits, fetch, git_blob_id, is_in_place
 
 NUM_ATTEMPTS = len(verified_fetch.PAUSES_SECONDS) + 1
 
@@ -34,7 +34,7 @@ class Place:
         return self.folder / "deeper" / "file.part"
 
     def fetch(self, timeout_seconds: float = 5) -> None:
-        fetch(f"{self.server.url}/file", self.target, BLOB_ID, timeout_seconds)
+        fetch(f"{self.server.url}/file", self.target, BLOB_ID, Limits(timeout_seconds, 60, 2 * len(CONTENT)))
 
     def put_partial(self, content: bytes) -> None:
         self.partial.parent.mkdir(parents=True)
