@@ -205,7 +205,12 @@ def test_a_stalled_server_is_left_and_asked_for_the_rest(place: Place, stop_afte
 
 def test_a_server_that_accepts_and_says_nothing_is_given_up(tmp_path: Path, server: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UserError, match="no answer: timed out"):
-        fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/file", tmp_path / "file", BLOB_ID, 0.1)
+        fetch(
+            f"http://127.0.0.1:{silent.getsockname()[1]}/file",
+            tmp_path / "file",
+            BLOB_ID,
+            Limits(0.1, 60, len(CONTENT)),
+        )
 
 
 def test_a_server_that_speaks_no_http_is_one_line(tmp_path: Path, server: Server) -> None:
@@ -218,7 +223,12 @@ def test_a_server_that_speaks_no_http_is_one_line(tmp_path: Path, server: Server
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=answer, args=(listener,), daemon=True).start()
         with pytest.raises(UserError, match=r"no answer: SSH-2.0-server"):
-            fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/file", tmp_path / "file", BLOB_ID, 5)
+            fetch(
+                f"http://127.0.0.1:{listener.getsockname()[1]}/file",
+                tmp_path / "file",
+                BLOB_ID,
+                Limits(5, 60, len(CONTENT)),
+            )
 
 
 def test_another_file_that_came_meanwhile_is_left_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
