@@ -50,7 +50,8 @@ class Decoder(json.JSONDecoder):
         number = float(digits)
         if math.isfinite(number):
             return number
-        return self._count(digits)
+        self._count(digits)
+        return None
 
 
 def read_json_array(path: str, decoder: Decoder) -> Iterator[Record]:
