@@ -12,7 +12,7 @@ from scoring.flags import ScoringSettings
 from scoring.score_file import score_line, skipped_line, turns_line
 from scoring.score_journal import ScoreJournal
 from selection.ifd import standard_error
-from shared.cli import new_bar
+from shared.cli import UserError, new_bar
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -125,7 +125,10 @@ class ChunkScorer:
             while running is not None:
                 # The next chunk is encoded and submitted before this one is waited for: no core is idle between them.
                 following = next(chunks, None)
-                journal.append(running.lines(bar))
+                lines = running.lines(bar)
+                if not journal.num_done:
+                    check_finite(lines)
+                journal.append(lines)
                 running = following
 
     def submit(self, records: list[Record], dtype: str) -> Chunk:
@@ -139,6 +142,16 @@ class ChunkScorer:
             dtype,
             self.fields,
             self.chat_date,
+        )
+
+
+def check_finite(lines: list[dict[str, Any]]) -> None:
+    """Raise UserError when none of the first records has a finite score: the model is damaged, not the records."""
+    reasons = [line.get("skipped") for line in lines]
+    if None not in reasons and reasons.count("non_finite") > 1:
+        raise UserError(
+            f"none of the first {len(lines)} records has a finite score: the model's weights are damaged, or do not "
+            "fit --dtype; nothing was written; choose another model or --dtype float32"
         )
 
 

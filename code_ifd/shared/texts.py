@@ -15,6 +15,7 @@ def json_type(value: Any) -> str:
         bool: "a boolean",
         int: "a number",
         float: "a number",
+        bytes: "bytes that are no text",
     }
     return names.get(type(value), "null")
 
@@ -26,7 +27,7 @@ def describe(value: Any) -> str:
 
 def shorten(value: Any, num_chars: int = 40) -> str:
     """Return a value as ASCII JSON of at most `num_chars` characters, for messages."""
-    text = json.dumps(value)
+    text = json.dumps(value, default=repr)
     return text if len(text) <= num_chars else text[: num_chars - 3] + "..."
 
 
@@ -39,7 +40,7 @@ def is_encodable(text: str) -> bool:
     return True
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of what an error says."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
