@@ -5,7 +5,6 @@
 
 import hashlib
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from records.dataset_files import LINES, TABLES, WANTED, ends_in, find_files
 from records.hub_name import parse_hub_name
 from records.json_lines import JsonBlock, JsonWriter
 from records.record import Block, Record
-from shared.cli import UserError, missing_package
+from shared.cli import UserError, missing_package, tell
 from shared.files import atomic_writer, sha256_of
 
 if TYPE_CHECKING:
@@ -89,10 +88,9 @@ class Dataset:
         if not num_records:
             raise UserError(f"{self.path}: no records in it")
         if decoder.num_non_finite and not self._noted:
-            print(
+            tell(
                 f"note: {self.path}: {decoder.num_non_finite} NaN or Infinity, which JSON does not have, or numbers as "
-                "large as 1e400, read as null",
-                file=sys.stderr,
+                "large as 1e400, read as null"
             )
             self._noted = True
 
