@@ -14,6 +14,7 @@ from typing import Any
 from answering.wrap_file import Pair, WrapRow, read_wrap_file
 from shared.cli import UserError
 from shared.texts import describe
+from verdict.review_text import joined_text
 from verdict.scores import Scores, parse_scores
 
 PUBLISHED_SLUGS = {"gpt-4": "gpt4", "gpt-3.5-turbo": "gpt3.5"}
@@ -88,8 +89,8 @@ def review_path(wrap_path: str, api_model: str) -> str:
 def _review(row: WrapRow, pair: Pair, where: str) -> Review:
     said: list[Any] = []
     for order in ("", "_reverse"):
-        text = row.get(f"review{order}")
-        if not isinstance(text, str):
+        text = joined_text(row.get(f"review{order}"))
+        if text is None:
             raise _field_error(row, f"review{order}", "a string", where)
         is_unparsed = row.get(f"scores{order}", "") is None
         said += [text, None if is_unparsed else _stored_scores(row, f"scores{order}", where) or parse_scores(text)]
