@@ -21,6 +21,7 @@ from verdict.scores import Scores
 RULES = ("published", "strict", "mean")
 NUM_RESAMPLES = 10_000
 SEED = 0
+MAX_CHANCE = 0.05  # a p below this is called more than chance
 
 Orders = tuple[Decimal, Decimal]
 
@@ -104,6 +105,11 @@ def sign_test(num_one: int, num_other: int) -> float | None:
     from scipy.stats import binomtest  # here: it takes a second to import
 
     return float(binomtest(num_one, num_one + num_other).pvalue)
+
+
+def p_text(p: float) -> str:
+    """Return a probability for people."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def score_interval(win: int, tie: int, lose: int) -> tuple[float, float] | None:
