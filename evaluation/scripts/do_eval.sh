@@ -4,6 +4,7 @@
 # Edit the variables, or set them before the command; paths are relative to the repository root.
 # Flags of evaluation/generation/eval.py may follow it, such as --dry_run.
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/help.sh"
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/environment.sh
 

@@ -4,6 +4,7 @@
 # Edit the variables, or set them before the command; paths are relative to the repository root.
 # Flags of evaluation/generation/eva_generation.py may follow it; they go to both models.
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/help.sh"
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/environment.sh
 

@@ -4,6 +4,7 @@
 # Edit the variables, or set them before the command; paths are relative to the repository root.
 # Flags of evaluation/generation/eval_generation_wrap.py may follow it.
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/help.sh"
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/environment.sh
 

@@ -82,7 +82,7 @@ def _place_check(health: JudgeHealth) -> HealthCheck:
     prefers = health.place_p < MAX_CHANCE
     slot = "first" if health.pairs_for_first > health.pairs_for_second else "second"
     finding += (
-        f"; the first place gains {health.pairs_for_first} pairs, the second {health.pairs_for_second} "
+        f"; pairs gained by the first place: {health.pairs_for_first}, by the second: {health.pairs_for_second} "
         f"({p_text(health.place_p)}): " + (f"it prefers the {slot}" if prefers else "no preference beyond chance")
     )
     return HealthCheck("place", finding, prefers)

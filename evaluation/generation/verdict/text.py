@@ -111,8 +111,8 @@ def tie_lines(board: Scoreboard) -> list[str]:
     shown, verdict = board.shown(board.total), board.total.verdict
     one_sided = f", {shown.ties_one_sided} with a tie in one order only" if shown.ties_one_sided else ""
     lines = [
-        f"Of {shown.tie} ties, both orders agree on {shown.ties_agreed}, and {shown.ties_conflicting} are conflicts, "
-        f"where the orders name different winners{one_sided}."
+        f"Ties: {shown.tie}, of which {shown.ties_agreed} in both orders, {shown.ties_conflicting} by conflict (the "
+        f"orders name different winners){one_sided}."
     ]
     if verdict.unparsed:
         lines.append(f"Unparsed pairs: {verdict.unparsed}; without readable scores in both orders, they count nowhere.")

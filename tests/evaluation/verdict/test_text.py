@@ -34,15 +34,15 @@ def test_ahead_is_who_wins_beyond_chance(orders: list[Orders], begin: str) -> No
 
 def test_ties_are_told_apart() -> None:
     assert tie_lines(board(TIE, CONFLICT, CONFLICT, ONE_SIDED, rule="strict"))[0] == (
-        "Of 4 ties, both orders agree on 1, and 2 are conflicts, where the orders name different winners, 1 with a "
-        "tie in one order only."
+        "Ties: 4, of which 1 in both orders, 2 by conflict (the orders name different winners), 1 with a tie in one "
+        "order only."
     )
 
 
 def test_place_is_preferred_only_beyond_chance() -> None:
     assert "no preference beyond chance" in health_checks(board(*[CONFLICT] * 5))[2].finding
     assert health_checks(board(*[CONFLICT] * 6))[2].finding.endswith(
-        "the first place gains 0 pairs, the second 6 (p = 0.031): it prefers the second"
+        "pairs gained by the first place: 0, by the second: 6 (p = 0.031): it prefers the second"
     )
 
 
