@@ -3,11 +3,11 @@
 A model that thinks writes drafts of its verdict first. They are no review, wherever they end.
 """
 
-import re
 from typing import Any
 
-# `<think>`, `<thinking>`, `[THINK]` and `\u25c1think\u25b7`, as several families of models write them.
-_TAG = re.compile(r"<(/?)think(?:ing)?>|\[(/?)THINK\]|\u25c1(/?)think\u25b7")
+# As several families of models write them.
+_OPENING_TAGS = ("<think>", "<thinking>", "[THINK]", "\u25c1think\u25b7")
+_CLOSING_TAGS = ("</think>", "</thinking>", "[/THINK]", "\u25c1/think\u25b7")
 _QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u2018": "\u2019"}
 # The names that servers give the end of an answer at its limit of tokens.
 _CUT_REASONS = {"length", "max_tokens", "max_output_tokens", "model_length"}
@@ -20,10 +20,10 @@ def after_thinking(text: str) -> str | None:
 
     A text without tags is returned whole. A tag in quotes is talked about and is none.
     """
-    tags = [tag for tag in _TAG.finditer(text) if not _is_quoted(text, tag)]
-    if not tags:
-        return text
-    return text[tags[-1].end() :] if any(tags[-1].groups()) else None
+    opened, closed = (max(_end_of_last(tag, text) for tag in tags) for tags in (_OPENING_TAGS, _CLOSING_TAGS))
+    if closed > opened:
+        return text[closed:]
+    return text if opened < 0 else None
 
 
 def is_cut(finish_reason: str | None) -> bool:
@@ -59,6 +59,14 @@ def _part_text(part: dict[str, Any]) -> str | None:
     return text if part.get("type", "text") in ("text", "output_text") and isinstance(text, str) else None
 
 
-def _is_quoted(text: str, tag: re.Match[str]) -> bool:
-    before, after = text[max(tag.start() - 1, 0) : tag.start()], text[tag.end() : tag.end() + 1]
+def _end_of_last(tag: str, text: str) -> int:
+    """Return where the last such tag ends that is not in quotes, -1 where there is none."""
+    begin = text.rfind(tag)
+    while begin >= 0 and _is_quoted(text, begin, begin + len(tag)):
+        begin = text.rfind(tag, 0, begin)
+    return begin + len(tag) if begin >= 0 else -1
+
+
+def _is_quoted(text: str, begin: int, end: int) -> bool:
+    before, after = text[max(begin - 1, 0) : begin], text[end : end + 1]
     return before in _QUOTES and _QUOTES[before] == after

@@ -63,9 +63,10 @@ def conclusion(board: Scoreboard) -> str:
     """
     shown, verdict = board.shown(board.total), board.total.verdict
     if board.is_empty:
+        cut = f", and {verdict.cut} of {2 * verdict.unparsed} reviews were cut at --max_tokens" if verdict.cut else ""
         return (
-            f"No verdict: {board.api_model} gave no scores that can be read for any of {verdict.unparsed} pairs. Read "
-            "what it said in the review files, then judge again with evaluation/scripts/do_eval.sh: by a stronger "
+            f"No verdict: {board.api_model} gave no scores that can be read for any of {verdict.unparsed} pairs{cut}. "
+            "Read what it said in the review files, then judge again with evaluation/scripts/do_eval.sh: by a stronger "
             "judge (API_MODEL, API_BASE), or with more room (MAX_TOKENS) for one whose answers are cut or that thinks "
             "first."
         )
@@ -165,6 +166,11 @@ def _board_warnings(board: Scoreboard) -> list[str]:
         for row in board.rows
         if row.verdict.unparsed
     ]
+    if cut := board.total.verdict.cut:
+        found.append(
+            f"{cut} reviews were cut at the judge's limit of tokens; judge again with a larger --max_tokens "
+            "(MAX_TOKENS of do_eval.sh)"
+        )
     if unparsed:
         found.append(f"pairs without readable scores in both orders are left out: {', '.join(unparsed)}")
     return found

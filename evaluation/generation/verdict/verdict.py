@@ -50,11 +50,13 @@ class RuleVerdict:
 class Verdict:
     """The verdict on a set of pairs by all rules.
 
-    `pairs` and the mean scores (over both orders) leave out unparsed ones.
+    `pairs` and the mean scores (over both orders) leave out unparsed ones. `cut` counts the reviews, two a pair, that
+    ended at the judge's limit of tokens.
     """
 
     pairs: int
     unparsed: int
+    cut: int
     mean_scores: tuple[float, float] | None
     rules: dict[str, RuleVerdict]
 
@@ -68,7 +70,10 @@ def judge_pairs(reviews: list[Review]) -> Verdict:
         firsts = math.fsum(shown[0] + reverse[1] for shown, reverse in orders)
         seconds = math.fsum(shown[1] + reverse[0] for shown, reverse in orders)
         means = (firsts / (2 * len(parsed)), seconds / (2 * len(parsed)))
-    return Verdict(len(parsed), len(reviews) - len(parsed), means, {rule: _by_rule(parsed, rule) for rule in RULES})
+    num_cut = sum(review.num_cut for review in reviews)
+    return Verdict(
+        len(parsed), len(reviews) - len(parsed), num_cut, means, {rule: _by_rule(parsed, rule) for rule in RULES}
+    )
 
 
 def is_parsed(review: Review) -> bool:

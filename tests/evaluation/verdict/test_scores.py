@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from verdict.scores import format_scores, parse_scores
 
@@ -303,6 +305,62 @@ def test_a_huge_review_takes_no_time(part: str) -> None:
     for prefix in ("", "8 ", "Assistant 1: 7", "Assistant 1 "):
         parse_scores(prefix + text)
     assert time.process_time() - started < 4 * 0.5  # measured: 0.1 s at most for each; quadratic time would be minutes
+
+
+PIECES = [
+    *(
+        "Assistant 1",
+        "Assistant 2",
+        "assistant",
+        "Scores",
+        "score",
+        ":",
+        "\uff1a",
+        "=",
+        "8",
+        "9/10",
+        "10",
+        "11",
+        "7.5",
+        "-",
+    ),
+    *(
+        " ",
+        "\n",
+        "\r",
+        ", ",
+        " and ",
+        " out of 10",
+        "**",
+        "# ",
+        "`",
+        "(",
+        ")",
+        "[",
+        "]",
+        "<think>",
+        "</think>",
+        "[THINK]",
+    ),
+    *("\uff18", "\u0668", "\u2467", "\ud83c", "\x00", "facts", "The answer", "'s", "|"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join), st.sampled_from([None, "stop", "length"]))
+def test_any_text_has_two_scores_from_0_to_10_or_none(text: str, reason: str | None) -> None:
+    scores = parse_scores(text, reason)
+    assert scores is None or (len(scores) == 2 and all(0 <= score <= 10 for score in scores))
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+def test_thinking_before_a_review_changes_nothing(draft: str) -> None:
+    assert parse_scores(f"<think>{draft}</think>\n9 4\nOne is right.") == (9, 4)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+def test_a_cut_text_has_no_scores_that_more_text_could_take_away_on_its_first_line(text: str) -> None:
+    cut = parse_scores(f"9 1{text}", "length")
+    assert cut is None or "\n" in text.replace("\r", "\n")
 
 
 @pytest.mark.parametrize("judge", ["gpt4", "gpt3.5"])

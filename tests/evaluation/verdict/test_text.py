@@ -1,6 +1,7 @@
 """A scoreboard in words: what is said is what the numbers say."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from reviews import CONFLICT, LOSE, ONE_SIDED, TIE, UNPARSED, WIN, Orders, make_review, make_reviews
@@ -136,3 +137,16 @@ def test_judges_are_compared_in_the_terminal() -> None:
     text = comparison_text(compare_judges(files, "ours", "theirs", "published"))
     assert "one and two give the same verdict to 2 of 3 pairs (67%), and name opposite" in text
     assert re.search(r"^ours +1 +0 +1$", text, re.MULTILINE)
+
+
+def test_cut_reviews_name_max_tokens() -> None:
+    reviews = [replace(review, num_cut=1) for review in make_reviews(WIN, UNPARSED)]
+    both, none = (
+        make_scoreboard([ReviewFile("x.json", {"dataset_name": "a"}, some)], "ours", "theirs", "m", "published")
+        for some in (reviews, reviews[1:])
+    )
+    (warning, _) = verdict_warnings(Comparison([both], []))
+    assert warning.startswith(
+        "2 reviews were cut at the judge's limit of tokens; judge again with a larger --max_tokens"
+    )
+    assert "and 1 of 2 reviews were cut at --max_tokens. Read" in conclusion(none)
