@@ -101,7 +101,8 @@ def _review(row: WrapRow, pair: Pair, where: str) -> Review:
         is_unparsed = row.get(f"scores{order}", "") is None
         stored = None if is_unparsed else _stored_scores(row, f"scores{order}", where)
         said += [text, stored if stored or is_unparsed else parse_scores(text, reason)]
-    return Review(pair, *said, num_cut=num_cut)
+    text, scores, text_reverse, scores_reverse = said
+    return Review(pair, text, scores, text_reverse, scores_reverse, num_cut)
 
 
 def _stored_scores(row: WrapRow, field: str, where: str) -> Scores | None:
