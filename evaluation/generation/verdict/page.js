@@ -39,9 +39,9 @@ function emptyTable() {
   return table;
 }
 
-// A word that is longer than a narrow column may be broken anywhere.
+// A word that is longer than a narrow column may be broken anywhere, a short name nowhere.
 function headCell(text) {
-  return make("th", /\S{12}/.test(text) ? "long" : "", text);
+  return make("th", /\S{12}/.test(text) ? "long" : text.length < 9 ? "short" : "", text);
 }
 
 function headRow(names) {

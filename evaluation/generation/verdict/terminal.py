@@ -32,7 +32,7 @@ def comparison_text(comparison: Comparison) -> str:
         return "\n\n".join(_wrap(conclusion(empty)) for empty in comparison.boards)
     blocks = [_heading(board), _wrap(conclusion(board))]
     if not board.is_empty:
-        blocks += [_table(board, board.rule), _wrap(length_text(board)), _length_table(board), _health_table(board)]
+        blocks += [_table(board, board.rule), _wrap(length_text(board)), *_length_table(board), _health_table(board)]
         blocks.append("\n".join(_wrap(line) for line in tie_lines(board)))
     if len(comparison.boards) > 1:
         blocks.append(_judges_table(comparison))
@@ -71,8 +71,11 @@ def _cells(row: ScoreboardRow, rule: str) -> tuple[object, ...]:
     return row.name, row.verdict.pairs, shown.win, shown.tie, shown.lose, *row_texts(shown)
 
 
-def _length_table(board: Scoreboard) -> str:
-    """Return the win rates before and after length is taken out; the reason where there is none."""
+def _length_table(board: Scoreboard) -> list[str]:
+    """Return the win rates before and after length is taken out, with a reason where a set of several has none.
+
+    A single set without one has no table.
+    """
     widths = (min(max(num_columns(row.name) for row in board.rows), MAX_SET_NAME), 8, 15, 16, 9)
     widths = (max(widths[0], len("test set")), *widths[1:])
     rows = [(row.name, row.length[board.rule]) for row in board.rows]
@@ -85,10 +88,8 @@ def _length_table(board: Scoreboard) -> str:
     if known:
         heading = ("test set", "win rate", "at equal length", "95% interval", "longer by")
         lines = [*(_line(cells, widths) for cells in [heading, *known]), *lines]
-    return "\n".join([f"Win rate of {_fit(board.key1, 60)}, length in characters", *lines]) if lines else NO_LENGTHS
-
-
-NO_LENGTHS = "Win rate at equal length: none"
+    title = f"Win rate of {_fit(board.key1, 45)}, length in characters"
+    return ["\n".join([title, *lines])] if lines else []
 
 
 def _health_table(board: Scoreboard) -> str:
