@@ -8,6 +8,8 @@ a name for such files.
 python code_ifd/find_dataset.py --data_path tatsu-lab/alpaca
 """
 
+from shared.start import run
+
 import argparse
 import glob
 import os
@@ -18,7 +20,7 @@ from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP, FORMATS
 from records.hub_name import HubName, add_hub_flags, dataset_path, parse_hub_name
 from records.outputs import refuse_among_data
-from shared.cli import new_parser, run, say
+from shared.cli import new_parser, say
 
 
 def output_format(dataset: Dataset) -> str:

@@ -13,6 +13,8 @@ python code_ifd/report.py --json_data_path outputs/scored.json \\
     --selected outputs/selected.json --save_path outputs/report.html
 """
 
+from shared.start import run
+
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +33,7 @@ from reporting.sample import take_sample
 from reporting.text import counts, group_names, lead, length_lines, notes, quantiles, report_warnings
 from selection.flags import add_key_name_flag, add_selection_flags, wanted_number
 from selection.ifd import score_name
-from shared.cli import new_parser, run, say
+from shared.cli import new_parser, say
 from shared.files import atomic_writer, refuse_overwriting
 
 PAGE = Path(__file__).parent / "reporting" / "page"

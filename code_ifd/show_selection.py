@@ -8,6 +8,8 @@ python code_ifd/show_selection.py --json_data_path outputs/scored.json \\
     --selected outputs/selected.json --compare ifd_upper
 """
 
+from shared.start import run
+
 import argparse
 import heapq
 from array import array
@@ -23,7 +25,7 @@ from selection.flags import SCORES, add_key_name_flag, add_threshold_flag
 from selection.ifd import is_score, score_name
 from selection.scored_dataset import UPPER, NumberColumn, no_upper, read_columns
 from selection.side_by_side import side_by_side
-from shared.cli import new_parser, run, say
+from shared.cli import new_parser, say
 from shared.texts import TERMINAL_COLUMNS, fit_columns
 
 NUM_SHOWN = 3

@@ -6,7 +6,6 @@ and tools are context. In an exchange, the response is `output`, and what comes 
 """
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from records.places import Fields, places_of
 from records.reading import Reading, read_record
 from records.record import Record
 from records.unread import check_wanted
-from shared.cli import UserError
+from shared.cli import UserError, tell
 from shared.texts import is_encodable, shorten
 
 __all__ = ["Fields"]
@@ -105,7 +104,7 @@ def check_records(records: Iterable[Record], path: str, fields: Fields) -> Check
         if more or reading.notes:
             notes.update(more + reading.notes)
     for note, count in notes.items():
-        print(f"note: {path}: {note}, in {count} of {num_records} records", file=sys.stderr)
+        tell(f"note: {path}: {note}, in {count} of {num_records} records")
     return Checked(num_records, first_talk, is_usual)
 
 

@@ -52,13 +52,15 @@ def one_line(text: str, num_chars: int = 300) -> str:
     return line if len(line) <= num_chars else line[: num_chars - 3] + "..."
 
 
-def escaped(text: str) -> str:
+def escaped(text: str, keep: str = "\n\t") -> str:
     r"""Return a text for a terminal: what it would obey, or could not show, as its escape (`\x1b`, `\u202e`).
 
-    Line ends and tabs stay.
+    Line ends and tabs stay, unless `keep` is another set of characters.
     """
+    if text.isprintable():
+        return text
     return "".join(
-        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode("ascii") for char in text
+        char if char.isprintable() or char in keep else char.encode("unicode_escape").decode("ascii") for char in text
     )
 
 
