@@ -317,11 +317,13 @@ def _check_doubled(decoder: Decoder, values: list[Any], path: str, start: int = 
 
 def _doubled_in(value: Any, doubled: dict[int, str]) -> Iterator[str]:
     """Yield the doubled keys of a value's objects."""
-    if isinstance(value, dict) and id(value) in doubled:
-        yield doubled[id(value)]
-    if isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _doubled_in(inner, doubled)
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict) and id(value) in doubled:
+            yield doubled[id(value)]
+        if isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
 
 
 def _parse(text: str, path: str, decoder: Decoder, line: int | None = None) -> Any:
