@@ -23,6 +23,7 @@ from typing import Any
 from records.conversations import add_fields_flag
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP
+from records.outputs import add_overwrite_flag, check_outputs
 from records.selected_records import SelectedRecords
 from reporting.agreement import check_length
 from reporting.data import ScoredData, Standing, read_scored, stand_by_file, stand_by_rank
@@ -34,7 +35,7 @@ from reporting.text import counts, group_names, lead, length_lines, notes, quant
 from selection.flags import add_key_name_flag, add_selection_flags, wanted_number
 from selection.ifd import score_name
 from shared.cli import new_parser, say
-from shared.files import atomic_writer, refuse_overwriting
+from shared.files import atomic_writer
 
 PAGE = Path(__file__).parent / "reporting" / "page"
 
@@ -91,6 +92,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add_selection_flags(parser)
     add_key_name_flag(parser)
     add_fields_flag(parser)
+    add_overwrite_flag(parser)
     args = parser.parse_args(argv)
     if not args.save_path.endswith(".html"):
         parser.error(f"argument --save_path: {args.save_path!r} does not end in .html")
@@ -104,8 +106,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     dataset = Dataset(args.json_data_path)
     paths = figure_paths(args.save_path)
-    for path in (args.save_path, *paths.values()):
-        refuse_overwriting(path, *dataset.files, *(Dataset(args.selected).files if args.selected else ()))
+    sources = [dataset, *([Dataset(args.selected)] if args.selected else [])]
+    check_outputs([args.save_path, *paths.values()], sources, args.overwrite)
     selected = SelectedRecords(args.selected, args.fields) if args.selected else None
     data = read_scored(dataset, args.key_name, args.fields, selected)
     threshold = float(args.filter_threash)

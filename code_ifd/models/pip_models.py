@@ -93,7 +93,11 @@ def dequantized_folder(gguf: Path, fingerprint: str) -> Path:
 
 def cache_root() -> Path:
     """Return the folder for everything that this project may make again: $XDG_CACHE_HOME/superfiltering."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "superfiltering"
+    folder = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return Path(folder or Path.home() / ".cache") / "superfiltering"
+    except RuntimeError:
+        raise UserError("this user has no home folder to keep a model in; set HOME or XDG_CACHE_HOME") from None
 
 
 def _convert(gguf: Path, folder: Path) -> None:

@@ -54,6 +54,7 @@ class Dataset:
         self.files = self.hub.files if self.hub else find_files(path)
         self._signatures = {file: _signature(file) for file in self.files}
         self._noted = False
+        self._told: set[str] = set()
         self._schema: pa.Schema | None = None  # of tables, once they are read
 
     @property
@@ -73,7 +74,7 @@ class Dataset:
     def blocks(self) -> Iterator[Block]:
         """Yield all records in order, in blocks. Raises UserError for what is wrong, naming file and record or line."""
         num_records = 0
-        decoder = json_lines.Decoder()
+        decoder = json_lines.Decoder(self._told)
         if self.is_table and self._schema is None:
             self._schema = _parquet().schema_of_files(self.files)
         for file in self.files:

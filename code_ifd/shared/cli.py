@@ -7,10 +7,11 @@ import io
 import os
 import sys
 import textwrap
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NoReturn
 
-from shared.texts import escape_controls
+from shared.texts import escaped
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -28,11 +29,37 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line, like that of any other mistake."""
+    """An argument parser whose complaint is one line, like that of any other mistake.
+
+    The value after a flag may begin with a dash: `--data_path -x.json` is that file.
+    """
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Return the flags, and what is none."""
+        return super().parse_known_args(self._joined(list(sys.argv[1:] if args is None else args)), namespace)
+
+    def _joined(self, args: list[str]) -> list[str]:
+        """Return the arguments with a value that begins with a dash where argparse takes it for one."""
+        flags, joined = self._option_string_actions, list[str]()
+        for index, value in enumerate(args):
+            if "--" in args[:index]:
+                joined.append(value)
+                continue
+            before = flags.get(args[index - 1]) if index else None
+            is_value = value[:1] == "-" and value[:2] not in ("-", "--") and value.partition("=")[0] not in flags
+            if before and is_value and before.nargs is None:
+                joined[-1] += f"={value}"
+            elif before and is_value and before.nargs == "+" and before.type is None:
+                joined.append(os.path.join(os.curdir, value))
+            else:
+                joined.append(value)
+        return joined
 
     def error(self, message: str) -> NoReturn:
         """Print the complaint and leave with exit code 2."""
-        self.exit(2, f"error: {escape_controls(message)}; see {self.prog} --help\n")
+        self.exit(2, f"error: {escaped(message, keep='')}; see {self.prog} --help\n")
 
 
 def prepare_stdout() -> None:
@@ -42,8 +69,8 @@ def prepare_stdout() -> None:
 
 
 def tell(line: str) -> None:
-    """Print one line to stderr: an error, a warning, a note. Control characters in it are shown escaped."""
-    print(escape_controls(line), file=sys.stderr)
+    """Print one line to stderr, an error, a warning or a note, with its line ends and control characters escaped."""
+    print(escaped(line, keep=""), file=sys.stderr)
 
 
 def missing_package(name: str, purpose: str) -> UserError:
@@ -60,7 +87,7 @@ def say(text: str) -> None:
     Leave when that fails: silently when its reader has gone, else with code 2.
     """
     try:
-        print(escape_controls(text, keep="\n"), flush=True)
+        print(escaped(text, keep="\n"), flush=True)
     except OSError as error:
         # Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

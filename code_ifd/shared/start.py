@@ -1,14 +1,18 @@
 """How a script starts and ends: its exit code, and what Ctrl-C or a signal that ends it finds at any time.
 
-Scripts import this before all else, so that Ctrl-C gives one line from the first import on.
+Scripts import this before all else, so that Ctrl-C gives one line from the first import on. It imports nothing that
+Python has not loaded before it: the part of `signal` that is built in instead of that module, which takes milliseconds.
 """
 
+import _signal as signal
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable
-from types import FrameType
+
+TYPE_CHECKING = False  # as in typing, which is not loaded yet
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
 
 # One Ctrl-C can arrive twice: from the terminal and from the shell script that waits for this one.
 REPEAT_SECONDS = 1.0
@@ -33,26 +37,27 @@ class Signals:
             self._replace(signal.SIGHUP, self.receive)
 
     def watch(self) -> None:
-        """Leave at once when Ctrl-C comes: nothing has been done that could be kept."""
-        self._replace(signal.SIGINT, self.receive)
+        """Leave at once when a signal comes: nothing has been done that could be kept."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._replace(number, self.receive)
 
     def end(self) -> None:
         """Raise nothing more: what is kept is being said."""
         self._is_running, self._last = False, time.monotonic()
         self._replace(signal.SIGINT, self.receive)
 
-    def receive(self, number: int, frame: FrameType | None) -> None:
+    def receive(self, number: int, frame: "FrameType | None") -> None:
         """Handle a signal. A second one while the first is being handled says nothing new."""
         now = time.monotonic()
         if now - self._last < REPEAT_SECONDS:
             return
-        self._last, self.number = now, signal.Signals(number)
+        self._last, self.number = now, number
         if self._is_running:
             raise KeyboardInterrupt
         os.write(2, b"\nstopped: interrupted by the user\n")
         os._exit(128 + number)
 
-    def _replace(self, number: int, handler: Callable[[int, FrameType | None], None]) -> None:
+    def _replace(self, number: int, handler: "Callable[[int, FrameType | None], None]") -> None:
         """Set a handler, unless whoever started this process wants the signal ignored, as nohup does."""
         own = (signal.SIG_DFL, signal.default_int_handler, self.receive)
         if signal.getsignal(number) in own:
@@ -62,7 +67,7 @@ class Signals:
 SIGNALS = Signals()
 
 
-def run(main: Callable[[], None], is_async: bool = False) -> None:
+def run(main: "Callable[[], None]", is_async: bool = False) -> None:
     """Run a script's `main` and leave with its exit code.
 
     0 when done, 2 after a `UserError` (one line on stderr, no traceback), 130 after Ctrl-C, 143 after SIGTERM. Anything

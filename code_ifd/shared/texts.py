@@ -12,10 +12,10 @@ ESCAPED = ("Cc", "Cf", "Cs", "Zl", "Zp")
 JOINERS = "\u200c\u200d"
 
 
-def escape_controls(text: str, keep: str = "") -> str:
-    """Return a text with what a terminal would obey, or hide, as its escape (`\\x1b`).
+def escaped(text: str, keep: str = "\n\t") -> str:
+    r"""Return a text for a terminal: what it would obey, or hide, as its escape (`\x1b`, `\u202e`).
 
-    The characters in `keep` stay. For text of a file or a server that goes to a terminal as a whole.
+    Line ends and tabs stay, unless `keep` is another set of characters, and so do the joiners of emoji and scripts.
     """
     if text.isascii() and text.isprintable():
         return text
