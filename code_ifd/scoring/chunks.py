@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Rounding errors of single tokens cancel over a long response, not over a short one. Responses of up to this many
 # scored tokens are a small part of the work.
 SHORT_RESPONSE_TOKENS = 24
+# A run that takes less than so many seconds needs no estimate.
+WORTH_SAYING = 30
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,10 @@ class ChunkScorer:
                     check_finite(lines)
                 journal.append(lines)
                 num_left = journal.num_records - journal.num_done
-                if started and num_left:
-                    seconds = time.monotonic() - started
-                    left = rough_time(seconds / len(lines) * num_left)
+                seconds = time.monotonic() - started
+                seconds_left = seconds / len(lines) * num_left
+                if started and seconds_left > WORTH_SAYING:
+                    left = rough_time(seconds_left)
                     bar.write(
                         f"{len(lines)} records took {seconds:.0f} s; the other {num_left:,} will take about {left}",
                         sys.stderr,
