@@ -15,7 +15,9 @@ from reporting.figure_parts import (
     COLORS,
     FEW_POINTS,
     MAX_POINTS,
+    NUM_BINS,
     ROOM_AT_THE_TOP,
+    ifd_edges,
     ifd_limit,
     mark_cuts,
     part_label,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH_INCHES, HEIGHT_INCHES = 5.0, 3.5  # 500 pixels wide at 100 dots an inch; readable at 350
-NUM_BINS = 60
 LEGEND_COLUMNS = 3
 SURE_CAPTION = (
     "<h3>How sure the scores are</h3>"
@@ -80,8 +81,9 @@ def make_figure(name: str, data: ScoredData, standing: Standing, theme: str) -> 
 
 
 def _draw_ifd(axes: "Axes", data: ScoredData, standing: Standing, theme: str) -> None:
-    limit = ifd_limit(data.scores, standing.threshold)
-    _stack(axes, data.scores, np.linspace(0, limit, NUM_BINS + 1), data, standing, theme)
+    edges = ifd_edges(ifd_limit(data.scores, standing.threshold), standing)
+    limit = float(edges[-1])
+    _stack(axes, data.scores, edges, data, standing, theme)
     mark_cuts(axes.axvline, standing, limit, theme)
     axes.set(
         xlim=(0, limit),
