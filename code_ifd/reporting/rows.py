@@ -41,7 +41,7 @@ def make_rows(
                 "rank": sample.ranks.get(number),
                 "length": int(data.lengths[number]),
                 "selected": bool(standing.is_selected[number]),
-                "groups": sample.groups[number],
+                "group": sample.groups.get(number),
                 "reason": data.reasons.get(number),
                 "numbers": [None if math.isnan(value) else value for value in numbers],
                 "shown": [
