@@ -16,48 +16,23 @@ python code_ifd/report.py --json_data_path outputs/scored.json \\
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from records.conversations import add_fields_flag
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP
 from records.selected_records import SelectedRecords
-from reporting.agreement import check_length
 from reporting.data import ScoredData, Standing, read_scored, stand_by_file, stand_by_rank
 from reporting.figures import FIGURES, draw_figure, figure_names
 from reporting.html_page import image_uri, make_page
+from reporting.origin import find_origin
+from reporting.page_data import report_data
 from reporting.rows import make_rows
 from reporting.sample import take_sample
-from reporting.text import counts, group_names, lead, length_lines, notes, quantiles, report_warnings
 from selection.flags import add_key_name_flag, add_selection_flags, wanted_number
-from selection.ifd import score_name
 from shared.cli import new_parser, run, say
 from shared.files import atomic_writer, refuse_overwriting
 
 PAGE = Path(__file__).parent / "reporting" / "page"
-
-
-def report_data(
-    data: ScoredData, standing: Standing, how: str, rows: list[dict[str, Any]], data_path: str
-) -> dict[str, Any]:
-    """Return what the page shows, as its script reads it; `how` says how the selection is known."""
-    return {
-        # A pattern is no file: its last part alone would say little.
-        "name": Path(data_path).name if Path(data_path).exists() else data_path,
-        "lead": lead(data, standing, how),
-        "warnings": report_warnings(data, standing),
-        "notes": notes(data, standing),
-        "num_records": len(data),
-        "counts": counts(data, standing),
-        "quantiles": quantiles(data),
-        "length": length_lines(
-            check_length(data.scores, data.lengths, [standing.is_selected.nonzero()[0]]), data.key_name
-        ),
-        "score": score_name(data.key_name),
-        "has_intervals": data.intervals is not None,
-        "groups": list(group_names(standing.threshold).items()),
-        "rows": rows,
-    }
 
 
 def figure_html(name: str, data: ScoredData, standing: Standing) -> str:
@@ -86,6 +61,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="the records selected from it, found by their texts "
         "(default: those that step 3 would select by the next flags)",
     )
+    parser.add_argument(
+        "--scores",
+        metavar="FILE",
+        help="the score file of step 1: the title names the model and the template of its meta file (default: "
+        "X_scores.jsonl beside X_data.json, where it is there)",
+    )
+    parser.add_argument("--model", metavar="NAME", help="the model to name in the title (default: that of --scores)")
     add_selection_flags(parser)
     add_key_name_flag(parser)
     add_fields_flag(parser)
@@ -114,15 +96,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         standing = stand_by_rank(data.scores, threshold, wanted_number(args.sample_num, args.sample_rate, len(data)))
         is_number = args.sample_num is not None
         how = f"(--sample_num {args.sample_num})" if is_number else f"(--sample_rate {args.sample_rate})"
+    origin = find_origin(args.json_data_path, len(data), args.scores, args.model)
     rows = make_rows(dataset, args.fields, data, standing, take_sample(data, standing))
     figures = "".join(figure_html(name, data, standing) for name in figure_names(data))
-    shown = report_data(data, standing, how, rows, args.json_data_path)
+    shown = report_data(data, standing, how, rows, origin)
     page = make_page(PAGE, "IFD report", shown, {"figures": figures})
     with atomic_writer(args.save_path) as file:
         file.write(page)
     for name in figure_names(data):
         with atomic_writer(paths[name]) as file:
-            file.write(draw_figure(name, data, standing, "png"))
+            file.write(draw_figure(name, data, standing, "png", subtitle=origin.figure_line()))
     say(f"report            {args.save_path} ({len(rows):,} of {len(data):,} records in its table)")
 
 

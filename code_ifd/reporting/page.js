@@ -20,7 +20,7 @@ let order = { column: COLUMNS[0], descending: false };
 function isKind(row, kind) {
   if (kind === "selected") return row.selected;
   if (kind === "unsure") return row.unsure;
-  return kind === "all" || row.groups.includes(kind);
+  return kind === "all" || row.group === kind;
 }
 
 function titleOf(row) {
@@ -29,8 +29,9 @@ function titleOf(row) {
 }
 
 function showNumbers() {
-  document.title = `${data.name}: IFD report`;
+  document.title = data.title;
   at("name").textContent = data.name;
+  at("origin").textContent = data.origin.join(" \u00b7 ");
   at("lead").textContent = data.lead;
   at("warnings").append(...data.warnings.map((line) => make("li", "", line)));
   at("notes").append(...data.notes.map((line) => make("p", "", line)));
@@ -89,7 +90,7 @@ function detailsOf(row) {
   const line = make("tr", "detail");
   const cell = make("td", "details");
   const panels = make("div", "panels");
-  const groups = row.groups.map((group) => GROUP_NAMES[group]);
+  const groups = row.group ? [GROUP_NAMES[row.group]] : [];
   panels.append(make("p", "", [`Record ${row.number.toLocaleString("en")}, counted from 0`, ...howSure(row), ...groups].join(" \u00b7 ")));
   const boxes = row.texts.map(panelOf);
   if (row.left_out) boxes.splice(boxes.length / 2, 0, make("p", "", `${row.left_out.toLocaleString("en")} turns are left out here.`));
