@@ -93,7 +93,20 @@ def test_records_at_or_over_the_threshold_are_named_by_it_and_said_to_be_no_more
 def test_quantiles_leave_out_what_has_no_score() -> None:
     rows = quantiles(scored([step / 20 for step in range(1, 22)] + [NAN] * 9))
     assert [row[1] for row in rows] == ["0.050", "0.100", "0.300", "0.550", "0.800", "1.000", "1.050"]
-    assert rows[3] == ["median", "0.550", f"{0.55 * 20:.3f}", f"{0.55 * 10:.3f}"]
+    assert rows[3] == ["50% (median)", "0.550", f"{0.55 * 20:.1f}", f"{0.55 * 10:.1f}"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "column"),
+    [
+        ([1e-9, 0.5, 1234.5], ["0.000", "0.500", "1,234.500"]),
+        ([1e-9, 0.5, 1e12], ["1.00e-09", "5.00e-01", "1.00e+12"]),
+        ([NAN] * 3, ["\u2013"] * 3),
+    ],
+    ids=["decimals", "powers", "none"],
+)
+def test_quantiles_of_a_column_are_in_one_notation(scores: list[float], column: list[str]) -> None:
+    assert [row[1] for row in quantiles(scored(scores))][::3] == column
 
 
 @pytest.mark.parametrize(
