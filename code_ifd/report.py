@@ -15,6 +15,8 @@ python code_ifd/report.py --json_data_path outputs/scored.json \\
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from records.conversations import add_fields_flag
@@ -24,6 +26,7 @@ from records.selected_records import SelectedRecords
 from reporting.data import ScoredData, Standing, read_scored, stand_by_file, stand_by_rank
 from reporting.figures import FIGURES, draw_figure, figure_names
 from reporting.html_page import image_uri, make_page
+from reporting.next_step import NextStep, step_3, train_on
 from reporting.origin import find_origin
 from reporting.page_data import report_data
 from reporting.rows import make_rows
@@ -32,7 +35,34 @@ from selection.flags import add_key_name_flag, add_selection_flags, wanted_numbe
 from shared.cli import new_parser, run, say
 from shared.files import atomic_writer, refuse_overwriting
 
+FOLDED = ("ppl_direct", "ppl_condition")  # figures that are shown when they are asked for
 PAGE = Path(__file__).parent / "reporting" / "page"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Where the records stand, how the selection is known, and what to do with it next."""
+
+    standing: Standing
+    how: str
+    next_step: NextStep
+
+
+def chosen_in_file(data: ScoredData, dataset: Dataset, selected: SelectedRecords, threshold: Decimal) -> Chosen:
+    """Return what a file of selected records chooses. Raises UserError for one that is not of this dataset."""
+    standing = stand_by_file(data.scores, float(threshold), selected.numbers(data.scores, dataset.path))
+    return Chosen(standing, f"({Path(selected.path).name})", train_on(selected.path, next(iter(dataset.records()))))
+
+
+def chosen_by_rank(data: ScoredData, dataset: Dataset, num_wanted: int, amount: str, threshold: Decimal) -> Chosen:
+    """Return what step 3 would choose; `amount` is its flag that says how many."""
+    flags = amount.split()
+    if threshold != 1:
+        flags += ["--filter_threash", str(threshold)]
+    if data.key_name != "ifd_ppl":
+        flags += ["--key_name", data.key_name]
+    standing = stand_by_rank(data.scores, float(threshold), num_wanted)
+    return Chosen(standing, f"({amount})", step_3(dataset.path, flags))
 
 
 def figure_html(name: str, data: ScoredData, standing: Standing) -> str:
@@ -88,19 +118,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         refuse_overwriting(path, *dataset.files, *(Dataset(args.selected).files if args.selected else ()))
     selected = SelectedRecords(args.selected, args.fields) if args.selected else None
     data = read_scored(dataset, args.key_name, args.fields, selected)
-    threshold = float(args.filter_threash)
     if selected:
-        numbers = selected.numbers(data.scores, args.json_data_path)
-        standing, how = stand_by_file(data.scores, threshold, numbers), f"({Path(args.selected).name})"
+        chosen = chosen_in_file(data, dataset, selected, args.filter_threash)
     else:
-        standing = stand_by_rank(data.scores, threshold, wanted_number(args.sample_num, args.sample_rate, len(data)))
-        is_number = args.sample_num is not None
-        how = f"(--sample_num {args.sample_num})" if is_number else f"(--sample_rate {args.sample_rate})"
+        num_wanted = wanted_number(args.sample_num, args.sample_rate, len(data))
+        amount = f"--sample_rate {args.sample_rate}" if args.sample_num is None else f"--sample_num {args.sample_num}"
+        chosen = chosen_by_rank(data, dataset, num_wanted, amount, args.filter_threash)
+    standing = chosen.standing
     origin = find_origin(args.json_data_path, len(data), args.scores, args.model)
     rows = make_rows(dataset, args.fields, data, standing, take_sample(data, standing))
-    figures = "".join(figure_html(name, data, standing) for name in figure_names(data))
-    shown = report_data(data, standing, how, rows, origin)
-    page = make_page(PAGE, "IFD report", shown, {"figures": figures})
+    figures = {name: figure_html(name, data, standing) for name in figure_names(data)}
+    folded = "".join(figures.pop(name) for name in FOLDED)
+    shown = report_data(data, standing, chosen.how, rows, origin, chosen.next_step)
+    page = make_page(PAGE, "IFD report", shown, {"figures": "".join(figures.values()), "folded_figures": folded})
     with atomic_writer(args.save_path) as file:
         file.write(page)
     for name in figure_names(data):
