@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         file.write(page)
     for name in figure_names(data):
         with atomic_writer(paths[name]) as file:
-            file.write(draw_figure(name, data, standing, "png", subtitle=origin.figure_line()))
+            file.write(draw_figure(name, data, standing, "png", "light", origin.figure_line()))
     say(f"report            {args.save_path} ({len(rows):,} of {len(data):,} records in its table)")
 
 

@@ -2,8 +2,8 @@
 
 Its style, its script and its data are in it, and no other address is allowed.
 
-A page NAME has NAME.html (its body), NAME.css and NAME.js in one folder, and maybe NAME_PART.js, which come after NAME.js
-in the order of their names; html_page.* is what all pages share.
+A page NAME has NAME.html (its body), NAME.css and NAME.js in one folder; html_page.* is what all pages share. A long
+script has more files, NAME_PART.js, which come after NAME.js in the order of their names.
 """
 
 import base64

@@ -105,7 +105,7 @@ function cellOf(row, column) {
   } else if (column.name === "Instruction") {
     cell.className = "words";
     const button = make("button", "open");
-    const title = make("span", "title", titleOf(row));
+    const title = make("span", "title clamped", titleOf(row));
     title.dir = "auto";
     button.type = "button";
     button.setAttribute("aria-expanded", "false");
@@ -114,7 +114,7 @@ function cellOf(row, column) {
     if (row.reason) cell.append(make("span", "why", row.reason));
   } else if (column.name === "Response") {
     cell.className = "words response";
-    const line = make("span", "title", responseOf(row));
+    const line = make("span", "clamped", responseOf(row));
     line.dir = "auto";
     cell.append(line);
   }

@@ -1,5 +1,7 @@
 """Every figure of a report has a title, and below it, where it stands alone, a line that says what it is of."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -26,10 +28,10 @@ def test_title_subtitle_and_legend_are_within_the_figure_one_below_the_other(nam
         boxes = [text.get_window_extent() for text in figure.texts]
         boxes += [figure.axes[0].get_legend().get_window_extent(), figure.axes[0].get_window_extent()]
     assert texts == [FIGURES[name].title.format(score="IFD"), *([subtitle] if subtitle else [])]
-    assert all(0 <= box.x0 and box.x1 <= figure.bbox.width for box in boxes)
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width for box in boxes)
     assert boxes[0].y1 <= figure.bbox.height
     # The legend may reach into the axes by its own margin.
-    assert all(lower.y1 <= upper.y0 + 8 for upper, lower in zip(boxes, boxes[1:], strict=False))
+    assert all(lower.y1 <= upper.y0 + 8 for upper, lower in pairwise(boxes))
 
 
 def test_title_names_the_score_that_is_drawn() -> None:
