@@ -1,6 +1,10 @@
 """What a report's page does beyond its table: the parts that are folded or stay in sight, and what it hands out."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,7 @@ import pytest
 from browser import OpenPage
 from records.dataset import write_dataset
 from report_pages import ATTACK, ATTACKS, HEBREW, SCORES, MakePage, make_page, make_records, numbered, titles
+from script_runs import ROOT
 
 __all__ = ["make_page"]  # a fixture
 MANY = [step / 100 for step in range(1, 99)] + [None, 1.5]
@@ -171,7 +176,7 @@ def test_page_compares_selected_and_not_selected_by_each_key_of_few_values(
 def test_next_step_is_step_3_until_there_is_a_file(make_page: MakePage, open_page: OpenPage, tmp_path: Path) -> None:
     records = make_records(MANY)
     page = open_page(make_page(records, "--sample_num=2", "--filter_threash=0.9")).page
-    assert page.locator("#next pre").inner_text().endswith("selected.json --sample_num 2 --filter_threash 0.9")
+    assert page.locator("#next pre").inner_text().endswith("  --sample_num 2 --filter_threash 0.9")
     write_dataset(str(tmp_path / "chosen.jsonl"), records[:3])
     page = open_page(make_page(records, f"--selected={tmp_path}/chosen.jsonl")).page
     assert "train on chosen.jsonl" in page.locator("#next").inner_text()
@@ -189,3 +194,29 @@ def test_tables_of_long_values_fit(width: int, make_page: MakePage, open_page: O
     assert page.locator("#categories td, #what-if td, #ppl-quantiles td").evaluate_all(
         "cells => cells.every(cell => cell.getBoundingClientRect().right <= innerWidth)"
     )
+
+
+def make_images(tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the script that makes the README's pictures, in the environment of the tests."""
+    environment = os.environ | {"VIRTUAL_ENV": sys.prefix, "IMAGES": str(tmp_path / "images")} | variables
+    environment["PATH"] = f"{sys.prefix}/bin:{environment['PATH']}"
+    command = ["bash", "scripts/make_images.sh"]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_pictures_need_chromium_and_say_so(tmp_path: Path) -> None:
+    done = make_images(tmp_path, CHROMIUM="no-such-browser")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("error: no-such-browser is not installed")
+    assert not (tmp_path / "images").exists()
+
+
+@pytest.mark.long
+def test_pictures_are_of_the_report_and_not_empty(tmp_path: Path) -> None:
+    if not shutil.which("chromium"):
+        pytest.skip("Chromium is not installed: no browser to make the pictures")
+    done = make_images(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    sizes = {path.name: path.stat().st_size for path in (tmp_path / "images").iterdir()}
+    assert sorted(sizes) == ["report.png", "report_ifd.png", "report_records.png"]
+    assert all(30_000 < size < 400_000 for size in sizes.values())  # an empty picture has 4,000 bytes

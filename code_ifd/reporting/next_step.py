@@ -30,13 +30,14 @@ class NextStep:
 
 def step_3(data_path: str, flags: list[str]) -> NextStep:
     """Return what to do where the selection of the page is in no file yet; `flags` are those of this selection."""
-    command = ["python", "code_ifd/select_data.py", "--json_data_path", data_path, "--json_save_path", "selected.json"]
+    lines = ["python code_ifd/select_data.py", shlex.join(["--json_data_path", data_path])]
+    lines += ["--json_save_path selected.json", shlex.join(flags)]
     return NextStep(
         [
             "The records that this page calls selected are in no file yet. This command writes them. Then make the "
             "page again with --selected, and train on that file."
         ],
-        shlex.join([*command, *flags]),
+        " \\\n  ".join(lines),
     )
 
 

@@ -14,9 +14,8 @@ from script_runs import RunScript, write_json
 def test_command_is_one_that_step_3_runs(run_script: RunScript, tmp_path: Path) -> None:
     records = [{"instruction": f"{index}", "output": "x", "ifd_ppl": index / 10} for index in range(1, 10)]
     write_json(tmp_path / "my data.json", records)
-    python, script, *flags = shlex.split(
-        step_3("my data.json", ["--sample_num", "2", "--filter_threash", "0.8"]).snippet
-    )
+    snippet = step_3("my data.json", ["--sample_num", "2", "--filter_threash", "0.8"]).snippet
+    python, script, *flags = shlex.split(snippet.replace("\\\n", ""))
     assert (python, script) == ("python", "code_ifd/select_data.py")
     assert run_script("select_data", *flags, cwd=tmp_path).returncode == 0
     chosen = json.loads((tmp_path / "selected.json").read_text(encoding="utf-8"))
