@@ -30,8 +30,9 @@ SURE_CAPTION = (
     "two standard errors of the logarithm of IFD to either side; ifd_upper is its upper end.</p>"
     "<p>A record is <strong>not sure</strong> where IFD is below 1 and ifd_upper is not: that it is below 1 can be "
     "chance. A response to another question often is such a record.</p>"
-    "<p>The curve is where a record of the usual spread has ifd_upper 1: above it most are not sure. Each token counts "
-    "as independent, which it is not quite, so the true intervals are somewhat wider.</p>"
+    "<p>The curve shows where ifd_upper is 1 for a record whose tokens differ as much as usual: most records above it "
+    "are not sure. Each token counts as independent, which it is not quite, so the true intervals are somewhat "
+    "wider.</p>"
 )
 
 
