@@ -11,6 +11,8 @@ python code_ifd/compare_scores.py outputs/scored_gpt2.json \\
     outputs/scored_llama.json --plot_path outputs/ranks.png
 """
 
+from shared.start import run
+
 import argparse
 import os
 from array import array
@@ -31,7 +33,7 @@ from reporting.comparison import Choice, Comparison, compare_scorers
 from selection.flags import add_key_name_flag, add_threshold_flag
 from selection.ifd import num_selected, select
 from selection.scored_dataset import UPPER, NumberColumns, read_numbers, response_length
-from shared.cli import UserError, new_parser, positive_int, rate, run, say
+from shared.cli import UserError, new_parser, positive_int, rate, say
 from shared.files import atomic_writer, encode_json, refuse_overwriting
 
 

@@ -8,6 +8,8 @@ a name for such files.
 python code_ifd/find_dataset.py --data_path tatsu-lab/alpaca
 """
 
+from shared.start import run
+
 import argparse
 import glob
 import os
@@ -17,7 +19,8 @@ from pathlib import Path
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP, FORMATS
 from records.hub_name import HubName, add_hub_flags, dataset_path, parse_hub_name
-from shared.cli import new_parser, run, say
+from records.outputs import refuse_among_data
+from shared.cli import new_parser, say
 
 
 def output_format(dataset: Dataset) -> str:
@@ -47,6 +50,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the values of the flags."""
     parser = new_parser(__doc__)
     parser.add_argument("--data_path", required=True, help=f"dataset: {DATASET_HELP}")
+    parser.add_argument("--output_dir", help="where the files will go; refused where step 1 would read them")
     add_hub_flags(parser)
     return parser.parse_args(argv)
 
@@ -57,7 +61,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     path = dataset_path(args.data_path, args.config, args.split, args.data_revision)
     dataset = Dataset(path)
     ending = output_format(dataset)
-    say(f"{dataset.hub.name if dataset.hub else path}\n{ending}\n{output_name(path, parse_hub_name(path), ending)}")
+    name = output_name(path, parse_hub_name(path), ending)
+    if args.output_dir is not None:
+        refuse_among_data(os.path.join(args.output_dir, f"{name}_data.{ending}"), dataset)
+    say(f"{dataset.hub.name if dataset.hub else path}\n{ending}\n{name}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ python code_ifd/prove_it.py --json_data_path outputs/scored.json \\
     --save_path outputs/prove_it.json --model_name_or_path smollm2-135m
 """
 
+from shared.start import run
+
 import argparse
 import dataclasses
 import sys
@@ -25,7 +27,7 @@ from models.source import add_device_flag
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP
 from records.journal import LineJournal
-from shared.cli import Interrupted, new_parser, run, say
+from shared.cli import Interrupted, new_parser, say
 from shared.files import atomic_writer, encode_json, refuse_overwriting
 from training.experiment import Experiment, ExperimentSettings, describe_experiment
 from training.flags import add_arm_flags, add_run_flags, add_training_flags

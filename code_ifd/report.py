@@ -13,6 +13,8 @@ python code_ifd/report.py --json_data_path outputs/scored.json \\
     --selected outputs/selected.json --save_path outputs/report.html
 """
 
+from shared.start import run
+
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +34,7 @@ from reporting.page_data import report_data
 from reporting.rows import make_rows
 from reporting.sample import take_sample
 from selection.flags import add_key_name_flag, add_selection_flags, wanted_number
-from shared.cli import new_parser, run, say
+from shared.cli import new_parser, say
 from shared.files import atomic_writer, refuse_overwriting
 
 FOLDED = ("ppl_direct", "ppl_condition")  # figures that are shown when they are asked for

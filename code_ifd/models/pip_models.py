@@ -10,12 +10,11 @@ import importlib.metadata
 import io
 import os
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.cli import UserError
+from shared.cli import UserError, tell
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def _convert(gguf: Path, folder: Path) -> None:
 
     from models.library_versions import byte_level, is_five
 
-    print(f"dequantizing {SMOLLM2.name} into {cache_root()} (once, half a minute)", file=sys.stderr)
+    tell(f"dequantizing {SMOLLM2.name} into {cache_root()} (once, half a minute)")
     # transformers draws a progress bar even where stderr is no terminal.
     with contextlib.redirect_stderr(io.StringIO()):
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)

@@ -14,7 +14,7 @@ from records import json_lines as json_records
 from records.remedies import wrong_ending
 from records.splits import check_splits, check_subfolders
 from shared.cli import UserError
-from shared.files import read_text
+from shared.files import read_text, refuse_special
 
 LINES = tuple(ending + packing for ending in json_records.LINES for packing in ("", ".gz", ".zst"))
 TABLES = (".parquet", ".arrow")
@@ -58,6 +58,7 @@ def _check_file(path: str) -> None:
     """Raise UserError where nothing is there and the path is no pattern, or a file is called like no dataset."""
     if not os.path.exists(path) and not glob.has_magic(path):
         raise UserError(f"{path}: cannot be read: No such file or directory")
+    refuse_special(path)
     if os.path.isfile(path) and not ends_in(path, FORMATS):
         raise UserError(wrong_ending(path, WANTED))
 

@@ -38,6 +38,8 @@ class LineJournal:
             lines, self._size = _whole_lines(data, path)
             if self._size < len(data):
                 os.ftruncate(self._fd, self._size)
+            elif self._size > len(data):
+                write_durably(self._fd, b"\n", len(data))
             if lines:
                 _check_header(lines[0], header, path, flag)
                 self.entries = lines[1:]
@@ -83,11 +85,12 @@ def read_entries(path: str, header: Entry, flag: str) -> list[Entry]:
 
 
 def _whole_lines(data: bytes, path: str) -> tuple[list[Entry], int]:
-    """The entries, header first, and the number of bytes that they take. What follows them is torn."""
+    """The entries, header first, and the number of bytes that they take, with a line end each. What follows is torn."""
     entries: list[Entry] = []
     size = 0
     lines = data.split(b"\n")
-    lines.pop()  # bytes after the last line end
+    if (last := lines.pop()) and _parse(last) is not None:
+        lines.append(last)  # whole but for its line end, which an editor may have taken
     for number, line in enumerate(lines, start=1):
         entry = _parse(line)
         if entry is None and number == len(lines):

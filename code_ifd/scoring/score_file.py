@@ -13,7 +13,7 @@ from typing import Any
 
 from records.record import Result, Score, Skipped
 from shared.cli import UserError
-from shared.files import decode, encode_json, read_text
+from shared.files import decode, encode_json, read_text, refuse_special
 from shared.texts import json_type, shorten
 
 
@@ -57,6 +57,8 @@ META_TYPES = {
     "records_per_window": int,
     "versions": dict,
 }
+# Of the keys that not every run has.
+OPTIONAL_TYPES = {"selection": dict, "fields": dict, "chat_date": str, "reading": int, "model": str, "data_commit": str}
 
 
 class ScoreFile:
@@ -66,6 +68,7 @@ class ScoreFile:
     """
 
     def __init__(self, path: str) -> None:
+        refuse_special(path)
         self.path = path
         self.meta = read_meta(path)
 
@@ -140,9 +143,14 @@ def read_meta(score_path: str) -> dict[str, Any] | None:
         meta = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: broken JSON: {error}; remove it and its score file, and score again") from None
-    if not isinstance(meta, dict) or any(type(meta.get(key)) is not kind for key, kind in META_TYPES.items()):
+    if not isinstance(meta, dict) or not _has_types(meta):
         raise UserError(f"{path}: not the meta file of a score file; remove it and its score file, and score again")
     return meta
+
+
+def _has_types(meta: dict[str, Any]) -> bool:
+    optional = {key: kind for key, kind in OPTIONAL_TYPES.items() if key in meta}
+    return all(type(meta.get(key)) is kind for key, kind in (META_TYPES | optional).items())
 
 
 def differences(

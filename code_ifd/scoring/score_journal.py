@@ -32,9 +32,12 @@ class ScoreJournal:
         self.num_records = meta["end_idx"] - meta["start_idx"]
         self.num_done = 0
         self._size = 0  # bytes of the finished chunks
+        # What this run makes, it removes when nothing was done.
+        self._made = [name for name in (path, meta_path(path)) if not os.path.exists(name)]
         self._fd = open_locked(path)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(os.close, self._fd)
+            on_failure.callback(self._clean_up)
             self._resume()
             on_failure.pop_all()
 
@@ -42,9 +45,7 @@ class ScoreJournal:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self.num_done == 0 and os.fstat(self._fd).st_size == 0:
-            Path(self.path).unlink(missing_ok=True)
-            Path(meta_path(self.path)).unlink(missing_ok=True)
+        self._clean_up()
         os.close(self._fd)
 
     def append(self, lines: list[dict[str, Any]]) -> None:
@@ -67,6 +68,11 @@ class ScoreJournal:
     def progress(self) -> str:
         """Return what is done and how to go on, for the user who has stopped the run."""
         return f"{self.num_done} of {self.num_records} records are in {self.path}; the same command goes on from there"
+
+    def _clean_up(self) -> None:
+        if self.num_done == 0 and os.fstat(self._fd).st_size == 0:
+            for name in filter(os.path.exists, self._made):
+                Path(name).unlink()
 
     def _resume(self) -> None:
         size = os.fstat(self._fd).st_size
@@ -124,6 +130,6 @@ def _is_whole(line: bytes) -> bool:
         return False
     try:
         parse_line(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True

@@ -1,13 +1,16 @@
 """What every script shares at its edges: how it fails, how it stops, and the argument types that argparse lacks."""
 
+from shared.start import run as run  # for scripts that must find this folder first
+
 import argparse
 import io
 import os
 import sys
 import textwrap
-from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NoReturn
+
+from shared.texts import escape_controls
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -29,26 +32,18 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the complaint and leave with exit code 2."""
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+        self.exit(2, f"error: {escape_controls(message)}; see {self.prog} --help\n")
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a script's `main` and leave with its exit code.
-
-    0 when done, 2 after a `UserError` (one line on stderr, no traceback), 130 after Ctrl-C. Anything else is a fault of
-    ours and keeps its traceback.
-    """
+def prepare_stdout() -> None:
+    """Let a terminal that has no Chinese show a question mark for it."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that has no Chinese shows a question mark for it.
         sys.stdout.reconfigure(errors="replace")
-    try:
-        main()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt as interrupt:
-        print(f"\nstopped: {str(interrupt) or 'interrupted by the user'}", file=sys.stderr)
-        sys.exit(130)
+
+
+def tell(line: str) -> None:
+    """Print one line to stderr: an error, a warning, a note. Control characters in it are shown escaped."""
+    print(escape_controls(line), file=sys.stderr)
 
 
 def missing_package(name: str, purpose: str) -> UserError:
@@ -60,9 +55,12 @@ def missing_package(name: str, purpose: str) -> UserError:
 
 
 def say(text: str) -> None:
-    """Print to stdout at once, and leave when that fails: silently when its reader has gone, else with code 2."""
+    """Print to stdout at once, control characters but line ends escaped.
+
+    Leave when that fails: silently when its reader has gone, else with code 2.
+    """
     try:
-        print(text, flush=True)
+        print(escape_controls(text, keep="\n"), flush=True)
     except OSError as error:
         # Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

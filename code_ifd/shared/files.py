@@ -9,6 +9,8 @@ import errno
 import hashlib
 import json
 import os
+import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -22,21 +24,26 @@ STRICT_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 def atomic_writer(path: str) -> Iterator[IO[bytes]]:
     """Yield a binary file that takes the place of `path` on success and disappears on any failure.
 
-    Raises UserError when the folder cannot be made or written, the disk is full, or `path` is a device or a pipe.
+    Where `path` is a symbolic link, the file that it leads to is replaced, and the permissions of a file that was there
+    are kept. Raises UserError when the folder cannot be made or written, the disk is full, or `path` is a device or a
+    pipe.
     """
-    target = Path(path)
-    # The process id keeps two runs apart; a run that was killed leaves its file behind, never a broken target.
-    temporary = target.with_name(f".{target.name[:20]}.{os.getpid()}.tmp")
+    target = Path(os.path.realpath(path))
+    # A random name keeps two runs apart, on two machines that share a folder too; a run that was killed leaves its file
+    # behind, never a broken target.
+    temporary = target.with_name(f".{target.name[:20]}.{secrets.token_hex(8)}.tmp")
     opened = renamed = False
     try:
         # A file would take its place: root would lose /dev/null, or the link /dev/stdout.
-        if os.path.realpath(target.parent) == "/dev" or (
+        if "/dev" in (os.path.realpath(Path(path).parent), str(target.parent)) or (
             target.exists() and not target.is_file() and not target.is_dir()
         ):
             raise UserError(f"{path}: is a device or a pipe; give the output the name of a file")
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
+        with open(temporary, "xb") as file:
             opened = True
+            if target.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -68,12 +75,19 @@ def in_folder(folder: str, name: str) -> str:
 
 
 def refuse_overwriting(save_path: str, *inputs: str) -> None:
-    """Raise UserError when the output of a step is one of its inputs."""
+    """Raise UserError when the output of a step is one of its inputs, by whatever name."""
     for path in inputs:
-        if os.path.realpath(save_path) == os.path.realpath(path):
+        is_same = os.path.realpath(save_path) == os.path.realpath(path)
+        if is_same or (os.path.exists(save_path) and os.path.exists(path) and os.path.samefile(save_path, path)):
             raise UserError(
                 f"{save_path}: the output would overwrite an input of this step; give the output another name"
             )
+
+
+def refuse_special(path: str) -> None:
+    """Raise UserError for a pipe, a device or a socket, which cannot be read twice and may never end."""
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise UserError(f"{path}: is a device or a pipe; save what it gives as a file, and give that")
 
 
 def sha256_of(path: str | Path) -> str:
