@@ -1,5 +1,6 @@
 """What a terminal would obey, in everything that a file brings to the screen."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def test_data_path_and_selection_of_a_meta(run_script: RunScript, tmp_path: Path
     write_json(tmp_path / "s.jsonl.meta.json", meta)
     assert "holds scores of other data" in shown(run_script("put_analysis_to_data", *flags))
     selection = {"num_wanted": 1, "filter_threash": text, "key_name": text}
-    dataset_sha256 = __import__("hashlib").sha256(data.read_bytes()).hexdigest()
+    dataset_sha256 = hashlib.sha256(data.read_bytes()).hexdigest()
     write_json(tmp_path / "s.jsonl.meta.json", meta | {"data_sha256": dataset_sha256, "selection": selection})
     assert "note: scored with --dtype mixed" in shown(run_script("put_analysis_to_data", *flags))
 

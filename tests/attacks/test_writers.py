@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from records.outputs import keep_files_of_others
 from script_runs import CODE, RunScript, error_line, files_in, write_json
 from shared.cli import UserError
 from shared.files import atomic_writer
@@ -104,8 +105,10 @@ def test_no_output_is_an_input(run_script: RunScript, folder: Path, command: lis
 
 def test_report_and_figures_are_ours(run_script: RunScript, folder: Path) -> None:
     command = ["report", "--json_data_path=scored.json", "--save_path=page.html", "--sample_num=1"]
-    for _ in range(2):
-        assert run_script(*command, cwd=folder).returncode == 0
+    assert run_script(*command, cwd=folder).returncode == 0
+    pages = sorted(map(str, folder.glob("page*")))
+    assert len(pages) == 5
+    keep_files_of_others(pages, overwrite=False)
 
 
 @pytest.mark.parametrize("flags", [["--json_save_path=new.json"], ["--plot_path=new.png"]], ids=str)
