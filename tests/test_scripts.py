@@ -199,7 +199,7 @@ def test_outputs_among_the_data_are_refused(pipeline: "Pipeline", tmp_path: Path
     write_sample(tmp_path / "shards" / "a.json", 5)
     done = bash("scripts/run_pipeline.sh", tmp_path / "shards", OUTPUT_DIR=tmp_path / "shards")
     assert done.returncode == 2
-    assert "would be taken for one of them the next time" in done.stderr
+    assert "outputs would be taken for data; set OUTPUT_DIR to another folder" in done.stderr
 
 
 def test_quickstart_keeps_its_own_sample_and_says_so(pipeline: "Pipeline") -> None:

@@ -94,7 +94,7 @@ def _saved_files(folder: str) -> list[str]:
     try:
         state = json.loads(read_text(state_path))
         names = [entry["filename"] for entry in state["_data_files"]]
-        if not all(isinstance(name, str) and is_encodable(name) for name in names):
+        if not all(isinstance(name, str) and is_encodable(name) and "\0" not in name for name in names):
             raise ValueError("a name that is none")
     except (ValueError, KeyError, TypeError, RecursionError):
         raise UserError(f"{state_path}: not what save_to_disk writes; save the dataset again") from None

@@ -17,9 +17,9 @@ from shared.files import refuse_overwriting
 SNIFFED_BYTES = 1 << 20
 # The keys that our steps add: a file with one of them is a result that can be made again.
 OUR_KEYS = (*NUMBERS, "ifd_skipped", "planted")
-# The beginning of a page of ours, and what every figure of ours has: 200 dots an inch, and no name of a program.
+# The beginning of a page of ours, and what every figure of ours has: 200 or 150 dots an inch, and no name of a program.
 PAGE_START = b'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta http-equiv="Content-Security'
-PNG_DENSITY = b"pHYs" + 2 * (7874).to_bytes(4, "big") + b"\x01"
+PNG_DENSITIES = tuple(b"pHYs" + 2 * dots_a_metre.to_bytes(4, "big") + b"\x01" for dots_a_metre in (7874, 5906))
 
 
 def add_overwrite_flag(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +98,6 @@ def _is_result(path: str) -> bool:
     except (OSError, EOFError, ValueError, zlib.error, UserError):
         return os.path.getsize(path) == 0
     if ends_in(path, (".html", ".png")):
-        is_figure = PNG_DENSITY in beginning[:200] and b"tEXt" not in beginning[:200]
+        is_figure = any(density in beginning[:200] for density in PNG_DENSITIES) and b"tEXt" not in beginning[:200]
         return not beginning or beginning.startswith(PAGE_START) or is_figure
     return not beginning.strip() or any(f'"{key}"'.encode() in beginning for key in OUR_KEYS)
