@@ -149,8 +149,8 @@ def test_record_that_is_not_understood_is_named(record: dict[str, Any], message:
 
 def test_dataset_may_have_records_of_every_shape() -> None:
     plain = {"instruction": "a", "output": "b"}
-    assert check_records([plain, plain, CHAT, SHAREGPT], "data.json", {}) == (4, 2)
-    assert check_records([plain, plain], "data.json", {}) == (2, None)
+    assert check_records([plain, plain, CHAT, SHAREGPT], "data.json", {}) == (4, 2, False)
+    assert check_records([plain, plain], "data.json", {}) == (2, None, True)
 
 
 def score(direct: float, conditioned: float) -> Score:
@@ -259,5 +259,5 @@ def test_what_conversations_cannot_have_is_refused(
 
 def test_real_conversations_are_understood(real_data_dir: Path) -> None:
     records = read_dataset(str(real_data_dir / "sharegpt_demo.json"))
-    assert check_records(records, "sharegpt_demo.json", {}) == (120, 0)
+    assert check_records(records, "sharegpt_demo.json", {}) == (120, 0, False)
     assert sum(len(exchanges(record, {})) for record in records) == 318  # the turns of gpt

@@ -204,7 +204,7 @@ def test_damaged_meta_is_refused(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", sorted({*RESUME_KEYS, "num_records", "data_path"} - {"selection", "fields", "chat_date"})
+    "key", sorted({*RESUME_KEYS, "num_records", "data_path"} - {"selection", "fields", "chat_date", "reading"})
 )
 def test_meta_without_a_key_that_is_read_is_refused(tmp_path: Path, key: str) -> None:
     meta = make_meta()
