@@ -1,7 +1,7 @@
 """Sequences that a model reads once for several: what begins another sequence is not read again.
 
-A causal model predicts a token from those before it, so the tokens of a sequence score the same in every longer one that
-begins with its ids. The turns of a conversation are such sequences, and responses that are the same. No torch here.
+A causal model predicts a token from those before it, so the tokens of a sequence score the same in every longer one
+that begins with its ids. Such sequences are the turns of a conversation, and responses that are the same. No torch.
 """
 
 from collections.abc import Sequence
