@@ -3,7 +3,8 @@
 #   bash scripts/run_pipeline.sh my_data.json --model gpt2 --rate 0.1
 # reads the dataset, and writes the scores, the scored dataset, the selected records and the report into OUTPUT_DIR.
 # The first word is the dataset: a file, a folder, a pattern in quotes, or a name on the Hugging Face Hub. Any variable can
-# also be given as a flag (--rate, --model, --key_name, --output_dir, ...), and flags of step 1 may follow (--dtype bfloat16).
+# also be given as a flag (--rate, --model, --key_name, --output_dir, ...), and flags of
+# code_ifd/data_analysis.py may follow (--dtype bfloat16).
 # A path is relative to the repository root, or to where you are.
 [ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail

@@ -144,6 +144,19 @@ def texts_of(record: Record, fields: Fields, where: str = "record") -> list[Text
     return [Text(name, plain[name], name == "output") for name in PLAIN if name != "input" or plain[name]]
 
 
+def first_texts(record: Record, fields: Fields, where: str = "record") -> tuple[Any, Any]:
+    """Return what shows a record in two lines: `first_prompt`, and the first response; of a record with none, None.
+
+    Raises UserError as `first_prompt` does.
+    """
+    asked = first_prompt(record, fields, where)
+    try:
+        texts = texts_of(record, fields, where)
+    except UserError:
+        return asked, None
+    return asked, next((text.text for text in texts if text.is_response), None)
+
+
 def first_prompt(record: Record, fields: Fields, where: str = "record") -> Any:
     """Return what names a record in a list: its instruction, or the first that the user says in a conversation.
 

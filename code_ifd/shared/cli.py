@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NoReturn
 
-from shared.texts import escaped
+from shared.texts import escape_controls
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -59,7 +59,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the complaint and leave with exit code 2."""
-        self.exit(2, f"error: {escaped(message, keep='')}; see {self.prog} --help\n")
+        self.exit(2, f"error: {escape_controls(message)}; see {self.prog} --help\n")
 
 
 def prepare_stdout() -> None:
@@ -70,7 +70,7 @@ def prepare_stdout() -> None:
 
 def tell(line: str) -> None:
     """Print one line to stderr, an error, a warning or a note, with its line ends and control characters escaped."""
-    print(escaped(line, keep=""), file=sys.stderr)
+    print(escape_controls(line), file=sys.stderr)
 
 
 def missing_package(name: str, purpose: str) -> UserError:
@@ -84,7 +84,7 @@ def missing_package(name: str, purpose: str) -> UserError:
 def say(text: str) -> None:
     """Print to stdout at once, and leave when that fails: silently when its reader has gone, else with code 2."""
     try:
-        print(escaped(text), flush=True)
+        print(escape_controls(text, keep="\n"), flush=True)
     except OSError as error:
         # Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,15 +12,16 @@ DATASETS="${DATASETS:-sample}" # words: vicuna koala wizardlm sinstruct lima
 EVAL_DIR="${EVAL_DIR:-outputs/evaluation}"
 NAME1="${NAME1:-model1}"
 NAME2="${NAME2:-model2}"
-API_MODEL="${API_MODEL:-gpt-4}" # the judge
+API_MODEL="${API_MODEL:-gpt-4}" # the judge; words: the first one's verdict, the others beside it
 
 read -r -a TASKS <<<"$DATASETS"
+read -r -a JUDGES <<<"$API_MODEL"
 FLAGS=(
   --review_home_path "$EVAL_DIR/$NAME1-VS-$NAME2"
   --task_list ${TASKS[@]+"${TASKS[@]}"}
   --key1 "$NAME1"
   --key2 "$NAME2"
-  --api_model "$API_MODEL"
+  --api_model ${JUDGES[@]+"${JUDGES[@]}"}
 )
 
 python3 evaluation/generation/review_eval_score.py "${FLAGS[@]}" "$@"

@@ -8,7 +8,7 @@ import pytest
 
 from scored_data import make_meta
 from script_runs import RunScript, write_json
-from shared.texts import escaped
+from shared.texts import escape_controls
 
 HOSTILE = {
     "clear": "a\x1b[2Jb",
@@ -96,14 +96,14 @@ def test_value_of_a_flag(run_script: RunScript, tmp_path: Path, text: str) -> No
 
 @pytest.mark.parametrize("char", "\x1b\x07\x9b\u202e\u2066\u200e\u2028\ud800\u200b\U000e0041\x00\x7f\r\x08")
 def test_escape_names_the_character(char: str) -> None:
-    assert escaped(f"a{char}b") == "a" + char.encode("unicode_escape").decode("ascii") + "b"
+    assert escape_controls(f"a{char}b") == "a" + char.encode("unicode_escape").decode("ascii") + "b"
 
 
 @pytest.mark.parametrize(
-    "text", ["plain", "\u6c49\u5b57", "caf\xe9", "\U0001f389", "e\u0301", "a\nb\tc", "\u05e9\u05dc"]
+    "text", ["plain", "\u6c49\u5b57", "caf\xe9", "\U0001f389", "e\u0301", "\u3000", "\u05e9\u05dc"]
 )
 def test_what_does_nothing_stays(text: str) -> None:
-    assert escaped(text) == text
+    assert escape_controls(text) == text
 
 
 def test_an_error_is_one_line_whatever_is_in_it(run_script: RunScript, tmp_path: Path) -> None:
