@@ -2,8 +2,9 @@
 # The pictures of the README: the report of the bundled sample, as Chromium shows it, and its histogram of IFD.
 # Reads JSON_DATA_PATH (scored), writes report.png, report_records.png and report_ifd.png into IMAGES.
 # Edit the variables, or set them before the command. Needs Chromium. Flags of code_ifd/report.py may follow it.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
 JSON_DATA_PATH="${JSON_DATA_PATH:-data/data_with_ifd/sample_alpaca_smollm2_data.json}"

@@ -50,9 +50,9 @@ def make_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         monkeypatch.setattr(
             report, "draw_figure", lambda *_: b"<svg xmlns='http://www.w3.org/2000/svg' width='500' height='350'/>"
         )
-        monkeypatch.setattr(
-            sys, "argv", ["report.py", f"--json_data_path={path}", f"--save_path={tmp_path}/report.html", *flags]
-        )
+        # What stands for a figure is none.
+        flags = (f"--json_data_path={path}", f"--save_path={tmp_path}/report.html", "--overwrite", *flags)
+        monkeypatch.setattr(sys, "argv", ["report.py", *flags])
         report.main()
         assert capsys.readouterr().out.startswith("report            ")
         return tmp_path / "report.html"

@@ -82,10 +82,7 @@ def missing_package(name: str, purpose: str) -> UserError:
 
 
 def say(text: str) -> None:
-    """Print to stdout at once, control characters but line ends escaped.
-
-    Leave when that fails: silently when its reader has gone, else with code 2.
-    """
+    """Print to stdout at once, and leave when that fails: silently when its reader has gone, else with code 2."""
     try:
         print(escaped(text, keep="\n"), flush=True)
     except OSError as error:

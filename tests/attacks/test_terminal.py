@@ -100,7 +100,7 @@ def test_escape_names_the_character(char: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["plain", "\u6c49\u5b57", "caf\xe9", "\U0001f389", "e\u0301", "a\nb\tc", "\u05e9\u05dc"]
+    "text", ["plain", "\u6c49\u5b57", "caf\xe9", "\U0001f389", "e\u0301", "\u3000", "\u05e9\u05dc"]
 )
 def test_what_does_nothing_stays(text: str) -> None:
     assert escaped(text) == text
