@@ -5,6 +5,7 @@
 # Flags of evaluation/generation/review_eval_score.py may follow it, such as --rule strict.
 [ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/help.sh"
 CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/environment.sh
 
@@ -12,15 +13,16 @@ DATASETS="${DATASETS:-sample}" # words: vicuna koala wizardlm sinstruct lima
 EVAL_DIR="${EVAL_DIR:-outputs/evaluation}"
 NAME1="${NAME1:-model1}"
 NAME2="${NAME2:-model2}"
-API_MODEL="${API_MODEL:-gpt-4}" # the judge
+API_MODEL="${API_MODEL:-gpt-4}" # the judge; words: the first one's verdict, the others beside it
 
 read -r -a TASKS <<<"$DATASETS"
+read -r -a JUDGES <<<"$API_MODEL"
 FLAGS=(
   --review_home_path "$EVAL_DIR/$NAME1-VS-$NAME2"
   --task_list ${TASKS[@]+"${TASKS[@]}"}
   --key1 "$NAME1"
   --key2 "$NAME2"
-  --api_model "$API_MODEL"
+  --api_model ${JUDGES[@]+"${JUDGES[@]}"}
 )
 
 python3 evaluation/generation/review_eval_score.py "${FLAGS[@]}" "$@"

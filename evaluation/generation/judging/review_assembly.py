@@ -37,7 +37,7 @@ class AssembledReviews:
 
 def follow_up(request: JudgeRequest, answer: JudgeAnswer) -> JudgeRequest | None:
     """Return the request that must follow an answer whose scores cannot be read, or None where none must."""
-    return None if parse_scores(answer.text) is not None else request.ask_again(answer.text)
+    return None if parse_scores(answer.text, answer.finish_reason) is not None else request.ask_again(answer.text)
 
 
 def missing_requests(pairs: list[PairRequests], answers: Answers) -> list[JudgeRequest]:
@@ -108,11 +108,11 @@ def _order_review(request: JudgeRequest, answers: Answers, refusals: Refusals) -
     first = answers[request.key]
     following = follow_up(request, first)
     if following is None:
-        return OrderReview(first.text, parse_scores(first.text))
+        return OrderReview(first.text, parse_scores(first.text, first.finish_reason))
     if following.key in refusals:
         return OrderReview(first.text, None)
     second = answers[following.key]
-    return OrderReview(first.text + ASKED_AGAIN + second.text, parse_scores(second.text))
+    return OrderReview(first.text + ASKED_AGAIN + second.text, parse_scores(second.text, second.finish_reason))
 
 
 def _both_orders(pairs: list[PairRequests]) -> Iterator[JudgeRequest]:
