@@ -3,6 +3,7 @@
 A model that thinks writes drafts of its verdict first. They are no review, wherever they end.
 """
 
+import re
 from typing import Any
 
 # As several families of models write them.
@@ -11,6 +12,12 @@ _CLOSING_TAGS = ("</think>", "</thinking>", "[/THINK]", "\u25c1/think\u25b7")
 _QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u2018": "\u2019"}
 # The names that servers give the end of an answer at its limit of tokens.
 _CUT_REASONS = {"length", "max_tokens", "max_output_tokens", "model_length"}
+# The marks between which the published prompt shows a question and its answers, wherever they stand in an answer; the
+# short ones are words of their own but on a line.
+_PROMPT_MARKS = re.compile(
+    r"\[\s*the\s+(start|end)\s+of\s+assistant\s*\d?\s*['\u2019]?s?\s+answer\s*\]|^[ \t]*\[(question|system)\][ \t]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 # The wide forms of East Asian keyboards, for digits and what stands between them.
 _WIDE = {0xFF00 + code - 0x20: chr(code) for code in map(ord, "0123456789:,/.=()[]+-")} | {0x3000: " "}
 
@@ -52,6 +59,11 @@ def joined_text(content: Any) -> str | None:
         return None
     texts = [part if isinstance(part, str) else _part_text(part) for part in content]
     return "".join(text for text in texts if text is not None)
+
+
+def holds_prompt_marks(answer: str) -> bool:
+    """Tell whether an answer holds marks of the judge's prompt, with which it may end itself and speak to the judge."""
+    return _PROMPT_MARKS.search(answer) is not None
 
 
 def _part_text(part: dict[str, Any]) -> str | None:
