@@ -324,7 +324,8 @@ def test_set_up_installs_into_an_environment_of_its_own_and_only_once(tmp_path: 
     assert "installing requirements.txt" in first.stderr
     assert again.stderr == ""
     # What the range allows and is there already stays.
-    own = "CHECK_PACKAGES= source scripts/environment.sh; python3 -m pip install -q torch==0.1; rm .venv/.superfiltering-*; "
+    own = "CHECK_PACKAGES= source scripts/environment.sh; python3 -m pip install -q torch==0.1; "
+    own += "rm .venv/.superfiltering-*; "
     assert without_environment(tmp_path, own + command, **env).stdout == f"{tmp_path}/.venv 0.1\n"
 
 
