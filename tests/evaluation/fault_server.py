@@ -130,6 +130,7 @@ class Server:
             digest = hashlib.sha256(body).hexdigest()
             entry = {
                 "body": digest,
+                "num_words": len(body.split()),
                 "outcome": outcome,
                 "event": event,
                 "time": time.time(),

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fault_server import MIXED_FAULTS, FaultServer
+from fault_server import MIXED_FAULTS, FaultServer, verdict
 from judge_runs import environment, write_pairs
 
 from script_runs import ROOT
@@ -16,7 +16,7 @@ from script_runs import ROOT
 BATCH_SIZE = 8
 
 
-def start(wrap: Path, url: str) -> subprocess.Popen:
+def start(wrap: Path, url: str, *flags: str) -> subprocess.Popen:
     command = [
         sys.executable,
         str(ROOT / "evaluation/generation/eval.py"),
@@ -25,9 +25,8 @@ def start(wrap: Path, url: str) -> subprocess.Popen:
         "--api_base",
         url,
     ]
-    return subprocess.Popen(
-        [*command, "--batch_size", str(BATCH_SIZE)], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    command += ["--batch_size", str(BATCH_SIZE), *flags]
+    return subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def review_bytes(wrap: Path) -> bytes:
@@ -71,3 +70,30 @@ def test_killed_runs_ask_nothing_twice_that_was_answered(num_kills: int, tmp_pat
     assert len(answered) == 2 * num_pairs + 2
     # Answered twice are only requests that were in flight at a kill, or a quarter of as many that waited for the disk.
     assert answered.total() - len(answered) <= num_kills * (BATCH_SIZE + BATCH_SIZE // 4)
+
+
+@pytest.mark.parametrize(("num_kills", "max_cost"), [(2, 4), pytest.param(20, 12, marks=pytest.mark.long)])
+def test_killed_runs_with_charged_failures_never_cost_more_than_they_may(
+    num_kills: int, max_cost: int, tmp_path: Path
+) -> None:
+    ledger, wrap = tmp_path / "ledger.jsonl", write_pairs(tmp_path, 400)
+    flags = ("--price_in", "30", "--price_out", "60", "--max_cost", str(max_cost), "--max_retries", "50")
+    moments = random.Random(0)
+    with FaultServer(ledger, latency_seconds=0.01, fault_rate=0.3, faults=["null_content"]) as server:
+        for _ in range(num_kills):
+            process, before = start(wrap, server.url, *flags), journal_lines(wrap)
+            # A run that may not spend more ends by itself.
+            while journal_lines(wrap) < before + 2 * BATCH_SIZE and process.poll() is None:
+                time.sleep(0.002)
+            time.sleep(moments.uniform(0, 0.05))
+            process.kill()
+            process.wait()
+        last = start(wrap, server.url, *flags)
+        _, stderr = last.communicate(timeout=120)
+        served = [line for line in server.ledger() if line["outcome"] in ("ok", "null_content")]
+    assert last.returncode == 2 and f"--max_cost {max_cost}".encode() in stderr
+    # What the server would charge, failures and what was in flight at a kill too; its tokens are words.
+    num_in = sum(line["num_words"] for line in served)
+    num_out = sum(len(verdict(b"").split()) for line in served if line["outcome"] == "ok")
+    assert {line["outcome"] for line in served} == {"ok", "null_content"}
+    assert 0 < num_in * 30 + num_out * 60 <= max_cost * 1_000_000
