@@ -64,8 +64,12 @@ def judge(
     *flags: object,
     key: str | None = KEY,
     fast: bool = True,
+    base_url: str | None = None,
 ) -> Done:
-    """Run eval.py on a wrap file against a server; `fast` shortens its pauses, not its numbers of attempts."""
+    """Run eval.py on a wrap file against a server; `fast` shortens its pauses, not its numbers of attempts.
+
+    `base_url` is OPENAI_BASE_URL.
+    """
     with monkeypatch.context() as patch:
         address = ["--api_base", url] if url else []
         patch.setattr(sys, "argv", ["eval.py", "--wraped_file", str(wrap), *address, *map(str, flags)])
@@ -73,6 +77,8 @@ def judge(
         patch.delenv("OPENAI_BASE_URL", raising=False)
         if key:
             patch.setenv("OPENAI_API_KEY", key)
+        if base_url:
+            patch.setenv("OPENAI_BASE_URL", base_url)
         if fast:
             shorter = {name: getattr(FAST, name) for name in ("first_pause", "longest_pause", "probe_pauses")}
             patch.setattr(eval_script, "RetryLimits", functools.partial(RetryLimits, **shorter))

@@ -47,7 +47,9 @@ class Secrets:
     """What must never be shown. Texts that are shorter than SHORTEST_IN_ERRORS are nobody's secret."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        kept = {value for value in values if len(value) >= SHORTEST_IN_ERRORS}
+        # A secret that holds what looks like an escape is read otherwise when it comes back escaped.
+        forms = {form for value in values for form in (value, _ESCAPES.sub(_read_escape, value))}
+        kept = {form for form in forms if len(form) >= SHORTEST_IN_ERRORS}
         self._needles = [_Needle(value) for value in sorted(kept, key=len, reverse=True)]
 
     def __repr__(self) -> str:

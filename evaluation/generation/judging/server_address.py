@@ -2,6 +2,7 @@
 
 import argparse
 import base64
+import difflib
 import ipaddress
 import os
 import re
@@ -11,7 +12,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from judging.report import announce
 from shared.cli import UserError
-from shared.texts import one_line
 
 DEFAULT_BASE = "https://api.openai.com/v1"
 # What a server on this machine is sent when there is no key; the openai package wants one.
@@ -62,8 +62,7 @@ def check_base(api_base: str) -> ServerAddress:
         valid = False
     if not valid:
         raise UserError(
-            f"--api_base {_without_password(one_line(api_base, 100))}: not an address like {DEFAULT_BASE} or "
-            "http://127.0.0.1:8000/v1"
+            f"--api_base {_shown(api_base)}: not an address like {DEFAULT_BASE} or http://127.0.0.1:8000/v1"
         )
     user_info, _, host = parts.netloc.rpartition("@")
     authorization = None
@@ -125,12 +124,15 @@ def find_secrets(argv: list[str], environment: Mapping[str, str] = os.environ) -
     for index, word in enumerate(argv):
         flag, found, value = word.partition("=")
         value = value if found else argv[index + 1] if index + 1 < len(argv) else ""
-        if re.fullmatch(r"-+api[_-]?keys?", flag):
+        meant = difflib.get_close_matches(flag, ("--api_key", "--api_base", "--api_header"), n=1, cutoff=0.8)
+        if re.fullmatch(r"-+api[_-]?keys?", flag) or (flag.startswith("-") and OPENING_NAMES.search(flag)):
             values.append(value)
         elif re.fullmatch(r"-+api[_-]?headers?", flag):
             values += _secrets_of_header(value)
-        elif re.fullmatch(r"-+api[_-]?base", flag):
+        elif re.fullmatch(r"-+api[_-]?base", flag) or "@" in value:
             addresses.append(value)
+        elif meant:  # a misspelled flag, whose value argparse will show
+            values.append(value)
     for address in addresses:
         values += _secrets_of_address(address)
     return [stripped for value in values for stripped in {value, value.strip()}]
@@ -156,7 +158,10 @@ def _secrets_of_address(address: str) -> list[str]:
     return values
 
 
-def _without_password(address: str) -> str:
-    """Return a wrong address without what stands before its last @: that may be a user and a password."""
-    scheme, slashes, rest = address.rpartition("//") if "//" in address else ("", "", address)
-    return f"{scheme}{slashes}...@{rest.rpartition('@')[2]}" if "@" in rest else address
+def _shown(address: str) -> str:
+    """Return a wrong address for a message, or its scheme alone where it may hold a user and a password."""
+    is_plain = re.fullmatch(r"[A-Za-z0-9:/._?=&\[\]-]{0,100}", address) and address.count(":") < 3 and "//" in address
+    if is_plain or re.fullmatch(r"[A-Za-z0-9._-]{1,60}(:\d{1,5})?(/[A-Za-z0-9./_-]{0,60})?", address):
+        return address
+    scheme, found, _ = address.partition("//")
+    return f"{scheme}//..." if found and scheme.rstrip(":").isalpha() and len(scheme) < 12 else "(not shown)"

@@ -82,7 +82,10 @@ def classify_status(status: int, headers: Mapping[str, str], body: bytes) -> Fai
         return Failure("refused", f"prompt refused ({status})", words, status)
     names = {400: "bad request", 401: "wrong key", 403: "not allowed", 404: "not found"}
     if 300 <= status < 400:
-        words = f"moved to {one_line(headers.get('location', '?'), 100)}"
+        # Its query may hold the key, and what stands before the @ a password. It is cut after the key was looked for.
+        location = headers.get("location", "?").partition("?")[0]
+        scheme, slashes, rest = location.partition("//")
+        words = one_line(f"moved to {scheme}{slashes}{rest.rpartition('@')[2]}", 10_000)
     kind: FailureClass = "rejected" if status in REJECTED_STATUS else "fatal"
     return Failure(kind, f"{names.get(status, 'refused')} ({status})", words, status, parameter=_parameter(content))
 
