@@ -4,6 +4,7 @@ It takes a second to import: import it where it is used.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import aiohttp
 import httpx2
@@ -26,21 +27,23 @@ def new_client(
     Without a key there is no `Authorization` header but one of `headers`. `query` goes behind every path.
     """
     # aiohttp below it takes half the processor time of the default. A redirect would lose what is posted.
-    http = openai.DefaultAioHttpClient(
-        timeout=timeout_seconds, follow_redirects=False, event_hooks={"response": [bound_response]}
-    )
-    own: dict[str, str | openai.Omit] = {"Accept-Encoding": ENCODINGS, **headers}
+    hooks: dict[str, list[Any]] = {"response": [bound_response]}
     if api_key is None and "authorization" not in headers:
-        own["Authorization"] = openai.Omit()
+        hooks["request"] = [_without_key]  # the package sends no request without one
+    http = openai.DefaultAioHttpClient(timeout=timeout_seconds, follow_redirects=False, event_hooks=hooks)
     client = openai.AsyncOpenAI(
         api_key=api_key or "no-key",
         base_url=f"{api_base}?{query}" if query else api_base,
         max_retries=0,
         timeout=timeout_seconds,
         http_client=http,
-        default_headers=own,  # type: ignore[arg-type]
+        default_headers={"Accept-Encoding": ENCODINGS, **headers},
     )
     return client, http
+
+
+async def _without_key(request: httpx2.Request) -> None:
+    request.headers.pop("authorization", None)
 
 
 class ChatConnection:
