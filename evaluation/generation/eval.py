@@ -21,6 +21,8 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
 from answering.wrap_file import read_wrap_file, write_wrap_file
 from judging.answer_journal import AnswerJournal, Answers, answer_journal_path, read_answer_journal
+from judging.batch_client import BatchClient
+from judging.batch_run import BatchRun, open_batch
 from judging.client import JudgeClient, ServerAccess
 from judging.costs import Budget, Prices
 from judging.early_end import Before
@@ -48,13 +50,17 @@ from verdict.review_file import review_path
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be asked, and the bounds of it: requests in flight at once, retries, and money."""
+    """What is to be asked, and the bounds of it: requests in flight at once, retries, and money.
+
+    `poll_seconds` is None without --batch_api.
+    """
 
     pairs: list[PairRequests]
     batch_size: int
     limits: RetryLimits
     prices: Prices | None
     max_cost: Decimal | None
+    poll_seconds: float | None
 
 
 def ask_missing(access: ServerAccess, task: Task, path: str) -> tuple[Answers, RunReport]:
@@ -64,7 +70,15 @@ def ask_missing(access: ServerAccess, task: Task, path: str) -> tuple[Answers, R
         num_before = len(journal.answers)
         report = RunReport()
         try:
-            asyncio.run(ask(access, task, journal, budget, report))
+            if task.poll_seconds is not None:
+                asyncio.run(ask_batches(access, task, journal, budget, report))
+            elif batch := open_batch(journal):
+                raise UserError(
+                    f"the batch {batch.batch_id or batch.token} of {batch.num_requests} requests is open, and they "
+                    "would be paid twice: run it with --batch_api, which fetches the answers"
+                )
+            else:
+                asyncio.run(ask(access, task, journal, budget, report))
         except UserError as error:
             raise UserError(f"{error}; {_kept(journal, num_before)}") from None
         except KeyboardInterrupt:
@@ -98,6 +112,23 @@ async def ask(access: ServerAccess, task: Task, journal: AnswerJournal, budget: 
                 client, journal, budget, task.limits, task.batch_size, bar.update, report, before, announce
             )
             await judging.run(missing)
+
+
+async def ask_batches(
+    access: ServerAccess, task: Task, journal: AnswerJournal, budget: Budget, report: RunReport
+) -> None:
+    """Ask the missing requests through the Batch endpoints. Fills the report."""
+    started = asyncio.get_running_loop().time()
+    num_missing = len(missing_requests(task.pairs, journal.answers))
+    assert task.poll_seconds is not None
+    async with BatchClient(access, task.limits, num_missing) as client:
+        batches = BatchRun(
+            client, journal, budget, report, access.address.shown, task.poll_seconds, access.secrets, announce
+        )
+        try:
+            await batches.run(task.pairs)
+        finally:
+            report.seconds = asyncio.get_running_loop().time() - started
 
 
 def _kept(journal: AnswerJournal, num_before: int) -> str:
@@ -166,7 +197,9 @@ def judge_pairs(args: argparse.Namespace, secrets: Secrets) -> None:
         limits = RetryLimits(max_retries=args.max_retries)
         if args.cut_answers == "keep":
             limits = replace(limits, max_cut=None)
-        task = Task(pairs, args.batch_size, limits, prices, args.max_cost)
+        task = Task(
+            pairs, args.batch_size, limits, prices, args.max_cost, args.poll_seconds if args.batch_api else None
+        )
         answers, report = ask_missing(access, task, answer_journal_path(save_path))
     warn_of_models(answer for _, answer in used_answers(pairs, answers).values())
     reviews = assemble(wrap, pairs, judge, answers, refusals_to_skip(report, args.refused_prompts))

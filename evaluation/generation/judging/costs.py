@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from judging.outcomes import JudgeAnswer, is_count
 from judging.requests import JudgeRequest
+from shared.cli import UserError
 
 # A tokenizer adds a few tokens around every message, and a few around the whole.
 EXTRA_TOKENS = 8
@@ -81,6 +82,17 @@ class Budget:
             self.spent += self._worst(request)
         else:
             self.spent += self.prices.cost(num_in, num_out)
+
+    def release(self) -> None:
+        """Give back all that was set aside: it is accounted for otherwise."""
+        self._reserved.clear()
+
+    def refusal(self) -> UserError:
+        """Return the error for a request that does not fit."""
+        return UserError(
+            f"--max_cost {self.max_cost}: up to {self.spent:.4f} USD are spent, and the next request could pass the "
+            "limit: raise it to go on"
+        )
 
     def add_charge(self, num_in: int, num_out: int) -> None:
         """Add tokens that an earlier run may have been charged for."""

@@ -148,10 +148,7 @@ class JudgeRun:
                     if self.budget.reserve(request):
                         break
                     if not self._num_in_flight:
-                        raise UserError(
-                            f"--max_cost {self.budget.max_cost}: up to {self.budget.spent:.4f} USD are spent, and the "
-                            "next request could pass the limit: raise it to go on"
-                        )
+                        raise self.budget.refusal()
                     seconds = math.inf
                 self._announce_pause(seconds)
                 with contextlib.suppress(TimeoutError):
