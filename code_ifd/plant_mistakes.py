@@ -9,6 +9,8 @@ python code_ifd/plant_mistakes.py --json_data_path data/sample_alpaca.json \\
     --json_save_path outputs/planted.json --rate 0.1
 """
 
+from shared.start import run
+
 import argparse
 from collections.abc import Sequence
 from decimal import Decimal
@@ -17,7 +19,7 @@ from records.conversations import add_fields_flag, check_records
 from records.dataset import Dataset, write_dataset
 from records.dataset_files import DATASET_HELP, TABLES, ends_in
 from records.outputs import add_overwrite_flag, check_output
-from shared.cli import UserError, new_parser, non_negative_int, rate, run, say
+from shared.cli import UserError, new_parser, non_negative_int, rate, say
 from training.planting import PLANTED, check_unscored, plant
 
 

@@ -8,8 +8,9 @@ python code_ifd/select_data.py --json_data_path outputs/scored.json \\
     --json_save_path outputs/selected.json --sample_rate 0.1
 """
 
+from shared.start import run
+
 import argparse
-import sys
 from collections.abc import Sequence
 
 from records.dataset import Dataset
@@ -20,7 +21,7 @@ from selection.candidates import Choice, read_candidates
 from selection.choosing import choose
 from selection.flags import add_key_name_flag, add_selection_flags, add_share_flags
 from selection.selection_text import notes, summary
-from shared.cli import new_parser, run, say
+from shared.cli import new_parser, say, tell
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_selected(dataset, args.json_save_path, chosen.selection.indices, args.keep_order)
     say(summary(chosen, candidates, choice, args.json_save_path))
     for note in notes(chosen, candidates, choice):
-        print(f"note: {note}", file=sys.stderr)
+        tell(f"note: {note}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ python code_ifd/select_data_diverse.py --json_data_path outputs/scored.json \\
     --json_save_path outputs/diverse.json --emb_model all-minilm-l6-v2
 """
 
+from shared.start import run
+
 from collections.abc import Sequence
 
 from diversity.candidates import candidate_rule, candidates_of, count_line, read_texts
@@ -23,7 +25,7 @@ from records.ranked_writer import write_selected
 from selection.flags import number_of
 from selection.ifd import Selection
 from selection.scored_dataset import read_scores
-from shared.cli import UserError, run, say
+from shared.cli import UserError, say
 
 
 def check_enough(num_wanted: int, num_candidates: int, flag: str, kind: str = "candidates") -> None:

@@ -27,6 +27,7 @@ print_help() {
     /^(export )?[A-Z_]+[0-9]?="\$\{[A-Z_]+[0-9]?:?-/ {
       sub(/^export /, "")
       name = substr($0, 1, index($0, "=") - 1)
+      if (told[name]++) next
       rest = substr($0, index($0, "-") + 1)
       comment = index(rest, " # ") ? substr(rest, index(rest, " # ") + 3) : ""
       default_value = substr(rest, 1, index(rest, "}") - 1)
@@ -34,8 +35,11 @@ print_help() {
       wrap(comment, sprintf("%23s", ""), sprintf("%23s", ""))
     }
   ' "$SCRIPT"
-  if grep -qE '"\$@"|" -h "' "$SCRIPT"; then
-    printf '\nFlags that may follow it: bash %s -h\n' "$SCRIPT"
+  local PYTHON_SCRIPTS # that the lines at the top name
+  PYTHON_SCRIPTS="$(sed -n '2,/^[^#]/p' "$SCRIPT" | grep -oE '[a-z_]+/[a-z_/]+\.py' || true)"
+  if [[ -n "$PYTHON_SCRIPTS" ]]; then
+    printf '\nFlags that may follow it are explained by\n'
+    sed 's/.*/  python & --help/' <<<"$PYTHON_SCRIPTS"
   fi
 }
 

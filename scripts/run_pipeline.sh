@@ -3,7 +3,8 @@
 #   bash scripts/run_pipeline.sh my_data.json --model gpt2 --rate 0.1
 # reads the dataset, and writes the scores, the scored dataset, the selected records and the report into OUTPUT_DIR.
 # The first word is the dataset: a file, a folder, a pattern in quotes, or a name on the Hugging Face Hub. Any variable can
-# also be given as a flag (--rate, --model, --key_name, --output_dir, ...), and flags of step 1 may follow (--dtype bfloat16).
+# also be given as a flag (--rate, --model, --key_name, --output_dir, ...), and flags of
+# code_ifd/data_analysis.py may follow (--dtype bfloat16).
 # A path is relative to the repository root, or to where you are.
 [ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
@@ -37,8 +38,9 @@ if (($# > 0)) && [[ "$1" != -* ]]; then
   DATA_PATH="$1"
   shift
 fi
-FLAGS=()  # of step 1
-FIELDS=() # what the table and the report must know too
+FLAGS=()     # of step 1
+FIELDS=()    # what the table and the report must know too
+OVERWRITE=() # what all but step 1 must know
 while (($# > 0)); do
   case "${1%%=*}" in
     --data_path) VARIABLE=DATA_PATH ;;
@@ -51,6 +53,10 @@ while (($# > 0)); do
     --split | --config | --data_revision | --max_length | --turns | --key_name | --length_groups | --group_by | --compare | --output_dir)
       VARIABLE="$(tr '[:lower:]' '[:upper:]' <<<"${1%%=*}")" VARIABLE="${VARIABLE#--}" ;;
     --fields) VARIABLE=FIELDS_TEXT ;;
+    --overwrite)
+      OVERWRITE=(--overwrite)
+      shift
+      continue ;;
     --save_path | --start_idx | --end_idx)
       fail "${1%%=*}: the pipeline scores the whole dataset and names its files itself (--output_dir); run the steps one by one for this" ;;
     --seed | --keep_order)
@@ -90,10 +96,10 @@ fi
 DATA_PATH="$(find_path "$DATA_PATH")"
 MODEL="$(find_name "$MODEL")"
 OUTPUT_DIR="${OUTPUT_DIR/#-/./-}"
-FOUND="$(python3 code_ifd/find_dataset.py --data_path "$DATA_PATH" --output_dir "$OUTPUT_DIR" \
+FOUND="$(python3 code_ifd/find_dataset.py --data_path "$DATA_PATH" --output_dir "$OUTPUT_DIR" --model "$MODEL" \
+  ${OVERWRITE[@]+"${OVERWRITE[@]}"} \
   ${SPLIT:+--split "$SPLIT"} ${CONFIG:+--config "$CONFIG"} ${DATA_REVISION:+--data_revision "$DATA_REVISION"})"
-{ read -r DATA_PATH; read -r FORMAT; read -r NAME; } <<<"$FOUND"
-BASE="$OUTPUT_DIR/${NAME}_$(basename "$MODEL")"
+{ IFS= read -r DATA_PATH; read -r FORMAT; IFS= read -r BASE; } <<<"$FOUND"
 SCORES="${BASE}_scores.jsonl" SCORED="${BASE}_data.$FORMAT" SELECTED="${BASE}_selected.$FORMAT"
 export PROMPT_TEMPLATE MAX_LENGTH TURNS SAMPLE_RATE SAMPLE_NUM SAMPLE_TOKENS FILTER_THREASH KEY_NAME LENGTH_GROUPS GROUP_BY
 unset SPLIT CONFIG DATA_REVISION
@@ -111,19 +117,40 @@ if [[ "$KEY_NAME" == ifd_* ]]; then
   KEY=(--key_name "$KEY_NAME")
 fi
 
-# What ends this script ends step 1, too, where setpriv (of util-linux) is there.
+# What ends this script ends its step, too: bash hears of a signal while it waits for a job, but not of SIGKILL, for
+# which setpriv (of util-linux) is needed.
+STEP=""
+run_step() { # COMMAND...
+  local CODE=0
+  "$@" <&0 &
+  STEP=$!
+  wait "$STEP" || CODE=$?
+  STEP=""
+  return "$CODE"
+}
+stop() { # CODE
+  trap '' TERM INT HUP
+  if [[ -n "$STEP" ]]; then
+    kill -TERM "$STEP" 2>/dev/null || true
+    wait "$STEP" || true
+  fi
+  exit "$1"
+}
+trap 'stop 143' TERM
+trap 'stop 130' INT
+trap 'stop 129' HUP
 TIED=()
 if command -v setpriv >/dev/null; then
   TIED=(setpriv --pdeathsig TERM)
 fi
 
 printf "step 1 of 3: score %q with %q\n" "$DATA_PATH" "$MODEL"
-DATA_PATH="$DATA_PATH" SAVE_PATH="$SCORES" MODEL="$MODEL" ${TIED[@]+"${TIED[@]}"} \
+DATA_PATH="$DATA_PATH" SAVE_PATH="$SCORES" MODEL="$MODEL" run_step ${TIED[@]+"${TIED[@]}"} \
   bash scripts/step1_select_data_analysis_gpt2.sh --check_selection "${AMOUNT[@]}" --filter_threash "$FILTER_THREASH" \
   ${KEY[@]+"${KEY[@]}"} ${GROUP_BY:+--group_by "$GROUP_BY"} ${FIELDS[@]+"${FIELDS[@]}"} ${FLAGS[@]+"${FLAGS[@]}"}
 echo "step 2 of 3: put the scores into the dataset"
 PT_DATA_PATH="$SCORES" JSON_DATA_PATH="$DATA_PATH" JSON_SAVE_PATH="$SCORED" \
-  bash scripts/step2_put_analysis_to_data.sh >/dev/null # the table below has its counts
+  run_step bash scripts/step2_put_analysis_to_data.sh ${OVERWRITE[@]+"${OVERWRITE[@]}"} >/dev/null # the table below has its counts
 echo "step 3 of 3: select"
 # The table has the counts of step 3, too; that of its groups is shown here.
 SHOWN=/dev/null
@@ -131,13 +158,13 @@ if [[ -n "$LENGTH_GROUPS$GROUP_BY" ]]; then
   SHOWN=/dev/stdout
 fi
 JSON_DATA_PATH="$SCORED" JSON_SAVE_PATH="$SELECTED" \
-  bash scripts/step3_select_data.sh ${FIELDS[@]+"${FIELDS[@]}"} >"$SHOWN"
+  run_step bash scripts/step3_select_data.sh ${FIELDS[@]+"${FIELDS[@]}"} ${OVERWRITE[@]+"${OVERWRITE[@]}"} >"$SHOWN"
 echo
-python3 code_ifd/show_selection.py --json_data_path "$SCORED" --selected "$SELECTED" \
+run_step python3 code_ifd/show_selection.py --json_data_path "$SCORED" --selected "$SELECTED" \
   --filter_threash "$FILTER_THREASH" ${KEY[@]+"${KEY[@]}"} ${COMPARE:+--compare "$COMPARE"} ${FIELDS[@]+"${FIELDS[@]}"}
 # The selection is there already: whatever is wrong with the report, this run has done its work.
 if ! SELECTED="$SELECTED" JSON_DATA_PATH="$SCORED" SAVE_PATH="${BASE}_report.html" \
-  bash scripts/optional_report.sh ${FIELDS[@]+"${FIELDS[@]}"}; then
+  run_step bash scripts/optional_report.sh ${FIELDS[@]+"${FIELDS[@]}"} ${OVERWRITE[@]+"${OVERWRITE[@]}"}; then
   echo "note: the report could not be made (see above); the selected records are complete. scripts/optional_report.sh makes it alone" >&2
 fi
 echo "next: open the report, then train on the selected records (\"Train\" in README.md)"

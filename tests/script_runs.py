@@ -117,6 +117,7 @@ def bash(script: str, *args: object, cwd: Path = Path("/"), **env: object) -> su
     """Run a script from another folder, in the environment of the tests."""
     environment = os.environ | {"VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}
     environment |= {name: str(value) for name, value in env.items()}
+    environment.pop("SUPERFILTERING_CHECKED", None)  # test.sh has been checked, this script has not
     command = ["bash", str(ROOT / script), *map(str, args)]
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=600

@@ -9,6 +9,7 @@ from models.causal_lm import load_batch_models
 from models.sequences import TokenSequence
 from models.source import find_model
 from scoring.scorer import Scorer, default_tokens_per_batch
+from tiny_models import each_alone
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -34,10 +35,11 @@ def test_scores_are_those_of_the_cpu(tiny_gpt2: Path, dtype: str, tolerance: flo
 
 def test_batch_never_waits_for_the_gpu(tiny_gpt2: Path) -> None:
     models, _ = load_batch_models(find_model(str(tiny_gpt2)), "bfloat16", torch.device("cuda"), 64)
-    models["bfloat16"].token_nll(sequences())
+    batch = each_alone(sequences())
+    models["bfloat16"].token_nll(batch)
     torch.cuda.set_sync_debug_mode("error")
     try:
         with torch.inference_mode():
-            models["bfloat16"].token_nll(sequences())
+            models["bfloat16"].token_nll(batch)
     finally:
         torch.cuda.set_sync_debug_mode("default")

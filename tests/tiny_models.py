@@ -1,7 +1,9 @@
 """Tiny causal language models with random weights, saved as users have them: a folder with weights and a tokenizer."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
@@ -26,6 +28,7 @@ from transformers.models.mllama.configuration_mllama import MllamaTextConfig
 
 from models.causal_lm import load_causal_lm
 from models.sequences import TokenSequence
+from models.shared_sequences import SharedSequence
 from models.source import find_model
 
 TEXT = [
@@ -209,4 +212,11 @@ def random_sequences(lengths: list[int]) -> list[TokenSequence]:
     return [
         TokenSequence(torch.randint(1, 300, (length,), generator=generator).tolist(), 1 + length // 3)
         for length in lengths
+    ]
+
+
+def each_alone(sequences: Sequence[TokenSequence]) -> list[SharedSequence]:
+    """Return sequences as a model takes them, each for itself."""
+    return [
+        SharedSequence(np.array(one.input_ids), np.arange(one.first_scored, len(one.input_ids))) for one in sequences
     ]

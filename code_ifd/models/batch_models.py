@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 from transformers import PreTrainedModel
 
 from models.packed_decoder import PackedDecoder, linear
 from models.packing import check_model, short_context, vocabulary_size
-from models.sequences import PADDING_ID, TokenSequence
+from models.sequences import PADDING_ID
+from models.shared_sequences import SharedSequence, scored_tokens
 
 # A padded batch that has an eighth of its budget ends before a sequence shorter than this share of its longest.
 SHORTEST_SHARE = 0.8
@@ -35,10 +37,14 @@ class BatchModel(Protocol):
     def runs_in_threads(self) -> bool:
         """Whether several threads may run it at once."""
 
+    @property
+    def short_context(self) -> int | None:
+        """Tokens up to which it reads a text otherwise than a longer one; None for a model that makes no difference."""
+
     def batch_size_of(self, lengths: list[int], tokens_per_batch: int) -> int:
         """Return how many of the sequences, whose lengths come in falling order, make a batch: at least one."""
 
-    def token_nll(self, batch: Sequence[TokenSequence]) -> torch.Tensor:
+    def token_nll(self, batch: Sequence[SharedSequence]) -> torch.Tensor:
         """Return the negative log-likelihood of every scored token, in nats, sequence by sequence.
 
         (tokens,) in float32, on the model's device.
@@ -133,17 +139,18 @@ class PaddedModel:
         # A longer neighbour would change what the shorter ones score.
         return next((index for index in range(size) if lengths[index] <= self.short_context), size)
 
-    def token_nll(self, batch: Sequence[TokenSequence]) -> torch.Tensor:
+    def token_nll(self, batch: Sequence[SharedSequence]) -> torch.Tensor:
         """Return the negative log-likelihood of every scored token, in nats, (tokens,) in float32, on its device."""
-        length = max(len(sequence.input_ids) for sequence in batch)
-        rows = [sequence.input_ids + [PADDING_ID] * (length - len(sequence.input_ids)) for sequence in batch]
-        # A token is predicted at the position before it.
-        row = [index for index, sequence in enumerate(batch) for _ in range(sequence.num_scored)]
-        position = [index - 1 for sequence in batch for index in range(sequence.first_scored, len(sequence.input_ids))]
+        lengths = np.array([len(sequence) for sequence in batch])
+        padded = np.full((len(batch), lengths.max()), PADDING_ID)  # (sequences, length)
+        padded[np.arange(padded.shape[1]) < lengths[:, None]] = np.concatenate([one.input_ids for one in batch])
+        tokens = scored_tokens(batch)
         device = self.model.device
-        input_ids = _to_device(torch.tensor(rows), device)  # (sequences, length)
-        row_index, position_index = _to_device(torch.tensor([row, position]), device)  # (scored,) each
-        targets = input_ids[row_index, position_index + 1]  # (scored,)
+        input_ids = _to_device(padded, device)
+        # A token is predicted at the position before it. (scored,) each
+        row_index, position_index, targets = _to_device(
+            np.stack([tokens.sequence, tokens.index - 1, tokens.target]), device
+        )
         if self.head is None:
             logits = self.model(input_ids=input_ids, use_cache=False).logits  # (sequences, length, vocabulary)
             return logits_nll(logits, row_index, position_index, targets)
@@ -169,6 +176,7 @@ class PackedModel:
     decoder: PackedDecoder
     head: OutputHead
     runs_in_threads: bool = True
+    short_context: int | None = None
 
     @property
     def vocabulary(self) -> int:
@@ -184,16 +192,19 @@ class PackedModel:
                 return max(size, 1)
         return len(lengths)
 
-    def token_nll(self, batch: Sequence[TokenSequence]) -> torch.Tensor:
+    def token_nll(self, batch: Sequence[SharedSequence]) -> torch.Tensor:
         """Return the negative log-likelihood of every scored token, in nats, (tokens,) in float32."""
         # The last token predicts nothing that is scored.
-        lengths = [len(sequence.input_ids) - 1 for sequence in batch]
-        input_ids = torch.tensor([token for sequence in batch for token in sequence.input_ids[:-1]])  # (tokens,)
-        targets = torch.tensor([token for sequence in batch for token in sequence.input_ids[sequence.first_scored :]])
-        scored = torch.cat([torch.arange(1, len(sequence.input_ids)) >= sequence.first_scored for sequence in batch])
-        return self.head.nll(self.decoder.hidden(input_ids, lengths)[scored], targets)
+        lengths = [len(sequence) - 1 for sequence in batch]
+        input_ids = torch.from_numpy(np.concatenate([sequence.input_ids[:-1] for sequence in batch]))  # (tokens,)
+        tokens = scored_tokens(batch)
+        starts = np.cumsum([0, *lengths[:-1]])
+        # A token is predicted at the position before it. (scored,)
+        predicted_at = torch.from_numpy(starts[tokens.sequence] + tokens.index - 1)
+        return self.head.nll(self.decoder.hidden(input_ids, lengths)[predicted_at], torch.from_numpy(tokens.target))
 
 
-def _to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+def _to_device(array: np.ndarray, device: torch.device) -> torch.Tensor:
+    tensor = torch.from_numpy(array)
     # From pinned memory the copy runs beside the computation and nobody waits for it.
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

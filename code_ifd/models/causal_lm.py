@@ -2,7 +2,6 @@
 
 import copy
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +23,7 @@ from models.library_versions import read_rope_of_five, tokenizer_from
 from models.packing import pack
 from models.pip_models import SMOLLM2, dequantized_folder
 from models.source import ModelSource
-from shared.cli import UserError
+from shared.cli import UserError, tell
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -120,10 +119,7 @@ def load_batch_models(
     if device.type == "cpu":
         keep_freed_memory()
         if "bfloat16" in names and not has_fast_bfloat16():
-            print(
-                f"warning: this processor has no bfloat16 products: --dtype {dtype} is slower than float32 here",
-                file=sys.stderr,
-            )
+            tell(f"warning: this processor has no bfloat16 products: --dtype {dtype} is slower than float32 here")
     # The checkpoint is read once, in the most exact dtype that is needed; the others are made of that.
     may_pack = device.type == "cpu" and dtype != "float16"
     model, tokenizer = load_causal_lm(

@@ -5,7 +5,6 @@
 
 import hashlib
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from records.dataset_files import LINES, TABLES, WANTED, ends_in, find_files
 from records.hub_name import parse_hub_name
 from records.json_lines import JsonBlock, JsonWriter
 from records.record import Block, Record
-from shared.cli import UserError, missing_package
+from shared.cli import UserError, missing_package, tell
 from shared.files import atomic_writer, sha256_of
 
 if TYPE_CHECKING:
@@ -55,6 +54,7 @@ class Dataset:
         self.files = self.hub.files if self.hub else find_files(path)
         self._signatures = {file: _signature(file) for file in self.files}
         self._noted = False
+        self._told: set[str] = set()
         self._schema: pa.Schema | None = None  # of tables, once they are read
 
     @property
@@ -74,7 +74,7 @@ class Dataset:
     def blocks(self) -> Iterator[Block]:
         """Yield all records in order, in blocks. Raises UserError for what is wrong, naming file and record or line."""
         num_records = 0
-        decoder = json_lines.Decoder()
+        decoder = json_lines.Decoder(self._told)
         if self.is_table and self._schema is None:
             self._schema = _parquet().schema_of_files(self.files)
         for file in self.files:
@@ -89,10 +89,9 @@ class Dataset:
         if not num_records:
             raise UserError(f"{self.path}: no records in it")
         if decoder.num_non_finite and not self._noted:
-            print(
+            tell(
                 f"note: {self.path}: {decoder.num_non_finite} NaN or Infinity, which JSON does not have, or numbers as "
-                "large as 1e400, read as null",
-                file=sys.stderr,
+                "large as 1e400, read as null"
             )
             self._noted = True
 

@@ -15,6 +15,7 @@ from records.remedies import wrong_ending
 from records.splits import check_splits, check_subfolders
 from shared.cli import UserError
 from shared.files import read_text, refuse_special
+from shared.texts import is_encodable
 
 LINES = tuple(ending + packing for ending in json_records.LINES for packing in ("", ".gz", ".zst"))
 TABLES = (".parquet", ".arrow")
@@ -93,9 +94,11 @@ def _saved_files(folder: str) -> list[str]:
     try:
         state = json.loads(read_text(state_path))
         names = [entry["filename"] for entry in state["_data_files"]]
-    except (ValueError, KeyError, TypeError):
+        if not all(isinstance(name, str) and is_encodable(name) and "\0" not in name for name in names):
+            raise ValueError("a name that is none")
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise UserError(f"{state_path}: not what save_to_disk writes; save the dataset again") from None
-    if state.get("_indices_data_files"):
+    if isinstance(state, dict) and state.get("_indices_data_files"):
         raise UserError(
             f"{folder}: saved with a selection or shuffle that is not applied; "
             "call flatten_indices() before save_to_disk"

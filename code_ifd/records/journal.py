@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from shared.cli import UserError
-from shared.files import encode_json, open_locked, write_durably
+from shared.files import encode_json, open_locked, refuse_special, write_durably
 from shared.texts import shorten
 
 Entry = dict[str, Any]
@@ -36,14 +36,17 @@ class LineJournal:
             with open(self._fd, "rb", closefd=False) as file:
                 data = file.read()
             lines, self._size = _whole_lines(data, path)
+            # Nothing is cut before it is sure that the file is this journal.
+            if lines:
+                _check_header(lines[0], header, path, flag)
+            else:
+                _check_torn_header(data, header, path, flag)
             if self._size < len(data):
                 os.ftruncate(self._fd, self._size)
             elif self._size > len(data):
                 write_durably(self._fd, b"\n", len(data))
-            if lines:
-                _check_header(lines[0], header, path, flag)
-                self.entries = lines[1:]
-            else:
+            self.entries = lines[1:]
+            if not lines:
                 self._write([header])
             on_failure.pop_all()
 
@@ -72,6 +75,7 @@ class LineJournal:
 
 def read_entries(path: str, header: Entry, flag: str) -> list[Entry]:
     """Return the entries of a journal without a change or a lock, none where there is no file. Raises UserError."""
+    refuse_special(path)
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
@@ -101,6 +105,13 @@ def _whole_lines(data: bytes, path: str) -> tuple[list[Entry], int]:
         entries.append(entry)
         size += len(line) + 1
     return entries, size
+
+
+def _check_torn_header(data: bytes, header: Entry, path: str, flag: str) -> None:
+    """Raise UserError where a file without a whole line is not the beginning of this journal, but somebody's file."""
+    # A power cut can leave zeros for what was not written.
+    if not (encode_json(header) + b"\n").startswith(data.rstrip(b"\n").rstrip(b"\0")):
+        raise UserError(f"{path}: is there already and is no journal of ours; remove it, or give {flag} another name")
 
 
 def _check_header(found: Entry, wanted: Entry, path: str, flag: str) -> None:

@@ -16,10 +16,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
-from records.record import Block, Column, Record
+from records.keys import RECORD_KEYS, TURN_KEYS
+from records.record import NUMBERS, Block, Column, Record
 from records.remedies import not_an_array
-from shared.cli import UserError, missing_package
-from shared.files import decode, encode_json, read_bytes
+from shared.cli import UserError, missing_package, tell
+from shared.files import decode, doubled_key, encode_json, read_bytes, refuse_special
 from shared.memory import available_bytes
 from shared.texts import json_type, shorten
 
@@ -31,20 +32,32 @@ MAX_NESTING = 500
 LONGEST_LINE = 1 << 28
 IF_TOO_LARGE = "wanted one record a line; mend or remove it"
 AS_LINES = "write the records into a .jsonl, one a line, which is read line by line"
+# Keys of records and turns that are read, and the scores.
+MEANING = frozenset((*(name for key in (*RECORD_KEYS, *TURN_KEYS) for name in key.names), *NUMBERS))
 IF_ARRAY = "if the file is one array, its name must end in .json"
 
 
 class Decoder(json.JSONDecoder):
     """Reads as null, and counts, what could not be written back: NaN and Infinity, which some tools write though JSON
     has none, and numbers beyond those of a float (1e400).
+
+    Of a key that an object has twice the last value counts; `doubled` are those objects, and the key of each.
     """
 
-    def __init__(self) -> None:
-        super().__init__(parse_constant=self._count, parse_float=self._finite)
+    def __init__(self, told: set[str] | None = None) -> None:
+        super().__init__(parse_constant=self._count, parse_float=self._finite, object_pairs_hook=self._object_of)
         self.num_non_finite = 0
+        self.doubled: list[tuple[dict[str, Any], str]] = []
+        self.told = set() if told is None else told  # files of which it was said
 
     def _count(self, name: str) -> None:
         self.num_non_finite += 1
+
+    def _object_of(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            self.doubled.append((found, doubled_key(pairs)))
+        return found
 
     def _finite(self, digits: str) -> float | None:
         number = float(digits)
@@ -63,6 +76,7 @@ def read_json_array(path: str, decoder: Decoder) -> Iterator[Record]:
         raise UserError(f"{path}: does not fit in memory, which a .json needs; {AS_LINES}") from None
     if not isinstance(values, list):
         raise UserError(not_an_array(path, values))
+    _check_doubled(decoder, values, path)
     for index, value in enumerate(values):
         yield _checked(value, index, path)
 
@@ -80,7 +94,9 @@ def read_json_lines(path: str, decoder: Decoder) -> Iterator[Record]:
             text = decode(data, path, offset).lstrip("\ufeff")
             offset += len(data)
             if text.strip():
-                yield _checked(_parse(text, path, decoder, number), index, path)
+                record = _checked(_parse(text, path, decoder, number), index, path)
+                _check_doubled(decoder, [record], path, index)
+                yield record
                 index += 1
 
 
@@ -99,6 +115,7 @@ def open_lines(path: str) -> IO[bytes]:
 
     Raises UserError if it cannot be read.
     """
+    refuse_special(path)
     try:
         if path.lower().endswith(".gz"):
             return cast(IO[bytes], gzip.open(path, "rb"))  # which it is in all but its type
@@ -274,6 +291,39 @@ def _nesting(record: Record) -> int:
         members = (member for value in level for member in (value.values() if isinstance(value, dict) else value))
         depth, level = depth + 1, [member for member in members if isinstance(member, dict | list)]
     return depth
+
+
+def _check_doubled(decoder: Decoder, values: list[Any], path: str, start: int = 0) -> None:
+    """Raise UserError where the decoder has found a key twice that means something to us, else say so once a file.
+
+    `values` are the records that it has decoded since, the first of them the record `start` of the file.
+    """
+    if not decoder.doubled:
+        return
+    doubled = {id(value): key for value, key in decoder.doubled}
+    places = [(index, key) for index, value in enumerate(values, start) for key in _doubled_in(value, doubled)]
+    decoder.doubled = []
+    read = next(((index, key) for index, key in places if key in MEANING), None)
+    if read:
+        raise UserError(
+            f"{path}: record {read[0]}: the key {read[1]!r} is there twice in one object, and one value would be lost; "
+            "leave one of them"
+        )
+    if places and path not in decoder.told:
+        index, key = places[0]
+        tell(f"note: {path}: record {index}: the key {key!r} is there twice in one object; the last value is kept")
+        decoder.told.add(path)
+
+
+def _doubled_in(value: Any, doubled: dict[int, str]) -> Iterator[str]:
+    """Yield the doubled keys of a value's objects."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict) and id(value) in doubled:
+            yield doubled[id(value)]
+        if isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
 
 
 def _parse(text: str, path: str, decoder: Decoder, line: int | None = None) -> Any:

@@ -1,6 +1,5 @@
 """A run of step 1, whichever script does it: what it scores, the meta that says so, and the summary at its end."""
 
-import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +16,7 @@ from scoring.score_file import META_FORMAT, ScoreFile, meta_path, skipped_summar
 from selection.flags import wanted_number
 from selection.groups import ValueColumn
 from selection.score_summary import summarize
-from shared.cli import UserError, say
+from shared.cli import UserError, say, tell
 from shared.files import refuse_overwriting
 
 
@@ -160,16 +159,14 @@ def report(settings: ScoringSettings, num_new: int, seconds: float) -> None:
     summary_line = f"{num_scored + reasons.total()} records ({speed}), {skipped_summary(num_scored, reasons)}"
     say(f"{summary_line} -> {settings.save_path}")
     if num_older:
-        print(
+        tell(
             f"note: {num_older} of these scores were made by an earlier version, which wrote no standard error: they "
-            f"get no ifd_upper; to have it, remove {settings.save_path} and score again",
-            file=sys.stderr,
+            f"get no ifd_upper; to have it, remove {settings.save_path} and score again"
         )
     if num_misaligned * 2 > num_scored:
         other = "none" if settings.prompt != "none" else "chat (instruction-tuned models) or alpaca"
-        print(
+        tell(
             f"warning: for {num_misaligned} of {num_scored} scored records the prompt does not help the response "
             f"(IFD >= 1). Usually the prompt template is wrong for this model: --prompt is {settings.prompt}, "
-            f"compare with {other}. A model that cannot read the language of the data looks the same.",
-            file=sys.stderr,
+            f"compare with {other}. A model that cannot read the language of the data looks the same."
         )

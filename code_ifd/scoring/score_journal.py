@@ -13,7 +13,7 @@ from typing import Any
 
 from scoring.score_file import RESUME_KEYS, differences, encode_lines, meta_path, parse_line, read_meta
 from shared.cli import UserError
-from shared.files import atomic_writer, encode_json, open_locked, write_durably
+from shared.files import atomic_writer, encode_json, open_locked, read_bytes, write_durably
 
 # A score line takes about 200 bytes.
 BYTES_PER_LINE = 230
@@ -33,7 +33,8 @@ class ScoreJournal:
         self.num_done = 0
         self._size = 0  # bytes of the finished chunks
         # What this run makes, it removes when nothing was done.
-        self._made = [name for name in (path, meta_path(path)) if not os.path.exists(name)]
+        self._made = [name for name in (path, meta_path(path)) if not os.path.lexists(name)]
+        self._former_meta: bytes | None = None
         self._fd = open_locked(path)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(os.close, self._fd)
@@ -73,6 +74,8 @@ class ScoreJournal:
         if self.num_done == 0 and os.fstat(self._fd).st_size == 0:
             for name in filter(os.path.exists, self._made):
                 Path(name).unlink()
+            if self._former_meta is not None:
+                self._write_meta(self._former_meta)
 
     def _resume(self) -> None:
         size = os.fstat(self._fd).st_size
@@ -88,8 +91,14 @@ class ScoreJournal:
                 f"{self.path}: the disk has {free:,} bytes free and the scores need about {needed:,}; free some space"
             )
         if not size:
-            with atomic_writer(meta_path(self.path)) as file:
-                file.write(encode_json(self.meta) + b"\n")
+            # One that is there without scores is of a run that was killed; read_meta refuses any other file.
+            if read_meta(self.path) is not None:
+                self._former_meta = read_bytes(meta_path(self.path))
+            self._write_meta(encode_json(self.meta) + b"\n")
+
+    def _write_meta(self, content: bytes) -> None:
+        with atomic_writer(meta_path(self.path)) as file:
+            file.write(content)
 
     def _check_same_run(self) -> None:
         meta = read_meta(self.path)

@@ -1,9 +1,30 @@
 """How values and texts are shown to people: in one line, cut, and free of what a terminal would obey."""
 
 import json
+import unicodedata
 from typing import Any
 
 TERMINAL_COLUMNS = 80
+# What is shown as its escape: control characters, line ends of Unicode, halves of surrogate pairs, and format
+# characters, those that turn the direction of a text among them. Joiners are part of emoji and of some scripts, and
+# turn nothing.
+ESCAPED = ("Cc", "Cf", "Cs", "Zl", "Zp")
+JOINERS = "\u200c\u200d"
+
+
+def escaped(text: str, keep: str = "\n\t") -> str:
+    r"""Return a text for a terminal: what it would obey, or hide, as its escape (`\x1b`, `\u202e`).
+
+    Line ends and tabs stay, unless `keep` is another set of characters, and so do the joiners of emoji and scripts.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        char.encode("unicode_escape").decode("ascii")
+        if unicodedata.category(char) in ESCAPED and char not in keep and char not in JOINERS
+        else char
+        for char in text
+    )
 
 
 def json_type(value: Any) -> str:
@@ -50,16 +71,6 @@ def one_line(text: str, num_chars: int = 300) -> str:
     """Return a text as one printable line of at most `num_chars` characters, for messages."""
     line = "".join(char for char in " ".join(text.split()) if char.isprintable())
     return line if len(line) <= num_chars else line[: num_chars - 3] + "..."
-
-
-def escaped(text: str) -> str:
-    r"""Return a text for a terminal: what it would obey, or could not show, as its escape (`\x1b`, `\u202e`).
-
-    Line ends and tabs stay.
-    """
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode("ascii") for char in text
-    )
 
 
 def printable(text: str) -> str:

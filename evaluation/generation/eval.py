@@ -210,4 +210,4 @@ def judge_pairs(args: argparse.Namespace, secrets: Secrets) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, is_async=True)

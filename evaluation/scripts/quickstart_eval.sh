@@ -2,14 +2,14 @@
 # The newcomer's command for judging: a verdict to look at, in some seconds. Answers and reviews of 24 pairs come with the project.
 # They were written for it, and say nothing of any model. A table on the terminal; numbers, figure and page in EVAL_DIR.
 # With --live, models on this machine answer and judge instead: the small model that comes with pip answers the bundled test set, asked with
-# two prompt templates, and reads both answers. That takes minutes. Such a small judge mostly gives no scores: what it shows is the path.
+# two prompt templates, and reads both answers. That takes minutes. Such a small judge mostly gives no scores: the run shows every step, and no verdict.
 # Makes .venv unless a virtual environment is active. Again, it only repeats what changed.
 # Edit the variables, or set them before the command; paths are relative to the repository root.
 # All but EVAL_DIR are of --live, after which flags of evaluation/generation/eva_generation.py may follow.
 [ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/help.sh"
 CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/../.."
+source scripts/options.sh
 
 EVAL_DIR="${EVAL_DIR:-}" # empty: outputs/quickstart_eval, with --live outputs/quickstart_eval_<NUM_QUESTIONS>
 NUM_QUESTIONS="${NUM_QUESTIONS:-6}" # of the 32
@@ -74,7 +74,8 @@ echo "4/4 verdict"
 bash evaluation/scripts/do_review_eval_score.sh
 if [[ "$JUDGE" == smollm2-135m ]]; then
   echo
-  echo "note: a judge of 135M parameters is a poor judge: mostly it gives no scores at all, and those that it gives say next to nothing."
-  echo "What this run proves is the path from answers to verdict. For a verdict that counts, run evaluation/scripts/do_eval.sh with a"
-  echo "strong judge (API_MODEL, API_BASE, OPENAI_API_KEY)."
+  echo "note: a judge of 135M parameters is a poor judge: mostly it gives no scores,"
+  echo "and those that it gives say next to nothing. This run shows every step from"
+  echo "answers to verdict. For a verdict that counts, run do_eval.sh with a strong"
+  echo "judge (API_MODEL, API_BASE, OPENAI_API_KEY)."
 fi

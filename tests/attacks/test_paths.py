@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from scored_data import make_meta
+from scoring.mixed import open_rescored
+from scoring.score_journal import ScoreJournal
 from script_runs import RunScript, error_line, write_json
+from shared.cli import UserError
 
 RECORDS = [{"instruction": f"Name {index} things.", "output": f"Here are {index} of them."} for index in range(5)]
 SCORED = [record | {"ifd_ppl": 0.5 + index / 10} for index, record in enumerate(RECORDS)]
@@ -130,3 +134,51 @@ def test_two_thousand_shards_are_one_dataset(run_script: RunScript, tmp_path: Pa
     done = run_script("find_dataset", "--data_path", tmp_path)
     assert done.returncode == 0
     assert done.stdout.splitlines() == [str(tmp_path), "jsonl", tmp_path.name]
+
+
+@pytest.mark.parametrize("name", ["s.jsonl.meta.json", "s.jsonl", "s.jsonl.float32"])
+def test_pipe_in_the_place_of_a_file_of_step_1_is_refused(tmp_path: Path, name: str) -> None:
+    rough = tmp_path / "rough"
+    rough.touch()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match="is a device or a pipe"):
+        if name.endswith(".float32"):
+            open_rescored(str(tmp_path / name), str(rough))
+        else:
+            ScoreJournal(str(tmp_path / "s.jsonl"), make_meta())
+    assert {path.name for path in tmp_path.iterdir()} == {"rough", name}
+
+
+def test_pipe_among_the_shards_is_passed_over(run_script: RunScript, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    write_json(tmp_path / "data" / "a.json", SCORED)
+    os.mkfifo(tmp_path / "data" / "b.json")
+    done = run_script(*command("select_data", tmp_path / "data", tmp_path / "out.json"), "--sample_num", 2)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["-x.json", "-out.json", "-h.json", "-1.json", "--.json"])
+@pytest.mark.parametrize("script", ["select_data", "report", "plant_mistakes"])
+def test_a_path_may_begin_with_a_dash(run_script: RunScript, tmp_path: Path, script: str, name: str) -> None:
+    data_flag, save_flag = FLAGS[script]
+    # What follows a flag is its value; two dashes are another flag's, and need `=`.
+    data = [f"{data_flag}={name}"] if name.startswith("--") else [data_flag, name]
+    done = run_script(script, *data, save_flag, "-new.html", cwd=tmp_path)
+    assert error_line(done).startswith(f"{name}: cannot be read: No such file")
+
+
+@pytest.mark.parametrize("name", ["-s.jsonl", "-1"])
+def test_score_files_may_begin_with_a_dash(run_script: RunScript, tmp_path: Path, name: str) -> None:
+    data = write_json(tmp_path / "-data.json", RECORDS)
+    (tmp_path / name).write_text("{}\n" * 5, encoding="utf-8")
+    flags = ("--json_data_path", data.name, "--json_save_path", "-new.json", "--pt_data_path", name)
+    done = run_script("put_analysis_to_data", *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads((tmp_path / "-new.json").read_text(encoding="utf-8"))) == 5
+
+
+@pytest.mark.parametrize("name", ["\ud800.arrow", 5, None, ["a.arrow"], "a\x00.arrow"], ids=ascii)
+def test_shard_with_a_name_that_none_has_is_refused(run_script: RunScript, tmp_path: Path, name: object) -> None:
+    write_json(tmp_path / "state.json", {"_data_files": [{"filename": name}]})
+    done = run_script(*command("select_data", tmp_path, tmp_path.with_suffix(".json")), "--sample_num", 2)
+    assert error_line(done)

@@ -138,6 +138,19 @@ def test_where_judges_differ_is_a_filter_and_both_are_read(two_judges: Path, ope
     ]
 
 
+def test_a_judge_that_cannot_be_read_stands_beside_one_that_can(tmp_path: Path, open_page: OpenPage) -> None:
+    write_review_file(tmp_path, "one", UNPARSED, UNPARSED)
+    write_review_file(tmp_path, "one", WIN, UNPARSED, api_model="other")
+    opened = open_page(make_page(tmp_path, "one", more_judges=("other",)))
+    page = opened.page
+    assert page.locator("#conclusion").inner_text().startswith("No verdict: gpt-4 gave no scores")
+    assert "Nothing to tell" in page.locator("#health").inner_text()
+    assert "gpt-4 and other have no pair for which both gave scores." in page.locator("#agreements").inner_text()
+    totals = [re.split(r"\s+", row)[:5] for row in page.locator("#totals tbody tr").all_inner_texts()]
+    assert totals == [["gpt-4", "0", "0", "0", "0"], ["other", "1", "1", "0", "0"]]
+    assert opened.complaints == []
+
+
 def test_one_judge_has_no_table_of_judges(made: Path, open_page: OpenPage) -> None:
     page = open_page(made).page
     assert page.locator("#judges").count() == 0

@@ -16,7 +16,7 @@ from models.packing import check_model
 from models.sequences import TokenSequence
 from scoring.scorer import Scorer
 from shared.cli import UserError
-from tiny_models import build_llama4, build_mllama, load_tiny, random_sequences, save_phi3
+from tiny_models import build_llama4, build_mllama, each_alone, load_tiny, random_sequences, save_phi3
 
 LENGTHS = [64, 60, 33, 14, 9, 2]
 
@@ -28,7 +28,7 @@ def padded_and_packed(folder: Path) -> list[BatchModel]:
 
 @torch.inference_mode()
 def losses_of(model: BatchModel, batch: list[TokenSequence]) -> list[float]:
-    parts = model.token_nll(batch).split([sequence.num_scored for sequence in batch])
+    parts = model.token_nll(each_alone(batch)).split([sequence.num_scored for sequence in batch])
     return [part.mean().item() for part in parts]
 
 

@@ -13,11 +13,12 @@ import torch
 from models.batch_models import BatchModel, PaddedModel
 from models.causal_lm import load_batch_models
 from models.sequences import TokenSequence, encode_chunk
+from models.shared_sequences import SharedSequence
 from models.source import find_model
 from published_method import published_losses
 from scoring.scorer import Scorer
 from shared.cli import UserError
-from tiny_models import load_tiny, random_sequences
+from tiny_models import each_alone, load_tiny, random_sequences
 
 CPU = torch.device("cpu")
 RECORDS = [
@@ -39,13 +40,14 @@ class Faulty:
     """A model whose batches fail where `fault` says so; `seen` has their numbers of sequences."""
 
     model: BatchModel
-    fault: Callable[[list[TokenSequence]], Exception | None]
+    fault: Callable[[list[SharedSequence]], Exception | None]
     seen: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.vocabulary, self.batch_size_of = self.model.vocabulary, self.model.batch_size_of
+        self.short_context = self.model.short_context
 
-    def token_nll(self, batch: list[TokenSequence]) -> torch.Tensor:
+    def token_nll(self, batch: list[SharedSequence]) -> torch.Tensor:
         self.seen.append(len(batch))
         error = self.fault(batch)
         if error is not None:
@@ -53,8 +55,8 @@ class Faulty:
         return self.model.token_nll(batch)
 
 
-def out_of_memory_above_100_tokens(batch: list[TokenSequence]) -> Exception | None:
-    return torch.OutOfMemoryError("injected") if sum(len(sequence.input_ids) for sequence in batch) > 100 else None
+def out_of_memory_above_100_tokens(batch: list[SharedSequence]) -> Exception | None:
+    return torch.OutOfMemoryError("injected") if sum(map(len, batch)) > 100 else None
 
 
 @pytest.mark.parametrize("model_fixture", ["tiny_gpt2", "tiny_llama"])
@@ -81,7 +83,7 @@ def test_losses_come_in_the_order_of_the_sequences(tiny_gpt2: Path, tokens_per_b
     models = load(tiny_gpt2)
     sequences = random_sequences([2, 3, 5, 8, 64, 13, 21, 34, 55, 64, 2])
     with torch.inference_mode():
-        alone = [models["float32"].token_nll([sequence]).mean().item() for sequence in sequences]
+        alone = [models["float32"].token_nll(each_alone([sequence])).mean().item() for sequence in sequences]
     with Scorer(models, tokens_per_batch, 2) as scorer:
         assert scorer.mean_nll(sequences) == pytest.approx(alone, rel=1e-5)
 
@@ -140,7 +142,7 @@ def test_sequences_go_to_the_model_of_their_dtype(tiny_gpt2: Path, tiny_llama: P
     with Scorer(models, 64) as scorer, torch.inference_mode():
         for dtype, model in models.items():
             found = [loss.token_nll for loss in scorer.submit(sequences, dtype).result()]
-            assert np.concatenate(found) == pytest.approx(model.token_nll(sequences).numpy(), rel=1e-5)
+            assert np.concatenate(found) == pytest.approx(model.token_nll(each_alone(sequences)).numpy(), rel=1e-5)
 
 
 def test_out_of_memory_halves_the_batch_and_loses_nothing(tiny_gpt2: Path) -> None:
@@ -169,7 +171,7 @@ def test_later_batches_are_made_small_enough_after_memory_ran_out(tiny_gpt2: Pat
 def test_budget_falls_once_for_all_batches_that_were_made_under_it(tiny_gpt2: Path) -> None:
     all_made = threading.Event()
 
-    def fails_late(batch: list[TokenSequence]) -> Exception | None:
+    def fails_late(batch: list[SharedSequence]) -> Exception | None:
         all_made.wait(10)
         return out_of_memory_above_100_tokens(batch)
 
@@ -214,7 +216,7 @@ def test_batches_that_have_not_begun_are_dropped_at_the_end(tiny_gpt2: Path, mon
         dropped.set()
         shutdown(pool, wait=wait)
 
-    def hold(batch: list[TokenSequence]) -> None:
+    def hold(batch: list[SharedSequence]) -> None:
         assert dropped.wait(60)
 
     monkeypatch.setattr(ThreadPoolExecutor, "shutdown", drop)

@@ -154,8 +154,8 @@ def _add_traffic(group: argparse._ArgumentGroup) -> None:
         "--refused_prompts",
         choices=("stop", "skip"),
         default="stop",
-        help="prompts that the server refuses, as too long or for what they say, while it answers others: stop ends "
-        "with an error once the others are answered, and writes no review file; skip writes them without scores "
+        help="prompts that the server refuses, as too long or for what they say, while it answers others: stop writes "
+        "no review file and ends with an error once the others are answered; skip writes them without scores "
         "(default: %(default)s)",
     )
 

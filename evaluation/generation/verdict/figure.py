@@ -135,7 +135,7 @@ def _draw_row(axes: "Axes", board: Scoreboard, row: ScoreboardRow, top: float, p
     axes.text(-0.02, middle, _fitting_name(axes, row.name), ha="right", va="center", weight=weight)
     axes.text(1.02, middle, score, va="center", weight=weight)
     if not num_pairs:
-        axes.text(0.5, middle, "no parsed pair", ha="center", va="center", style="italic")
+        axes.text(0.02, middle, "no parsed pair", va="center", style="italic")
         return
     begin, is_all_said = 0.0, True
     for kind, color in palette.bars.items():

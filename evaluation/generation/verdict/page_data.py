@@ -38,7 +38,7 @@ def comparison_page_data(files: dict[str, list[ReviewFile]], comparison: Compari
         "key2": board.key2,
         "judge": f"Judged by {' and '.join(judges)} in both orders",
         "is_empty": comparison.is_empty,
-        "conclusion": conclusion(board) if len(judges) == 1 else f"{board.api_model}: {conclusion(board)}",
+        "conclusion": conclusion(board) if len(judges) == 1 or board.is_empty else f"{judges[0]}: {conclusion(board)}",
     }
     if comparison.is_empty:
         return data
