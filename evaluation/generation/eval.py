@@ -30,7 +30,6 @@ from judging.flags import parse_args
 from judging.report import (
     RunReport,
     advise_room,
-    announce,
     describe_unanswered,
     say_plan,
     say_run,
@@ -44,7 +43,7 @@ from judging.review_assembly import Refusals, as_begun, assemble, is_cut_short, 
 from judging.run import JudgeRun
 from judging.secrets_hiding import Secrets
 from judging.server_address import check_base, find_key, find_secrets, warn_of_plain_http
-from shared.cli import Interrupted, UserError, run, say
+from shared.cli import Interrupted, UserError, run, say, tell
 from verdict.review_file import review_path
 
 
@@ -108,9 +107,7 @@ async def ask(access: ServerAccess, task: Task, journal: AnswerJournal, budget: 
     before = Before(len(used), sum(map(is_cut_short, used)))
     async with JudgeClient(access) as client:
         with tqdm(total=len(missing), unit="request", disable=None, smoothing=0.1) as bar:
-            judging = JudgeRun(
-                client, journal, budget, task.limits, task.batch_size, bar.update, report, before, announce
-            )
+            judging = JudgeRun(client, journal, budget, task.limits, task.batch_size, bar.update, report, before, tell)
             await judging.run(missing)
 
 
@@ -123,7 +120,7 @@ async def ask_batches(
     assert task.poll_seconds is not None
     async with BatchClient(access, task.limits, num_missing) as client:
         batches = BatchRun(
-            client, journal, budget, report, access.address.shown, task.poll_seconds, access.secrets, announce
+            client, journal, budget, report, access.address.shown, task.poll_seconds, access.secrets, tell
         )
         try:
             await batches.run(task.pairs)
@@ -206,7 +203,7 @@ def judge_pairs(args: argparse.Namespace, secrets: Secrets) -> None:
     write_wrap_file(save_path, secrets.hide_in(reviews.meta), secrets.hide_in(reviews.rows))
     say(f"{len(pairs)} pairs, {reviews.num_unparsed} of {2 * len(pairs)} reviews without scores -> {save_path}")
     for request, failure in report.refused:
-        announce(f"warning: {request.where}: {failure}")
+        tell(f"warning: {request.where}: {failure}")
 
 
 if __name__ == "__main__":

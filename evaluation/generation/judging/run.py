@@ -22,7 +22,7 @@ from judging.retry_policy import RetryLimits, Traffic
 from judging.review_assembly import follow_up
 from judging.server_errors import IF_NO_SYSTEM_ROLE, SYSTEM_ROLE, remedy_for
 from records.journal import Entry
-from shared.cli import UserError
+from shared.cli import UserError, tell
 
 # Prompts refused in a row, none answered between: then it is not the prompts.
 MAX_REFUSED_IN_A_ROW = 5
@@ -54,7 +54,7 @@ class JudgeRun:
         on_answer: Callable[[], object],
         report: RunReport,
         before: Before | None = None,
-        announce: Callable[[str], object] = print,
+        announce: Callable[[str], object] = tell,
     ) -> None:
         self.client, self.journal, self.budget, self.limits = client, journal, budget, limits
         self.on_answer, self.announce = on_answer, announce
