@@ -83,13 +83,12 @@ def test_more_refused_prompts_than_five_can_be_skipped_when_others_were_answered
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrap = write_pairs(tmp_path, 12)
-    with RawServer(
-        lambda body, headers: (
-            (400, {}, b"no")
-            if any(f"Question {i}?" in shown_text(body) for i in range(8, 12))
-            else (200, {}, said("5 6\nYes."))
-        )
-    ) as server:
+
+    def respond(body: dict[str, Any], headers: dict[str, str]) -> Response:
+        is_refused = any(f"Question {number}?" in shown_text(body) for number in range(8, 12))
+        return (400, {}, b"no") if is_refused else (200, {}, said("5 6\nYes."))
+
+    with RawServer(respond) as server:
         done = judge(monkeypatch, wrap, server.url, "--batch_size", "1", "--refused_prompts", "skip")
     assert done.returncode == 0 and [row["scores"] is None for row in review_rows(wrap)] == [False] * 8 + [True] * 4
 
@@ -97,7 +96,7 @@ def test_more_refused_prompts_than_five_can_be_skipped_when_others_were_answered
 @pytest.mark.parametrize(
     "words",
     [
-        "max_tokens is too large: 1024. This model supports at most 512 completion tokens, whereas you provided 1024.",
+        "max_tokens is too large: 1024. This model supports at most 512 completion tokens, whereas you provided more.",
         "'max_tokens' or 'max_completion_tokens' is too large: 1024. This model's maximum context length is 2048 tokens "
         "and your request has 1536 input tokens (1024 > 2048 - 1536).",
         "This model's maximum context length is 2048 tokens. However, you requested 2560 tokens (1536 in the messages, "
@@ -186,7 +185,7 @@ def test_answers_that_are_all_cut_end_the_run_early(tmp_path: Path, monkeypatch:
         num_asked = len(server.bodies)
         assert 5 <= num_asked <= 7
         judge(monkeypatch, wrap, server.url, "--batch_size", "2")
-        assert len(server.bodies) <= num_asked + 4
+        assert len(server.bodies) == num_asked
         assert judge(monkeypatch, wrap, server.url, "--cut_answers", "keep").returncode == 0
         assert len(server.bodies) == 60  # none was asked again at the same limit
     assert {row["finish_reason"] for row in review_rows(wrap)} == {"length"}
@@ -257,7 +256,8 @@ def test_an_answer_without_marks_is_not_told(answer: str) -> None:
 def test_the_prompt_of_a_marked_answer_stays_as_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with RawServer(lambda body, headers: (200, {}, said("5 6\nYes."))) as server:
         judge(monkeypatch, write_pairs(tmp_path, 1, Answer1=MARK), server.url)
-    assert f"[The Start of Assistant 1's Answer]\n{MARK}\n\n{MARK}\n\n" in shown_text(server.bodies[0])
+    shown = f"[The Start of Assistant 1's Answer]\n{MARK}\n\n{MARK}\n\n"
+    assert any(shown in shown_text(body) for body in server.bodies)
 
 
 CONTROLS = ["\x1b[2J", "\x1b]0;title\x07", "\u202e", "\u2066", "\r", "\x00", "\x9b1m", "\u2028"]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from judging.outcomes import JudgeAnswer, is_count
+from judging.outcomes import MAX_BYTES_PER_TOKEN, JudgeAnswer, is_count
 from judging.requests import JudgeRequest
 from shared.cli import UserError
 
@@ -77,8 +77,9 @@ class Budget:
         self._reserved.pop(request.key, None)
         if self.prices is None or not charged:
             return
+        least_in = -(-most_tokens(request) // MAX_BYTES_PER_TOKEN)  # fewer cannot be true
         num_in, num_out = (answer.prompt_tokens, answer.completion_tokens) if answer else (None, None)
-        if num_in is None or num_out is None or not is_count(num_in, 1) or not is_count(num_out):
+        if num_in is None or num_out is None or not is_count(num_in, least_in) or not is_count(num_out):
             self.spent += self._worst(request)
         else:
             self.spent += self.prices.cost(num_in, num_out)

@@ -76,6 +76,7 @@ class JudgeRun:
 
     async def run(self, requests: list[JudgeRequest]) -> None:
         """Ask all of them. Raises UserError when going on makes no sense; the report then says how far it came."""
+        self._cut.check()
         loop = asyncio.get_running_loop()
         started = loop.time()
         try:

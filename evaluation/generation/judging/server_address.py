@@ -157,5 +157,5 @@ def _secrets_of_address(address: str) -> list[str]:
 
 def _without_password(address: str) -> str:
     """Return a wrong address without what stands before its last @: that may be a user and a password."""
-    scheme, slashes, rest = address.rpartition("//") if "//" in address else ("", "", address)
+    scheme, slashes, rest = address.partition("//") if "//" in address else ("", "", address)
     return f"{scheme}{slashes}...@{rest.rpartition('@')[2]}" if "@" in rest else address
