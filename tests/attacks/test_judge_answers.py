@@ -97,7 +97,7 @@ def test_more_refused_prompts_than_five_can_be_skipped_when_others_were_answered
     "words",
     [
         "max_tokens is too large: 1024. This model supports at most 512 completion tokens, whereas you provided more.",
-        "'max_tokens' or 'max_completion_tokens' is too large: 1024. This model's maximum context length is 2048 tokens "
+        "'max_tokens' or 'max_completion_tokens' is too large: 1024. The maximum context length is 2048 tokens "
         "and your request has 1536 input tokens (1024 > 2048 - 1536).",
         "This model's maximum context length is 2048 tokens. However, you requested 2560 tokens (1536 in the messages, "
         "1024 in the completion).",

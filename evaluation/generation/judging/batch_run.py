@@ -144,7 +144,13 @@ class BatchRun:
                 state = self._note(state, step="uploaded", file_id=file_id)
                 batch = await self.client.create(state.file_id, state.token)
             state = self._note(state, step="created", batch_id=str(batch.get("id")))
-        batch = await self._wait(state)
+        try:
+            batch = await self._wait(state)
+        except UserError as error:
+            raise UserError(
+                f'{error}; to give the batch up, with what it may have cost, remove the lines with "batch" from '
+                f"{self.journal.path}"
+            ) from None
         self._collect(
             [line for name in ("output_file_id", "error_file_id") for line in await self._lines(batch, name)], missing
         )
