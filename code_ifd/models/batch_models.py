@@ -19,9 +19,15 @@ from models.shared_sequences import SharedSequence, scored_tokens
 
 # A padded batch that has an eighth of its budget ends before a sequence shorter than this share of its longest.
 SHORTEST_SHARE = 0.8
-# Logits of 512 x 2,048 in float32 take 4 MB, which stays in a processor's cache between the GEMM and the log-sum-exp.
+# On a CPU, logits of 512 x 2,048 in float32 take 4 MB, which stays in a core's cache between the product and the
+# log-sum-exp.
 HEAD_TOKENS = 512
 HEAD_VOCABULARY = 2048
+# Elsewhere, each chunk costs the launch of a dozen kernels, so chunks are as large as memory lets them be. The logits,
+# their exponentials, and in 16 bits their copy in float32 are there at once: three times these bytes at most.
+LOGITS_BYTES = 1 << 30
+SMALL_LOGITS_BYTES = 1 << 28  # where a device does not tell how much memory it has
+LOGITS_SHARE = 64  # no more than a 64th of all memory
 # Extra columns of a 16-bit head: one holds the shift, the others keep rows aligned for the hardware.
 SHIFT_COLUMNS = 8
 
@@ -51,6 +57,24 @@ class BatchModel(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class HeadChunk:
+    """How many tokens, and how many of the vocabulary's logits for each, are computed at once."""
+
+    tokens: int
+    vocabulary: int
+
+
+def head_chunk(device: torch.device, vocabulary: int) -> HeadChunk:
+    """Return the chunk that suits a device. It depends on no measurement: a resumed run has to end in the same bytes."""
+    if device.type == "cpu":
+        return HeadChunk(HEAD_TOKENS, HEAD_VOCABULARY)
+    most = SMALL_LOGITS_BYTES
+    if device.type == "cuda":
+        most = min(LOGITS_BYTES, torch.cuda.get_device_properties(device).total_memory // LOGITS_SHARE)
+    return HeadChunk(max(most // (4 * vocabulary), 1), vocabulary)
+
+
 class OutputHead:
     """A linear output head in any dtype, (vocabulary, hidden_size), with or without a bias.
 
@@ -61,6 +85,7 @@ class OutputHead:
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, dtype: torch.dtype) -> None:
         self.weight, self.bias = weight.to(dtype), None if bias is None else bias.to(dtype)
+        self.chunk = head_chunk(weight.device, weight.shape[0])
         self.is_rounding = dtype != torch.float32
         if self.is_rounding:
             shift = torch.zeros(weight.shape[0], SHIFT_COLUMNS, dtype=dtype, device=weight.device)
@@ -73,8 +98,8 @@ class OutputHead:
         hidden: (tokens, hidden_size), targets: (tokens,).
         """
         parts = [
-            self._nll_of_chunk(hidden[start : start + HEAD_TOKENS], targets[start : start + HEAD_TOKENS])
-            for start in range(0, hidden.shape[0], HEAD_TOKENS)
+            self._nll_of_chunk(*chunk)
+            for chunk in zip(hidden.split(self.chunk.tokens), targets.split(self.chunk.tokens), strict=True)
         ]
         return torch.cat(parts)
 
@@ -89,8 +114,8 @@ class OutputHead:
             target_logit += shift[:, 0].float()  # what rounding the shift itself has left
             hidden = torch.cat([hidden, shift], dim=1)
         total = torch.full((hidden.shape[0],), -torch.inf, device=hidden.device)  # (tokens,) running log-sum-exp
-        for start in range(0, self.weight.shape[0], HEAD_VOCABULARY):
-            part = slice(start, start + HEAD_VOCABULARY)
+        for start in range(0, self.weight.shape[0], self.chunk.vocabulary):
+            part = slice(start, start + self.chunk.vocabulary)
             logits = linear(
                 hidden, self.weight[part], None if self.bias is None else self.bias[part]
             ).float()  # (tokens, chunk)
@@ -107,8 +132,9 @@ def logits_nll(
     From whole logits, (rows, length, vocabulary).
     """
     parts = []
-    for start in range(0, targets.shape[0], HEAD_TOKENS):
-        part = slice(start, start + HEAD_TOKENS)
+    num_tokens = head_chunk(logits.device, logits.shape[-1]).tokens
+    for start in range(0, targets.shape[0], num_tokens):
+        part = slice(start, start + num_tokens)
         scored = logits[row_index[part], position_index[part]].float()  # (tokens, vocabulary)
         parts.append(torch.nn.functional.cross_entropy(scored, targets[part], reduction="none"))
     return torch.cat(parts)

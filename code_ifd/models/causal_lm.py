@@ -19,6 +19,7 @@ from transformers import logging as transformers_logging
 
 from models.batch_models import BatchModel, OutputHead, PackedModel, PaddedModel
 from models.cpu_kernels import has_fast_bfloat16, keep_freed_memory, use_fast_kernels
+from models.gpu_kernels import use_gpu_kernels
 from models.library_versions import read_rope_of_five, tokenizer_from
 from models.packing import pack
 from models.pip_models import SMOLLM2, dequantized_folder
@@ -140,6 +141,8 @@ def load_batch_models(
         if packed or names == ("float32",):
             return packed or {"float32": padded}, tokenizer
         del padded
+    if device.type != "cpu":
+        use_gpu_kernels(model)
     return {name: PaddedModel(in_dtype(model, DTYPES[name], name == names[-1])) for name in names}, tokenizer
 
 
