@@ -26,8 +26,8 @@ HEAD_VOCABULARY = 2048
 # Elsewhere, each chunk costs the launch of a dozen kernels, so chunks are as large as memory lets them be. The logits,
 # their exponentials, and in 16 bits their copy in float32 are there at once: three times these bytes at most.
 LOGITS_BYTES = 1 << 30
-SMALL_LOGITS_BYTES = 1 << 28  # where a device does not tell how much memory it has
-LOGITS_SHARE = 64  # no more than a 64th of all memory
+SMALL_LOGITS_BYTES = 1 << 29  # where a device does not tell how much memory it has
+LOGITS_SHARE = 32  # they take no more than this part of all memory: one 32nd
 # Extra columns of a 16-bit head: one holds the shift, the others keep rows aligned for the hardware.
 SHIFT_COLUMNS = 8
 
@@ -97,31 +97,34 @@ class OutputHead:
 
         hidden: (tokens, hidden_size), targets: (tokens,).
         """
+        weights = self.weight.split(self.chunk.vocabulary)
+        biases = [None] * len(weights) if self.bias is None else self.bias.split(self.chunk.vocabulary)
+        layers = list(zip(weights, biases, strict=True))
         parts = [
-            self._nll_of_chunk(*chunk)
+            self._nll_of_chunk(*chunk, layers)
             for chunk in zip(hidden.split(self.chunk.tokens), targets.split(self.chunk.tokens), strict=True)
         ]
-        return torch.cat(parts)
+        # The two terms are summed in different orders: a certain token may come out a rounding error below 0.
+        return torch.cat(parts).clamp(min=0)
 
-    def _nll_of_chunk(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def _nll_of_chunk(
+        self, hidden: torch.Tensor, targets: torch.Tensor, layers: list[tuple[torch.Tensor, torch.Tensor | None]]
+    ) -> torch.Tensor:
         hidden = hidden.to(self.weight.dtype)
         target_logit = (hidden.float() * self.weight[targets, : hidden.shape[1]].float()).sum(-1)  # (tokens,)
         if self.bias is not None:
             target_logit += self.bias[targets].float()
         if self.is_rounding:
-            shift = torch.zeros(hidden.shape[0], SHIFT_COLUMNS, dtype=hidden.dtype, device=hidden.device)
-            shift[:, 0] = -target_logit
-            target_logit += shift[:, 0].float()  # what rounding the shift itself has left
-            hidden = torch.cat([hidden, shift], dim=1)
-        total = torch.full((hidden.shape[0],), -torch.inf, device=hidden.device)  # (tokens,) running log-sum-exp
-        for start in range(0, self.weight.shape[0], self.chunk.vocabulary):
-            part = slice(start, start + self.chunk.vocabulary)
-            logits = linear(
-                hidden, self.weight[part], None if self.bias is None else self.bias[part]
-            ).float()  # (tokens, chunk)
-            total = torch.logaddexp(total, logits.logsumexp(-1))
-        # The two terms are summed in different orders: a certain token may come out a rounding error below 0.
-        return (total - target_logit).clamp(min=0)
+            shift = target_logit.to(hidden.dtype)
+            target_logit -= shift.float()  # what rounding the shift itself has left
+            columns = torch.nn.functional.pad(-shift[:, None], (0, SHIFT_COLUMNS - 1))
+            hidden = torch.cat([hidden, columns], dim=1)
+        total = None  # (tokens,) running log-sum-exp
+        for weight, bias in layers:
+            part = linear(hidden, weight, bias).float().logsumexp(-1)
+            total = part if total is None else torch.logaddexp(total, part)
+        assert total is not None
+        return total - target_logit
 
 
 def logits_nll(
