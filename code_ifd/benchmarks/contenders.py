@@ -49,22 +49,24 @@ class BenchTask:
 class Reference:
     """What the published tool does: one record at a time, two forwards, the library's own loss, whole logits."""
 
-    def __init__(self, task: BenchTask) -> None:
-        self.model = AutoModelForCausalLM.from_pretrained(task.folder, dtype=torch.float32).eval()
+    def __init__(self, task: BenchTask, device: torch.device = CPU) -> None:
+        self.model = AutoModelForCausalLM.from_pretrained(task.folder, dtype=torch.float32).eval().to(device)
         self.tokenizer = AutoTokenizer.from_pretrained(task.folder)
         self.task = task
 
-    @torch.no_grad()
     def run(self) -> Losses:
         """Return the losses of all records."""
-        found = []
-        for index, pair in enumerate(_pairs(self.tokenizer, self.task)):
-            if not isinstance(pair, Skipped):
-                found.append((index, self._loss(pair.direct), self._loss(pair.conditioned)))
-        return found
+        found = [self.losses(record) for record in self.task.records]
+        return [(index, *losses) for index, losses in enumerate(found) if losses is not None]
 
+    def losses(self, record: Record) -> tuple[float, float] | None:
+        """Return the direct and the conditioned loss of a record, or None for one that has no score."""
+        (pair,) = encode_chunk(self.tokenizer, [record], "none", self.task.max_length)
+        return None if isinstance(pair, Skipped) else (self._loss(pair.direct), self._loss(pair.conditioned))
+
+    @torch.no_grad()
     def _loss(self, sequence: TokenSequence) -> float:
-        input_ids = torch.tensor([sequence.input_ids])
+        input_ids = torch.tensor([sequence.input_ids], device=self.model.device)
         labels = input_ids.clone()
         labels[0, : sequence.first_scored] = -100
         return self.model(input_ids, labels=labels).loss.item()

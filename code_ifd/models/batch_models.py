@@ -66,7 +66,7 @@ class HeadChunk:
 
 
 def head_chunk(device: torch.device, vocabulary: int) -> HeadChunk:
-    """Return the chunk that suits a device. It depends on no measurement: a resumed run has to end in the same bytes."""
+    """Return the chunk that suits a device. It depends on no measurement: a resumed run ends in the same bytes."""
     if device.type == "cpu":
         return HeadChunk(HEAD_TOKENS, HEAD_VOCABULARY)
     most = SMALL_LOGITS_BYTES

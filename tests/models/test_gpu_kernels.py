@@ -1,4 +1,4 @@
-"""Scoring on a GPU, as far as it can be tried without one: the same logits without masks, and few operations a batch."""
+"""Scoring on a GPU, as far as it can be tried without one: the same scores without masks, and few operations."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def test_batch_of_a_gpu_takes_few_operations(
 ) -> None:
     model = gpt2_without_weights(dtype)
     sequences = each_alone([TokenSequence([1] * 256, 1)] * 64)
-    assert 64 * 256 == default_tokens_per_batch(META)
+    assert default_tokens_per_batch(META) == 64 * 256
     with torch.inference_mode(), Operations() as operations:
         nll = model.token_nll(sequences)
     assert nll.shape == (64 * 255,)
