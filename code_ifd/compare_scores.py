@@ -11,8 +11,9 @@ python code_ifd/compare_scores.py outputs/scored_gpt2.json \\
     outputs/scored_llama.json --plot_path outputs/ranks.png
 """
 
+from shared.start import run
+
 import argparse
-import os
 from array import array
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -24,6 +25,7 @@ import numpy as np
 from records.conversations import Fields, add_fields_flag, first_prompt
 from records.dataset import Dataset, Fetcher
 from records.dataset_files import DATASET_HELP
+from records.outputs import add_overwrite_flag, check_outputs
 from records.paired_records import paired_records
 from reporting.agreement_figure import RankPlot, draw_rank_plot
 from reporting.agreement_text import comparison_text, percent
@@ -31,8 +33,8 @@ from reporting.comparison import Choice, Comparison, compare_scorers
 from selection.flags import add_key_name_flag, add_threshold_flag
 from selection.ifd import num_selected, select
 from selection.scored_dataset import UPPER, NumberColumns, read_numbers, response_length
-from shared.cli import UserError, new_parser, positive_int, rate, run, say
-from shared.files import atomic_writer, encode_json, refuse_overwriting
+from shared.cli import UserError, new_parser, positive_int, rate, say
+from shared.files import atomic_writer, encode_json
 
 
 def first_prompts(dataset: Dataset, numbers: list[int], fields: Fields) -> list[str]:
@@ -96,25 +98,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="how many of the most different records to name (default: %(default)s)",
     )
     add_fields_flag(parser)
+    add_overwrite_flag(parser)
     return parser.parse_args(argv)
-
-
-def check_outputs(json_save_path: str | None, plot_path: str | None, inputs: list[str]) -> None:
-    """Raise UserError for outputs that cannot be what is meant, before any work."""
-    outputs = [path for path in (json_save_path, plot_path) if path]
-    for path in outputs:
-        refuse_overwriting(path, *inputs)
-    if len({os.path.realpath(path) for path in outputs}) < len(outputs):
-        raise UserError(f"{plot_path}: --plot_path and --json_save_path are the same file; give them two names")
-    if plot_path and Path(plot_path).suffix.lower() != ".png":
-        raise UserError(f"--plot_path {plot_path}: the file name must end in .png")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read both datasets, compare their scores, and print and write what came of it."""
     args = parse_args(argv)
     a, b = Dataset(args.a), Dataset(args.b)
-    check_outputs(args.json_save_path, args.plot_path, [*a.files, *b.files])
+    check_outputs([path for path in (args.json_save_path, args.plot_path) if path], [a, b], args.overwrite)
+    if args.plot_path and Path(args.plot_path).suffix.lower() != ".png":
+        raise UserError(f"--plot_path {args.plot_path}: the file name must end in .png")
     choice = Choice(args.key_name, float(args.filter_threash), args.sample_rates, args.num_shown)
     lengths = array("q", (response_length(record, args.fields) for record in paired_records(a, b, args.fields)))
     numbers_a, numbers_b = (read_numbers(dataset, choice.number_keys, optional=(UPPER,)) for dataset in (a, b))

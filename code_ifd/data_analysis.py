@@ -9,6 +9,8 @@ python code_ifd/data_analysis.py --data_path data/sample_alpaca.json \\
     --save_path outputs/scores.jsonl --model_name_or_path smollm2-135m
 """
 
+from shared.start import run
+
 import argparse
 import time
 from collections.abc import Sequence
@@ -19,7 +21,7 @@ from scoring.mixed import Wanted, score_mixed
 from scoring.run import ScoringRun, prepare_run, report
 from scoring.score_journal import ScoreJournal
 from selection.flags import wanted_number
-from shared.cli import Interrupted, new_parser, run
+from shared.cli import Interrupted, new_parser
 
 
 def score_missing(journal: ScoreJournal, scoring: ScoringRun) -> None:

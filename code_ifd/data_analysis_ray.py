@@ -9,6 +9,8 @@ python code_ifd/data_analysis_ray.py --data_path data/sample_alpaca.json \\
     --save_path outputs/scores.jsonl --model_name_or_path smollm2-135m
 """
 
+from shared.start import run
+
 import argparse
 import time
 from collections.abc import Sequence
@@ -19,7 +21,7 @@ from cluster.ray_cluster import Layout, choose_layout, ray_cluster
 from scoring.flags import add_scoring_flags, scoring_settings
 from scoring.run import ScoringRun, prepare_run, report
 from scoring.score_journal import ScoreJournal
-from shared.cli import Interrupted, UserError, new_parser, positive_int, run
+from shared.cli import Interrupted, UserError, new_parser, positive_int
 
 
 @dataclass(frozen=True)

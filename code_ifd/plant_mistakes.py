@@ -9,6 +9,8 @@ python code_ifd/plant_mistakes.py --json_data_path data/sample_alpaca.json \\
     --json_save_path outputs/planted.json --rate 0.1
 """
 
+from shared.start import run
+
 import argparse
 from collections.abc import Sequence
 from decimal import Decimal
@@ -16,8 +18,8 @@ from decimal import Decimal
 from records.conversations import add_fields_flag, check_records
 from records.dataset import Dataset, write_dataset
 from records.dataset_files import DATASET_HELP, TABLES, ends_in
-from shared.cli import UserError, new_parser, non_negative_int, rate, run, say
-from shared.files import refuse_overwriting
+from records.outputs import add_overwrite_flag, check_output
+from shared.cli import UserError, new_parser, non_negative_int, rate, say
 from training.planting import PLANTED, check_unscored, plant
 
 
@@ -35,6 +37,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--seed", type=non_negative_int, default=0, help="decides which records are planted (default: %(default)s)"
     )
     add_fields_flag(parser)
+    add_overwrite_flag(parser)
     return parser.parse_args(argv)
 
 
@@ -42,9 +45,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Read all, plant, write all."""
     args = parse_args(argv)
     dataset = Dataset(args.json_data_path)
-    refuse_overwriting(args.json_save_path, *dataset.files)
     if ends_in(args.json_save_path, TABLES):
         raise UserError(f"{args.json_save_path}: the copy is JSON, whatever is read; name it .jsonl")
+    check_output(args.json_save_path, dataset, args.overwrite)
     check_records(dataset.records(), dataset.path, args.fields)
     check_unscored(dataset)
     records = plant(list(dataset.records()), args.rate, args.seed, args.fields)

@@ -12,6 +12,8 @@ python code_ifd/prove_it.py --json_data_path outputs/scored.json \\
     --save_path outputs/prove_it.json --model_name_or_path smollm2-135m
 """
 
+from shared.start import run
+
 import argparse
 import dataclasses
 import sys
@@ -25,7 +27,8 @@ from models.source import add_device_flag
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP
 from records.journal import LineJournal
-from shared.cli import Interrupted, new_parser, run, say
+from records.outputs import add_overwrite_flag, check_outputs
+from shared.cli import Interrupted, new_parser, say
 from shared.files import atomic_writer, encode_json, refuse_overwriting
 from training.experiment import Experiment, ExperimentSettings, describe_experiment
 from training.flags import add_arm_flags, add_run_flags, add_training_flags
@@ -63,6 +66,11 @@ def train_missing(journal: LineJournal, experiment: Experiment, plan: Plan, writ
         ) from None
 
 
+def runs_path(save_path: str) -> str:
+    """Return where the journal of the finished runs lies."""
+    return f"{save_path}.runs.jsonl"
+
+
 def write_rows(save_path: str, journal: LineJournal, header: dict[str, Any], experiment: Experiment) -> None:
     """Write what is finished as JSON: the settings, and a row for each arm.
 
@@ -96,6 +104,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add_training_flags(parser)
     add_arm_flags(parser)
     add_device_flag(parser)
+    add_overwrite_flag(parser)
     return parser.parse_args(argv)
 
 
@@ -103,7 +112,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Read and check everything, train what is missing, and print the table, after Ctrl-C too."""
     args = parse_args(argv)
     dataset = Dataset(args.json_data_path)
-    refuse_overwriting(args.save_path, *dataset.files)
+    refuse_overwriting(runs_path(args.save_path), *dataset.files)
+    check_outputs([args.save_path], [dataset], args.overwrite)
     names = [field.name for field in dataclasses.fields(ExperimentSettings)]  # flags of the same names
     settings = ExperimentSettings(**{name: getattr(args, name) for name in names})
     if settings.batch_size is not None:
@@ -111,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     plan = plan_runs(args.arms, args.seeds)
     experiment = prepare(settings, plan, dataset)
     header = describe_experiment(experiment, dataset)
-    with LineJournal(f"{args.save_path}.runs.jsonl", header, "--save_path") as journal:
+    with LineJournal(runs_path(args.save_path), header, "--save_path") as journal:
         try:
             write_table = partial(write_rows, args.save_path, journal, header, experiment)
             train_missing(journal, experiment, plan, write_table)

@@ -13,8 +13,9 @@ python code_ifd/put_analysis_to_data.py --pt_data_path outputs/scores.jsonl \\
     --json_save_path outputs/scored.json
 """
 
+from shared.start import run
+
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
@@ -23,11 +24,11 @@ from typing import NamedTuple
 from records.dataset import Dataset, dataset_writer
 from records.dataset_files import DATASET_HELP
 from records.hub_name import as_scored
+from records.outputs import add_overwrite_flag, check_output
 from records.record import COUNTS, NUMBERS, Block, Column, Result, Skipped
 from scoring.score_file import SCORING_KEYS, ScoreFile, differences, meta_path, skipped_summary
 from selection.score_summary import TURNS, summarize, turn_numbers
-from shared.cli import UserError, new_parser, run, say
-from shared.files import refuse_overwriting
+from shared.cli import UserError, new_parser, say, tell
 
 
 class Span(NamedTuple):
@@ -179,33 +180,32 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="the score of a conversation: the mean over the assistant's turns, that of the last turn, or of the one "
         "with the highest IFD (default: %(default)s)",
     )
+    add_overwrite_flag(parser)
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Merge the score files into the dataset, and print how many records have a score."""
     args = parse_args(argv)
-    refuse_overwriting(args.json_save_path, *args.pt_data_path, *map(meta_path, args.pt_data_path))
     shards = [ScoreFile(path) for path in args.pt_data_path]
     dataset = Dataset(as_scored(args.json_data_path, [shard.meta["data_path"] for shard in shards if shard.meta]))
-    refuse_overwriting(args.json_save_path, *dataset.files)
+    inputs = (*args.pt_data_path, *map(meta_path, args.pt_data_path))
+    check_output(args.json_save_path, dataset, args.overwrite, *inputs)
     shards = in_order(shards, args.json_data_path, dataset.sha256())
     selection = shards[0].meta and shards[0].meta.get("selection")
     if selection:
-        print(
+        tell(
             f"note: scored with --dtype mixed: exact enough to select the {selection['num_wanted']} highest below "
             f"{selection['filter_threash']} by {selection.get('key_name', 'ifd_ppl')}; "
-            "for another selection, score again",
-            file=sys.stderr,
+            "for another selection, score again"
         )
     merger = Merger(args.turns)
     merge(dataset, shards, merger, args.json_save_path)
     num_scored = merger.num_records - merger.reasons.total()
     if merger.num_older and shards[0].meta:
-        print(
+        tell(
             f"note: {merger.num_older} of {num_scored} scores were made before step 1 wrote their standard error, so "
-            "ifd_upper and ifd_tokens are null there; score the dataset again to select by ifd_upper",
-            file=sys.stderr,
+            "ifd_upper and ifd_tokens are null there; score the dataset again to select by ifd_upper"
         )
     say(f"{merger.num_records} records, {skipped_summary(num_scored, merger.reasons)} -> {args.json_save_path}")
 

@@ -13,51 +13,59 @@ python code_ifd/report.py --json_data_path outputs/scored.json \\
     --selected outputs/selected.json --save_path outputs/report.html
 """
 
+from shared.start import run
+
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from records.conversations import add_fields_flag
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP
+from records.outputs import add_overwrite_flag, check_outputs
 from records.selected_records import SelectedRecords
-from reporting.agreement import check_length
 from reporting.data import ScoredData, Standing, read_scored, stand_by_file, stand_by_rank
 from reporting.figures import FIGURES, draw_figure, figure_names
 from reporting.html_page import image_uri, make_page
+from reporting.next_step import NextStep, step_3, train_on
+from reporting.origin import find_origin
+from reporting.page_data import report_data
 from reporting.rows import make_rows
 from reporting.sample import take_sample
-from reporting.text import counts, group_names, lead, length_lines, notes, quantiles, report_warnings
 from selection.flags import add_key_name_flag, add_selection_flags, wanted_number
-from selection.ifd import score_name
-from shared.cli import new_parser, run, say
-from shared.files import atomic_writer, refuse_overwriting
+from shared.cli import new_parser, say
+from shared.files import atomic_writer
 
+FOLDED = ("ppl_direct", "ppl_condition")  # figures that are shown when they are asked for
 PAGE = Path(__file__).parent / "reporting" / "page"
 
 
-def report_data(
-    data: ScoredData, standing: Standing, how: str, rows: list[dict[str, Any]], data_path: str
-) -> dict[str, Any]:
-    """Return what the page shows, as its script reads it; `how` says how the selection is known."""
-    return {
-        # A pattern is no file: its last part alone would say little.
-        "name": Path(data_path).name if Path(data_path).exists() else data_path,
-        "lead": lead(data, standing, how),
-        "warnings": report_warnings(data, standing),
-        "notes": notes(data, standing),
-        "num_records": len(data),
-        "counts": counts(data, standing),
-        "quantiles": quantiles(data),
-        "length": length_lines(
-            check_length(data.scores, data.lengths, [standing.is_selected.nonzero()[0]]), data.key_name
-        ),
-        "score": score_name(data.key_name),
-        "has_intervals": data.intervals is not None,
-        "groups": list(group_names(standing.threshold).items()),
-        "rows": rows,
-    }
+@dataclass(frozen=True)
+class Chosen:
+    """Where the records stand, how the selection is known, and what to do with it next."""
+
+    standing: Standing
+    how: str
+    next_step: NextStep
+
+
+def chosen_in_file(data: ScoredData, dataset: Dataset, selected: SelectedRecords, threshold: Decimal) -> Chosen:
+    """Return what a file of selected records chooses. Raises UserError for one that is not of this dataset."""
+    standing = stand_by_file(data.scores, float(threshold), selected.numbers(data.scores, dataset.path))
+    return Chosen(standing, f"({Path(selected.path).name})", train_on(selected.path, next(iter(dataset.records()))))
+
+
+def chosen_by_rank(data: ScoredData, dataset: Dataset, num_wanted: int, amount: str, threshold: Decimal) -> Chosen:
+    """Return what step 3 would choose; `amount` is its flag that says how many."""
+    flags = amount.split()
+    if threshold != 1:
+        flags += ["--filter_threash", str(threshold)]
+    if data.key_name != "ifd_ppl":
+        flags += ["--key_name", data.key_name]
+    standing = stand_by_rank(data.scores, float(threshold), num_wanted)
+    return Chosen(standing, f"({amount})", step_3(dataset.path, flags))
 
 
 def figure_html(name: str, data: ScoredData, standing: Standing) -> str:
@@ -86,9 +94,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help="the records selected from it, found by their texts "
         "(default: those that step 3 would select by the next flags)",
     )
+    parser.add_argument(
+        "--scores",
+        metavar="FILE",
+        help="the score file of step 1: the title names the model and the template of its meta file (default: "
+        "X_scores.jsonl beside X_data.json, where it is there)",
+    )
+    parser.add_argument("--model", metavar="NAME", help="the model to name in the title (default: that of --scores)")
     add_selection_flags(parser)
     add_key_name_flag(parser)
     add_fields_flag(parser)
+    add_overwrite_flag(parser)
     args = parser.parse_args(argv)
     if not args.save_path.endswith(".html"):
         parser.error(f"argument --save_path: {args.save_path!r} does not end in .html")
@@ -102,27 +118,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     dataset = Dataset(args.json_data_path)
     paths = figure_paths(args.save_path)
-    for path in (args.save_path, *paths.values()):
-        refuse_overwriting(path, *dataset.files, *(Dataset(args.selected).files if args.selected else ()))
+    sources = [dataset, *([Dataset(args.selected)] if args.selected else [])]
+    check_outputs([args.save_path, *paths.values()], sources, args.overwrite)
     selected = SelectedRecords(args.selected, args.fields) if args.selected else None
     data = read_scored(dataset, args.key_name, args.fields, selected)
-    threshold = float(args.filter_threash)
     if selected:
-        numbers = selected.numbers(data.scores, args.json_data_path)
-        standing, how = stand_by_file(data.scores, threshold, numbers), f"({Path(args.selected).name})"
+        chosen = chosen_in_file(data, dataset, selected, args.filter_threash)
     else:
-        standing = stand_by_rank(data.scores, threshold, wanted_number(args.sample_num, args.sample_rate, len(data)))
-        is_number = args.sample_num is not None
-        how = f"(--sample_num {args.sample_num})" if is_number else f"(--sample_rate {args.sample_rate})"
+        num_wanted = wanted_number(args.sample_num, args.sample_rate, len(data))
+        amount = f"--sample_rate {args.sample_rate}" if args.sample_num is None else f"--sample_num {args.sample_num}"
+        chosen = chosen_by_rank(data, dataset, num_wanted, amount, args.filter_threash)
+    standing = chosen.standing
+    origin = find_origin(args.json_data_path, len(data), args.scores, args.model)
     rows = make_rows(dataset, args.fields, data, standing, take_sample(data, standing))
-    figures = "".join(figure_html(name, data, standing) for name in figure_names(data))
-    shown = report_data(data, standing, how, rows, args.json_data_path)
-    page = make_page(PAGE, "IFD report", shown, {"figures": figures})
+    figures = {name: figure_html(name, data, standing) for name in figure_names(data)}
+    folded = "".join(figures.pop(name) for name in FOLDED)
+    shown = report_data(data, standing, chosen.how, rows, origin, chosen.next_step)
+    page = make_page(PAGE, "IFD report", shown, {"figures": "".join(figures.values()), "folded_figures": folded})
     with atomic_writer(args.save_path) as file:
         file.write(page)
     for name in figure_names(data):
         with atomic_writer(paths[name]) as file:
-            file.write(draw_figure(name, data, standing, "png"))
+            file.write(draw_figure(name, data, standing, "png", "light", origin.figure_line()))
     say(f"report            {args.save_path} ({len(rows):,} of {len(data):,} records in its table)")
 
 

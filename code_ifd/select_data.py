@@ -8,19 +8,20 @@ python code_ifd/select_data.py --json_data_path outputs/scored.json \\
     --json_save_path outputs/selected.json --sample_rate 0.1
 """
 
+from shared.start import run
+
 import argparse
-import sys
 from collections.abc import Sequence
 
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP
+from records.outputs import add_overwrite_flag, check_output
 from records.ranked_writer import write_selected
 from selection.candidates import Choice, read_candidates
 from selection.choosing import choose
 from selection.flags import add_key_name_flag, add_selection_flags, add_share_flags
 from selection.selection_text import notes, summary
-from shared.cli import new_parser, run, say
-from shared.files import refuse_overwriting
+from shared.cli import new_parser, say, tell
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -38,6 +39,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--keep_order", action="store_true", help="write in dataset order instead of highest score first"
     )
+    add_overwrite_flag(parser)
     return parser.parse_args(argv)
 
 
@@ -56,13 +58,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         fields=args.fields,
     )
     dataset = Dataset(args.json_data_path)
-    refuse_overwriting(args.json_save_path, *dataset.files)
+    check_output(args.json_save_path, dataset, args.overwrite)
     candidates = read_candidates(dataset, choice)
     chosen = choose(candidates, choice, args.json_data_path)
     write_selected(dataset, args.json_save_path, chosen.selection.indices, args.keep_order)
     say(summary(chosen, candidates, choice, args.json_save_path))
     for note in notes(chosen, candidates, choice):
-        print(f"note: {note}", file=sys.stderr)
+        tell(f"note: {note}")
 
 
 if __name__ == "__main__":

@@ -12,18 +12,20 @@ python code_ifd/select_data_diverse.py --json_data_path outputs/scored.json \\
     --json_save_path outputs/diverse.json --emb_model all-minilm-l6-v2
 """
 
+from shared.start import run
+
 from collections.abc import Sequence
 
 from diversity.candidates import candidate_rule, candidates_of, count_line, read_texts
 from diversity.embedding_cache import EmbeddingSettings, TextEmbeddings, embeddings_of
 from diversity.flags import parse_args
-from records.dataset import Dataset, check_name
+from records.dataset import Dataset
+from records.outputs import check_output
 from records.ranked_writer import write_selected
 from selection.flags import number_of
 from selection.ifd import Selection
 from selection.scored_dataset import read_scores
-from shared.cli import UserError, run, say
-from shared.files import refuse_overwriting
+from shared.cli import UserError, say
 
 
 def check_enough(num_wanted: int, num_candidates: int, flag: str, kind: str = "candidates") -> None:
@@ -61,9 +63,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.emb_model, args.revision, args.max_length, args.batch_size, args.device, args.trust_remote_code
     )
     dataset = Dataset(args.json_data_path)
-    refuse_overwriting(args.json_save_path, *dataset.files)
     # What would only show after the embedding.
-    check_name(args.json_save_path, dataset)
+    check_output(args.json_save_path, dataset, args.overwrite)
     scores = read_scores(dataset, args.key_name)
     num_wanted, flag = args.fla_num, f"--fla_num {args.fla_num}"
     if args.fla_rate is not None:

@@ -8,14 +8,17 @@ python code_ifd/show_selection.py --json_data_path outputs/scored.json \\
     --selected outputs/selected.json --compare ifd_upper
 """
 
+from shared.start import run
+
 import argparse
 import heapq
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
+from typing import Any
 
-from records.conversations import Fields, add_fields_flag, first_prompt
+from records.conversations import Fields, add_fields_flag, first_texts
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP
 from records.record import Record
@@ -23,7 +26,7 @@ from selection.flags import SCORES, add_key_name_flag, add_threshold_flag
 from selection.ifd import is_score, score_name
 from selection.scored_dataset import UPPER, NumberColumn, no_upper, read_columns
 from selection.side_by_side import side_by_side
-from shared.cli import new_parser, run, say
+from shared.cli import new_parser, say
 from shared.texts import TERMINAL_COLUMNS, fit_columns
 
 NUM_SHOWN = 3
@@ -74,18 +77,23 @@ def score_table(
         lines += ["", f"{f'{name} quantiles':<18}{'' if name == 'IFD' else ' '}{shown}"]
     for title, part in ((f"highest below {threshold:g}", ranking.highest), ("lowest", ranking.lowest)):
         lines += ["", f"{name}    {title}"]
-        lines += [f"{score:.3f}  {fit_columns(instruction, TERMINAL_COLUMNS - 7)}" for score, instruction in part]
+        for score, (asked, answered) in part:
+            lines.append(f"{score:.3f}  {fit_columns(asked, TERMINAL_COLUMNS - 7)}")
+            lines.append(f"       > {fit_columns(answered, TERMINAL_COLUMNS - 9)}")
     return "\n".join(lines)
 
 
 class Outermost:
-    """The records at both ends of the scores below the threshold: (score, what is asked), ties by record order."""
+    """The records at both ends of the scores below the threshold, ties by record order.
+
+    Each is its score, and what is asked and answered first.
+    """
 
     def __init__(self, threshold: float, fields: Fields) -> None:
         self._threshold, self._fields = threshold, fields
         # Heaps with the least outermost record on top; of two with one score, that is the later one.
-        self._highest: list[tuple[float, int, object]] = []
-        self._lowest: list[tuple[float, int, object]] = []
+        self._highest: list[tuple[float, int, tuple[Any, Any]]] = []
+        self._lowest: list[tuple[float, int, tuple[Any, Any]]] = []
         self.num_below = 0
 
     def add(self, score: float, record: Record) -> None:
@@ -95,17 +103,17 @@ class Outermost:
         self.num_below += 1
         for heap, value in ((self._highest, score), (self._lowest, -score)):
             if len(heap) < NUM_SHOWN:
-                heapq.heappush(heap, (value, -self.num_below, first_prompt(record, self._fields)))
+                heapq.heappush(heap, (value, -self.num_below, first_texts(record, self._fields)))
             elif value > heap[0][0]:
-                heapq.heapreplace(heap, (value, -self.num_below, first_prompt(record, self._fields)))
+                heapq.heapreplace(heap, (value, -self.num_below, first_texts(record, self._fields)))
 
     @property
-    def highest(self) -> list[tuple[float, object]]:
+    def highest(self) -> list[tuple[float, tuple[Any, Any]]]:
         """Return the records with the highest scores, highest first."""
         return [(value, asked) for value, _, asked in sorted(self._highest, key=itemgetter(0, 1), reverse=True)]
 
     @property
-    def lowest(self) -> list[tuple[float, object]]:
+    def lowest(self) -> list[tuple[float, tuple[Any, Any]]]:
         """Return the records with the lowest scores, lowest first."""
         return [(-value, asked) for value, _, asked in sorted(self._lowest, key=itemgetter(0, 1), reverse=True)]
 

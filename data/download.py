@@ -22,11 +22,13 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "code_ifd"))
 
 from shared.cli import Interrupted, UserError, new_parser, positive_int, run, say
 from shared.files import open_locked
-from verified_fetch import UnreachableError, fetch, is_in_place
+from verified_fetch import Limits, UnreachableError, fetch, is_in_place
 
 ROOT = Path(__file__).resolve().parents[1]
 
 SUPERFILTERING = "https://raw.githubusercontent.com/tianyi-lab/Superfiltering/main"
+# No published file is larger: the test sets have some hundred kilobytes, the datasets some ten megabytes.
+MAX_BYTES = {"test_sets": 1 << 20, "alpaca": 1 << 28, "scored": 1 << 28}
 ALPACA = "https://raw.githubusercontent.com/tatsu-lab/stanford_alpaca/main"
 
 
@@ -117,18 +119,18 @@ def missing_files(files: list[PublicFile], output_dir: str, failures: list[str])
 
 
 def fetch_files(
-    files: list[PublicFile], output_dir: str, mirror: str | None, timeout_seconds: float, failures: list[str]
+    files: list[PublicFile], output_dir: str, mirror: str | None, seconds: tuple[float, float], failures: list[str]
 ) -> None:
     """Fetch files one after the other, from GitHub where there is no `mirror`, whatever becomes of the others.
 
-    Adds a line to `failures` for each that fails.
+    `seconds` are those of a read and of a whole file. Adds a line to `failures` for each that fails.
     """
     for num_done, file in enumerate(files, start=1):
         url = f"{mirror}/{file.name}" if mirror else file.url
         target = Path(output_dir, file.path)
         start = time.perf_counter()
         try:
-            fetch(url, target, file.blob_id, timeout_seconds)
+            fetch(url, target, file.blob_id, Limits(*seconds, max_bytes_of(file)))
         except UnreachableError as error:
             rest = len(files) - num_done
             failures.append(f"{error}" + (f" ({rest} more not tried)" if rest else ""))
@@ -140,6 +142,11 @@ def fetch_files(
                 f"{file.path}: {target.stat().st_size / 1e6:.2f} MB in {time.perf_counter() - start:.1f} s, content "
                 "as published"
             )
+
+
+def max_bytes_of(file: PublicFile) -> int:
+    """Return the bytes that a published file has at most."""
+    return next(MAX_BYTES[group] for group, members in GROUPS.items() if file in members)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -168,6 +175,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default=30,
         help="seconds to wait for a connection or for more bytes (default: 30)",
     )
+    parser.add_argument(
+        "--file_seconds",
+        type=positive_int,
+        default=3600,
+        help="seconds that one file may take in all (default: 3600)",
+    )
     return parser.parse_args(argv)
 
 
@@ -179,7 +192,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         if missing := missing_files(files, args.output_dir, failures):
             with only_run_in(args.output_dir):
-                fetch_files(missing, args.output_dir, args.base_url, args.timeout_seconds, failures)
+                fetch_files(
+                    missing, args.output_dir, args.base_url, (args.timeout_seconds, args.file_seconds), failures
+                )
     except KeyboardInterrupt:
         raise Interrupted("what came is kept, half a file too; the same command goes on from there") from None
     finally:

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -50,16 +51,25 @@ def is_in_place(target: Path, blob_id: str) -> bool:
     return True
 
 
-def fetch(url: str, target: Path, blob_id: str, timeout_seconds: float) -> None:
-    """Fetch a file into its place.
+@dataclass(frozen=True)
+class Limits:
+    """How long to wait for a connection or for more bytes, how long for a whole file, and how large one may be."""
 
-    `timeout_seconds` limits the connecting and each read. Raises UserError when the file cannot be had or written, when
+    timeout_seconds: float
+    file_seconds: float
+    max_bytes: int
+
+
+def fetch(url: str, target: Path, blob_id: str, limits: Limits) -> None:
+    """Fetch a file into its place, within the limits.
+
+    Raises UserError when the file cannot be had or written, when
     its content is not the wanted one (nothing of it is kept then), or when another file has taken its place meanwhile.
     """
     partial = target.with_name(f"{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _complete(url, partial, blob_id, timeout_seconds)
+        _complete(url, partial, blob_id, limits)
         is_in_place(target, blob_id)
         os.replace(partial, target)
     except OSError as error:
@@ -79,11 +89,12 @@ def git_blob_id(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _complete(url: str, partial: Path, blob_id: str, timeout_seconds: float) -> None:
+def _complete(url: str, partial: Path, blob_id: str, limits: Limits) -> None:
     """Make `partial` the wanted file, in a few attempts."""
+    end = time.monotonic() + limits.file_seconds
     for pause_seconds in (*PAUSES_SECONDS, None):
         try:
-            _attempt(url, partial, blob_id, timeout_seconds)
+            _attempt(url, partial, blob_id, limits, end)
             return
         except CutError as cut:
             if pause_seconds is None:
@@ -95,12 +106,12 @@ def _complete(url: str, partial: Path, blob_id: str, timeout_seconds: float) -> 
             time.sleep(pause_seconds)
 
 
-def _attempt(url: str, partial: Path, blob_id: str, timeout_seconds: float) -> None:
+def _attempt(url: str, partial: Path, blob_id: str, limits: Limits, end: float) -> None:
     offset = partial.stat().st_size if partial.exists() else 0
     # A run may have been killed between the last byte and the renaming.
     if offset and git_blob_id(partial) == blob_id:
         return
-    offset = _transfer(url, partial, offset, timeout_seconds)
+    offset = _transfer(url, partial, offset, limits, end)
     seen = git_blob_id(partial)
     if seen == blob_id:
         return
@@ -117,16 +128,19 @@ def _attempt(url: str, partial: Path, blob_id: str, timeout_seconds: float) -> N
     )
 
 
-def _transfer(url: str, partial: Path, offset: int, timeout_seconds: float) -> int:
+def _transfer(url: str, partial: Path, offset: int, limits: Limits, end: float) -> int:
     """Add what is missing to `partial` and return the offset at which that began.
 
-    It is 0 when the server sends only whole files.
+    It is 0 when the server sends only whole files. Raises UserError for more bytes, or a longer time, than the limits
+    allow.
     """
-    with _open(url, partial, offset, timeout_seconds) as response:
+    with _open(url, partial, offset, limits.timeout_seconds) as response:
         # A server may ignore the range (200), or send another one.
         if not (response.headers.get("Content-Range") or "").startswith(f"bytes {offset}-"):
             offset = 0
         total = None if response.length is None else offset + response.length
+        if total is not None and total > limits.max_bytes:
+            raise _too_large(url, f"{total} bytes", limits.max_bytes)
         bar = tqdm(
             desc=partial.stem,
             total=total,
@@ -139,12 +153,28 @@ def _transfer(url: str, partial: Path, offset: int, timeout_seconds: float) -> i
         )
         with bar, open(partial, "r+b" if offset else "wb") as file:
             file.seek(offset)
+            num_bytes = offset
             for block in _blocks(response):
+                num_bytes += len(block)
+                if num_bytes > limits.max_bytes:
+                    partial.unlink()
+                    raise _too_large(url, "no end to its bytes", limits.max_bytes)
+                if time.monotonic() > end:
+                    raise UserError(
+                        f"{url}: not whole after {limits.file_seconds:g} s; what came is kept, and the same command "
+                        "goes on from there; give --file_seconds more, or --base_url a faster mirror"
+                    )
                 file.write(block)
                 file.flush()  # a killed run keeps all that came
                 bar.update(len(block))
             os.fsync(file.fileno())
     return offset
+
+
+def _too_large(url: str, seen: str, max_bytes: int) -> UserError:
+    return UserError(
+        f"{url}: not the wanted file: {seen}, and the published one has at most {max_bytes}; nothing is kept"
+    )
 
 
 def _open(url: str, partial: Path, offset: int, timeout_seconds: float) -> HTTPResponse:

@@ -2,8 +2,9 @@
 # Facility location beside submodlib-py 0.0.3: seconds, memory, objective, same picks. Prints a table and a line of JSON.
 # Embeds the records of JSON_DATA_PATH with all-minilm-l6-v2; needs `pip install submodlib-py==0.0.3`.
 # Edit the variables, or set them before the command; flags of code_ifd/benchmarks/diversity.py may follow it.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
 JSON_DATA_PATH="${JSON_DATA_PATH:-data/sample_alpaca.json}"

@@ -3,8 +3,9 @@
 # Reads DATA_PATH. Prints the checksum of each score file and what each run says of its speed. Linux only: cores are pinned with taskset.
 # Edit the variables, or set them before the command; paths are relative to the repository root.
 # Flags of code_ifd/data_analysis.py may follow it.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
 DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}"

@@ -3,8 +3,9 @@
 # Reads GitHub or the mirror BASE_URL, writes data/ and evaluation/test_data/. What is there already is not fetched again.
 # Edit the variables, or set them before the command.
 # Flags of data/download.py may follow it.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
 ONLY="${ONLY:-test_sets alpaca scored}" # groups or file names
@@ -12,7 +13,7 @@ BASE_URL="${BASE_URL:-}"                # has each file as BASE_URL/<file name>
 
 read -ra NAMES <<<"$ONLY"
 
-python3 data/download.py \
+exec python3 data/download.py \
   --only "${NAMES[@]}" \
   ${BASE_URL:+--base_url "$BASE_URL"} \
   "$@"

@@ -3,8 +3,9 @@
 # Reads DATA_PATH, which it scores first (PLANT=0.1 or --plant 0.1: a copy with that share of mistakes), or JSON_DATA_PATH, a scored
 # dataset; writes SAVE_PATH. Run it again after a stop: it goes on. Edit the variables, or set them before the command; paths are
 # relative to the repository root. Flags of code_ifd/prove_it.py may follow it.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
 DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}"
@@ -20,6 +21,11 @@ LENGTH_GROUPS="${LENGTH_GROUPS:-10}"
 SEEDS="${SEEDS:-0 1 2}"
 PLANT="${PLANT:-}"            # share of the responses that change places before scoring
 PLANT_SEED="${PLANT_SEED:-0}" # decides which
+
+DATA_PATH="$(find_path "$DATA_PATH")"
+JSON_DATA_PATH="$(find_path "$JSON_DATA_PATH")"
+MODEL="$(find_name "$MODEL")"
+OUTPUT_DIR="${OUTPUT_DIR/#-/./-}"
 
 read -ra NUMBERS <<<"$SEEDS"
 FLAGS=()  # of prove_it.py
@@ -58,9 +64,9 @@ PROOF=(
   --seeds "${NUMBERS[@]}"
   ${FLAGS[@]+"${FLAGS[@]}"}
 )
-if [[ -z "$JSON_DATA_PATH" && " $* " != *" --help "* && " $* " != *" -h "* ]]; then
-  # A wrong flag is refused now, not after the scoring; --help ends it before it looks for a file.
-  python3 code_ifd/prove_it.py "${PROOF[@]}" --help >/dev/null
+if [[ -z "$JSON_DATA_PATH" && " $* " != *" -h "* ]]; then
+  # A wrong flag is refused now, not after the scoring; -h ends it before it looks for a file.
+  python3 code_ifd/prove_it.py "${PROOF[@]}" -h >/dev/null
   if [[ -n "$PLANT" ]]; then
     # The name has what decides the copy: another share is another dataset, with scores of its own.
     NAME="$(basename "$DATA_PATH")"
@@ -77,4 +83,4 @@ if [[ -z "$JSON_DATA_PATH" && " $* " != *" --help "* && " $* " != *" -h "* ]]; t
     bash scripts/run_pipeline.sh ${FIELDS[@]+"${FIELDS[@]}"} | sed -n 's/^scored dataset *//p')"
 fi
 
-python3 code_ifd/prove_it.py --json_data_path "$JSON_DATA_PATH" "${PROOF[@]}"
+exec python3 code_ifd/prove_it.py --json_data_path "$JSON_DATA_PATH" "${PROOF[@]}"

@@ -3,8 +3,9 @@
 # Reads JSON_DATA_PATH and SELECTED, writes SAVE_PATH (.html, for any browser) and its figures as PNG beside it.
 # Edit the variables, or set them before the command; paths are relative to the repository root.
 # Flags of code_ifd/report.py may follow it.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
 if [[ -z "${JSON_DATA_PATH:-}" ]]; then
@@ -20,10 +21,13 @@ case "$KEY_NAME $*" in
   *" --key_name"*) KEY_NAME="" ;; # given after the command
 esac
 
-python3 code_ifd/report.py \
+JSON_DATA_PATH="$(find_path "$JSON_DATA_PATH" "step 2 writes it: set JSON_DATA_PATH to its JSON_SAVE_PATH (quickstart.sh wrote outputs/quickstart/sample_alpaca_smollm2-135m_data.json)")"
+SELECTED="$(find_path "$SELECTED")"
+
+exec python3 code_ifd/report.py \
   --json_data_path "$JSON_DATA_PATH" \
   ${SELECTED:+--selected "$SELECTED"} \
-  --save_path "$SAVE_PATH" \
+  --save_path "${SAVE_PATH/#-/./-}" \
   --filter_threash "$FILTER_THREASH" \
   ${KEY_NAME:+--key_name "$KEY_NAME"} \
   "$@"

@@ -3,8 +3,9 @@
 # Reads JSON_DATA_PATH (scored by steps 1 and 2), writes JSON_SAVE_PATH, and keeps the embeddings beside the dataset.
 # Edit the variables, or set them before the command; paths are relative to the repository root.
 # Flags of code_ifd/select_data_diverse.py may follow it: --dedup 0.95, or --ifd_lower 0.5 --ifd_upper 0.9.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
 JSON_DATA_PATH="${JSON_DATA_PATH:-outputs/sample_alpaca_gpt2_data.json}"
@@ -30,9 +31,11 @@ if [[ " $*" != *" --fla_"* ]]; then
   if [[ -n "$FLA_NUM" ]]; then AMOUNTS+=(--fla_num "$FLA_NUM"); else AMOUNTS+=(--fla_rate "$FLA_RATE"); fi
 fi
 
-python3 code_ifd/select_data_diverse.py \
+JSON_DATA_PATH="$(find_path "$JSON_DATA_PATH" "step 2 writes it: set JSON_DATA_PATH to its JSON_SAVE_PATH (quickstart.sh wrote outputs/quickstart/sample_alpaca_smollm2-135m_data.json)")"
+
+exec python3 code_ifd/select_data_diverse.py \
   --json_data_path "$JSON_DATA_PATH" \
-  --json_save_path "$JSON_SAVE_PATH" \
+  --json_save_path "${JSON_SAVE_PATH/#-/./-}" \
   --emb_model "$EMB_MODEL" \
   --emb_type "$EMB_TYPE" \
   ${AMOUNTS[@]+"${AMOUNTS[@]}"} \

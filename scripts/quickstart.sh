@@ -1,20 +1,27 @@
 #!/usr/bin/env bash
 # The newcomer's command: set up, then score and select the bundled sample with the model that comes with pip.
 # Makes .venv unless a virtual environment is active. Writes into OUTPUT_DIR. Again, it only repeats what changed.
-# Edit the variables, or set them before the command. Flags of code_ifd/data_analysis.py may follow it.
+# Your own data: bash scripts/run_pipeline.sh my_data.json
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 REQUIREMENTS=requirements.txt source scripts/setup.sh
 
-export DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}"
-export MODEL="${MODEL:-smollm2-135m}"
-export SAMPLE_RATE="${SAMPLE_RATE:-0.1}"
-export OUTPUT_DIR="${OUTPUT_DIR:-outputs/quickstart}"
-# At the end, the selection stands beside that by another score.
-if [[ "${KEY_NAME:-}" == ifd_upper ]]; then
-  export COMPARE="${COMPARE-ifd_ppl}"
-else
-  export COMPARE="${COMPARE-ifd_upper}"
-fi
+OUTPUT_DIR="${OUTPUT_DIR:-outputs/quickstart}" # where everything goes
+KEY_NAME="${KEY_NAME:-ifd_ppl}"                # the score to rank by: ifd_ppl, ifd_loss or ifd_upper
 
-bash scripts/run_pipeline.sh "$@"
+# Variables that were exported for other scripts are not meant for the sample.
+for NAME in DATA_PATH MODEL SPLIT CONFIG DATA_REVISION GROUP_BY SAMPLE_NUM SAMPLE_TOKENS; do
+  if [[ -n "${!NAME:-}" ]]; then
+    echo "note: quickstart.sh scores its own sample with its own model and does not read $NAME; run_pipeline.sh does" >&2
+    unset "$NAME"
+  fi
+done
+# At the end, the selection stands beside that by another score.
+COMPARE=ifd_upper
+if [[ "$KEY_NAME" == ifd_upper ]]; then
+  COMPARE=ifd_ppl
+fi
+export OUTPUT_DIR KEY_NAME COMPARE
+
+exec bash scripts/run_pipeline.sh data/sample_alpaca.json --model smollm2-135m "$@"

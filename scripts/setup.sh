@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # Set-up, for quickstart.sh and test.sh; they source it from the repository root with REQUIREMENTS, a file, set.
-# Makes .venv unless a virtual environment is active, and installs REQUIREMENTS unless that was done before.
+# Makes VENV_DIR (.venv) unless a virtual environment is active, and installs REQUIREMENTS unless that was done before.
 set -euo pipefail
+source scripts/options.sh
+VENV_DIR="${VENV_DIR:-.venv}"
 
-if [[ -z "${VIRTUAL_ENV:-}" && ( -z "${CONDA_PREFIX:-}" || "${CONDA_DEFAULT_ENV:-base}" == base ) && ! -x .venv/bin/pip ]]; then
+if [[ -z "${VIRTUAL_ENV:-}" && ( -z "${CONDA_PREFIX:-}" || "${CONDA_DEFAULT_ENV:-base}" == base ) && ! -x $VENV_DIR/bin/pip ]]; then
   if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     echo "error: needs python3 of version 3.11 or newer; install it, or activate an environment that has it" >&2
     exit 2
   fi
-  echo "making .venv (once)" >&2
-  if ! python3 -m venv .venv; then
+  echo "making $VENV_DIR (once)" >&2
+  if ! python3 -m venv "$VENV_DIR"; then
     echo "error: python3 -m venv failed; on Debian and Ubuntu: apt-get install python3-venv" >&2
     exit 2
   fi
 fi
-source scripts/environment.sh
+CHECK_PACKAGES="" source scripts/environment.sh
 
 # A file in the environment says what was installed into it.
 INSTALLED="${VIRTUAL_ENV:-$CONDA_PREFIX}/.superfiltering-${REQUIREMENTS//\//-}"

@@ -3,16 +3,17 @@
 # Reads JSON_DATA_PATH, writes JSON_SAVE_PATH.
 # Edit the variables, or set them before the command; paths are relative to the repository root.
 # Flags of code_ifd/select_data.py may follow it.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
 JSON_DATA_PATH="${JSON_DATA_PATH:-outputs/sample_alpaca_gpt2_data.json}"
 JSON_SAVE_PATH="${JSON_SAVE_PATH:-outputs/sample_alpaca_gpt2_selected.json}"
-SAMPLE_RATE="${SAMPLE_RATE:-0.1}"
+SAMPLE_RATE="${SAMPLE_RATE:-0.1}"  # the share of all records to keep
 SAMPLE_NUM="${SAMPLE_NUM:-}"       # a number of records, instead of SAMPLE_RATE
 SAMPLE_TOKENS="${SAMPLE_TOKENS:-}" # a number of response tokens, instead of SAMPLE_RATE
-FILTER_THREASH="${FILTER_THREASH:-1}"
+FILTER_THREASH="${FILTER_THREASH:-1}" # keep only scores below this (FILTER_THRESHOLD is the same)
 KEY_NAME="${KEY_NAME:-ifd_ppl}"    # or ifd_loss, ifd_upper; or, to compare with, random, longest
 LENGTH_GROUPS="${LENGTH_GROUPS:-}" # so many groups by length, each with its share
 GROUP_BY="${GROUP_BY:-}"           # a key of the records, each value with its share
@@ -27,9 +28,11 @@ for FLAG in "$@"; do
   fi
 done
 
-python3 code_ifd/select_data.py \
+JSON_DATA_PATH="$(find_path "$JSON_DATA_PATH" "step 2 writes it: set JSON_DATA_PATH to its JSON_SAVE_PATH (quickstart.sh wrote outputs/quickstart/sample_alpaca_smollm2-135m_data.json)")"
+
+exec python3 code_ifd/select_data.py \
   --json_data_path "$JSON_DATA_PATH" \
-  --json_save_path "$JSON_SAVE_PATH" \
+  --json_save_path "${JSON_SAVE_PATH/#-/./-}" \
   ${AMOUNT[@]+"${AMOUNT[@]}"} \
   --filter_threash "$FILTER_THREASH" \
   --key_name "$KEY_NAME" \

@@ -2,9 +2,10 @@
 # The tests of scoring with the oldest transformers that is supported; scripts/test.sh has the one that set-up installs.
 # Makes .venv-oldest, layered over the environment of the tests: only what differs is installed twice, torch is not.
 # REAL_DATA_DIR=FOLDER adds the tests on real data. Arguments go to pytest; its last -m counts.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-REQUIREMENTS=tests/requirements.txt source scripts/setup.sh
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
+VENV_DIR=.venv-test REQUIREMENTS=tests/requirements.txt source scripts/setup.sh
 
 OLDEST="${OLDEST:-transformers==4.57.3 huggingface_hub==0.36.2 tokenizers==0.22.2}"
 NUM_PROCESSES="${NUM_PROCESSES:-2}"

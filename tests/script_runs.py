@@ -9,6 +9,7 @@ import importlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -86,6 +87,7 @@ def run_here(name: str, arguments: list[str], cwd: Path) -> Done:
 def as_before() -> Iterator[None]:
     """Change back what a script changes in its process, and show its warnings where a user sees them, on stderr."""
     environment, torch = dict(os.environ), sys.modules.get("torch")
+    on_interrupt = signal.getsignal(signal.SIGINT)
     num_threads = torch.get_num_threads() if torch else 0
     transformers_logging = sys.modules.get("transformers.utils.logging")
     verbosity = transformers_logging.get_verbosity() if transformers_logging else 0
@@ -96,6 +98,7 @@ def as_before() -> Iterator[None]:
                 warnings.simplefilter("ignore", category)  # as Python does outside tests
             yield
     finally:
+        signal.signal(signal.SIGINT, on_interrupt)
         os.environ.clear()
         os.environ.update(environment)
         if torch:
@@ -110,13 +113,14 @@ def show_warning(message: object, category: type, filename: str, lineno: int, *_
     print(f"{filename}:{lineno}: {category.__name__}: {message}", file=sys.stderr)
 
 
-def bash(script: str, *args: str, **env: object) -> subprocess.CompletedProcess:
+def bash(script: str, *args: object, cwd: Path = Path("/"), **env: object) -> subprocess.CompletedProcess:
     """Run a script from another folder, in the environment of the tests."""
     environment = os.environ | {"VIRTUAL_ENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}
     environment |= {name: str(value) for name, value in env.items()}
-    command = ["bash", str(ROOT / script), *args]
+    environment.pop("SUPERFILTERING_CHECKED", None)  # test.sh has been checked, this script has not
+    command = ["bash", str(ROOT / script), *map(str, args)]
     return subprocess.run(
-        command, cwd="/", env=environment, capture_output=True, text=True, encoding="utf-8", timeout=600
+        command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=600
     )
 
 

@@ -261,7 +261,7 @@ def test_dataset_that_is_not_scored_is_refused(comparing: Comparing) -> None:
         (["--plot_path=./a.json"], "./a.json: the output would overwrite an input"),
         (
             ["--plot_path=new.png", "--json_save_path=./new.png"],
-            "new.png: --plot_path and --json_save_path are the same file",
+            "new.png: two outputs of this step would be this file",
         ),
         (["--plot_path=new.svg"], "--plot_path new.svg: the file name must end in .png"),
         (["--json_save_path=a.json/new.json"], "a.json/new.json: cannot be written"),

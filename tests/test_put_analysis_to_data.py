@@ -228,7 +228,8 @@ def test_missing_score_file_is_named(place: Workplace) -> None:
 def test_nan_in_the_dataset_becomes_null_with_a_note(place: Workplace) -> None:
     place.data.write_text(json.dumps([record | {"old": float("nan")} for record in RECORDS]), encoding="utf-8")
     done = place.merge(place.shard("s", 0, NUM_RECORDS))
-    assert done.stderr == f"note: data.json: {NUM_RECORDS} NaN or Infinity, which JSON does not have, read as null\n"
+    note = "NaN or Infinity, which JSON does not have, or numbers as large as 1e400, read as null"
+    assert done.stderr == f"note: data.json: {NUM_RECORDS} {note}\n"
     assert b"NaN" not in (place.folder / "scored.json").read_bytes()
     assert all(record["old"] is None for record in read_dataset(str(place.folder / "scored.json")))
 

@@ -93,7 +93,20 @@ def test_records_at_or_over_the_threshold_are_named_by_it_and_said_to_be_no_more
 def test_quantiles_leave_out_what_has_no_score() -> None:
     rows = quantiles(scored([step / 20 for step in range(1, 22)] + [NAN] * 9))
     assert [row[1] for row in rows] == ["0.050", "0.100", "0.300", "0.550", "0.800", "1.000", "1.050"]
-    assert rows[3] == ["median", "0.550", f"{0.55 * 20:.3f}", f"{0.55 * 10:.3f}"]
+    assert rows[3] == ["50% (median)", "0.550", f"{0.55 * 20:.1f}", f"{0.55 * 10:.1f}"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "column"),
+    [
+        ([1e-9, 0.5, 1234.5], ["0.000", "0.500", "1,234.500"]),
+        ([1e-9, 0.5, 1e12], ["1.00e-09", "5.00e-01", "1.00e+12"]),
+        ([NAN] * 3, ["\u2013"] * 3),
+    ],
+    ids=["decimals", "powers", "none"],
+)
+def test_quantiles_of_a_column_are_in_one_notation(scores: list[float], column: list[str]) -> None:
+    assert [row[1] for row in quantiles(scored(scores))][::3] == column
 
 
 @pytest.mark.parametrize(
@@ -132,7 +145,7 @@ def test_sample_has_every_group_and_is_bounded() -> None:
     # 1,000 below the threshold, 200 over it, 200 skipped; the 400 highest are selected.
     data = scored([step / 1001 for step in range(1, 1001)] + [1 + step / 100 for step in range(200)] + [NAN] * 200)
     sample = take_sample(data, stand_by_rank(data.scores, 1.0, 400))
-    members = {name: {number for number, groups in sample.groups.items() if name in groups} for name in GROUPS}
+    members = {name: {number for number, groups in sample.groups.items() if groups == name} for name in GROUPS}
     assert {name: len(numbers) for name, numbers in members.items()} == dict.fromkeys(members, NUM_OF_GROUP)
     assert members["highest"] == set(range(900, 1000))
     assert members["lowest"] == set(range(100))
@@ -140,6 +153,23 @@ def test_sample_has_every_group_and_is_bounded() -> None:
     assert members["over"] == set(range(1100, 1200))
     assert len(sample.numbers) == NUM_SHOWN
     assert (sample.ranks[999], sample.ranks[0]) == (1, 1000) and 1100 not in sample.ranks
+
+
+@pytest.mark.parametrize("num_wanted", [1, 2, 5, 60, 150, 199, 200])
+@pytest.mark.parametrize("num_below", [1, 2, 3, 30, 200])
+def test_groups_of_few_records_are_those_of_the_ranking_cut_in_pieces(num_wanted: int, num_below: int) -> None:
+    data = scored([step / 1001 for step in range(num_below, 0, -1)] + [1.5, NAN])  # record i has rank i + 1
+    standing = stand_by_rank(data.scores, 1.0, num_wanted)
+    groups = take_sample(data, standing).groups
+    names = [groups.get(number) for number in range(num_below)]
+    # One piece of each, in this order; what is in none is between two of them.
+    assert [name for name in names if name] == sorted(filter(None, names), key=GROUPS.index)
+    assert max(names.count(name) for name in GROUPS) <= NUM_OF_GROUP
+    near = [number for number, name in enumerate(names) if name == "cut"]
+    num = standing.num_selected
+    wanted = min(num // 2, NUM_OF_GROUP // 2) if num < num_below else 0
+    assert sum(number < num for number in near) == wanted
+    assert (groups[num_below], groups[num_below + 1]) == ("over", "skipped")
 
 
 def test_small_dataset_is_shown_whole() -> None:

@@ -5,70 +5,16 @@ import random
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import report
 from browser import OpenPage
 from records.dataset import write_dataset
+from report_pages import ATTACK, ATTACKS, HEBREW, ORDER, SCORES, MakePage, make_page, make_records, numbered, titles
 from script_runs import ROOT, write_json
 
-ATTACKS = (
-    "<script>alert(1)</script>",
-    "</script><img src=x onerror=alert(2)>",
-    "<!--<script>",
-    "{{data}} {{script}} ${1}",
-    "\u2028\u2029 &lt;b&gt;",
-)
-ATTACK = " ".join(ATTACKS)
-HEBREW = "\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd"
-# By score: 3, 1, 0, 5 below 1, of which 3 and 1 are selected; 4 and 6 at or over it; 2 has no score.
-SCORES = [0.4, 0.9, None, 0.95, 1.0, 0.1, 1.7]
-ORDER = [3, 1, 0, 5, 6, 4, 2]
-
-
-def make_records(scores: list[float | None], **more: Any) -> list[dict[str, Any]]:
-    return [
-        {
-            "instruction": f"ask {index}",
-            "input": "",
-            "output": "word " * (index + 1),
-            "ppl_A_direct": score and 10 - score,
-            "ppl_A_condition": score and 20 + score,
-            "ifd_ppl": score,
-            **({} if score else {"ifd_skipped": "short_response"}),
-            **more,
-        }
-        for index, score in enumerate(scores)
-    ]
-
-
-@pytest.fixture
-def make_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Make the page of records and return its path. The figures have tests of their own, and are left empty."""
-
-    def make(records: list[dict[str, Any]], *flags: str, name: str = "data.json") -> Path:
-        path = tmp_path / name
-        write_json(path, records)
-        monkeypatch.setattr(
-            report, "draw_figure", lambda *_: b"<svg xmlns='http://www.w3.org/2000/svg' width='500' height='350'/>"
-        )
-        monkeypatch.setattr(
-            sys, "argv", ["report.py", f"--json_data_path={path}", f"--save_path={tmp_path}/report.html", *flags]
-        )
-        report.main()
-        assert capsys.readouterr().out.startswith("report            ")
-        return tmp_path / "report.html"
-
-    return make
-
-
-MakePage = Any
-
-
-def titles(page) -> list[str]:
-    return page.locator("#table .title").all_inner_texts()
+__all__ = ["make_page"]  # a fixture
 
 
 def panels(page) -> list[str]:
@@ -79,10 +25,6 @@ def counted(page) -> str:
     return page.locator("#count").inner_text()
 
 
-def numbered(numbers: list[int]) -> list[str]:
-    return [f"ask {number}" for number in numbers]
-
-
 def test_page_of_the_sample_shows_all_of_it_and_asks_for_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_page: OpenPage
 ) -> None:
@@ -91,7 +33,8 @@ def test_page_of_the_sample_shows_all_of_it_and_asks_for_nothing(
     report.main()
     opened = open_page(tmp_path / "report.html")
     page = opened.page
-    assert page.title() == "sample_alpaca_smollm2_data.json: IFD report"
+    assert page.title().startswith("sample_alpaca_smollm2_data.json \u00b7 20")
+    assert page.title().endswith(": IFD report")
     assert (
         page.locator("#lead")
         .inner_text()
@@ -121,11 +64,12 @@ def test_records_are_in_rank_order_then_at_or_over_the_threshold_then_skipped(
         "selected",
     ]
     assert page.locator("#table tr.record", has=page.locator(".badge.selected")).count() == 2
-    assert page.locator("#table tr.record").last.inner_text().endswith("short_response")
+    assert page.locator("#table tr.record").last.locator(".why").inner_text() == "short_response"
 
 
 def test_every_column_sorts_both_ways_and_says_so(make_page: MakePage, open_page: OpenPage) -> None:
     page = open_page(make_page(make_records(SCORES), "--sample_num=2")).page
+    page.locator("#ppls").check()
     heads = page.locator("#table thead th")
     orders = {
         "Rank": [3, 1, 0, 5],
@@ -134,6 +78,7 @@ def test_every_column_sorts_both_ways_and_says_so(make_page: MakePage, open_page
         "Ppl after": [5, 0, 1, 3, 4, 6],
         "Length": list(range(7)),
         "Instruction": list(range(7)),
+        "Response": list(range(7)),
     }
     for name, order in orders.items():
         head = heads.filter(has_text=name)
@@ -154,9 +99,9 @@ def test_every_column_sorts_both_ways_and_says_so(make_page: MakePage, open_page
     [
         ("All", 7),
         ("Selected", 2),
-        ("Highest", 4),
-        ("Near the cut", 4),
-        ("Lowest", 4),
+        ("Highest", 1),
+        ("Near the cut", 2),
+        ("Lowest", 1),
         ("At or over 1", 2),
         ("Skipped", 1),
     ],
@@ -199,10 +144,12 @@ def test_keyboard_alone_searches_sorts_and_opens(make_page: MakePage, open_page:
     page.keyboard.press("Tab")  # the groups
     page.keyboard.press("ArrowRight")
     assert counted(page) == "2 of 7 shown"
+    page.keyboard.press("Tab")  # the perplexities
+    page.keyboard.press("Tab")  # the download
     page.keyboard.press("Tab")  # the head of the first column
     page.keyboard.press("Enter")
     assert titles(page) == numbered([1, 3])
-    for _ in range(7):  # past the other heads
+    for _ in range(6):  # past the other heads that are shown
         page.keyboard.press("Tab")
     button = page.locator(".open").first
     for key, is_open in [("Enter", "true"), ("Enter", "false"), ("Space", "true")]:
@@ -417,7 +364,7 @@ def test_page_with_intervals_fits_and_asks_for_nothing(
     page = opened.page
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.locator(".explained img").evaluate("image => image.naturalWidth > 0")
-    assert page.locator(".explained figcaption").inner_text().startswith("How sure the scores are")
+    assert page.locator(".explained figcaption").inner_text().startswith("The prompt helps some tokens")
     # The row of one token has no interval, and says by a word that it is not sure.
     alone = page.locator("tr.record", has_text="ask 3")
     assert alone.locator(".scale").count() == 0 and alone.locator(".badge.unsure").inner_text() == "not sure"

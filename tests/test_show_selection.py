@@ -112,8 +112,8 @@ def test_highest_below_1_and_lowest_are_shown() -> None:
     records = [make_record(f"score {score}", score) for score in (0.5, 1.0, 0.1, 0.9, 2.0, 0.7, 0.3)]
     lines = table(records, 3, "ifd_ppl").split("\n")
     highest, lowest = lines.index("IFD    highest below 1") + 1, lines.index("IFD    lowest") + 1
-    assert lines[highest : highest + 3] == ["0.900  score 0.9", "0.700  score 0.7", "0.500  score 0.5"]
-    assert lines[lowest : lowest + 3] == ["0.100  score 0.1", "0.300  score 0.3", "0.500  score 0.5"]
+    assert lines[highest : highest + 6 : 2] == ["0.900  score 0.9", "0.700  score 0.7", "0.500  score 0.5"]
+    assert lines[lowest : lowest + 6 : 2] == ["0.100  score 0.1", "0.300  score 0.3", "0.500  score 0.5"]
 
 
 def test_records_with_the_same_score_are_shown_in_their_order() -> None:
@@ -121,7 +121,7 @@ def test_records_with_the_same_score_are_shown_in_their_order() -> None:
     lines = table(records, 3, "ifd_ppl").split("\n")
     for title in ("IFD    highest below 1", "IFD    lowest"):
         first = lines.index(title) + 1
-        assert lines[first : first + 3] == ["0.500  record 0", "0.500  record 1", "0.500  record 2"]
+        assert lines[first : first + 6 : 2] == ["0.500  record 0", "0.500  record 1", "0.500  record 2"]
 
 
 def test_threshold_of_step_3_is_that_of_the_table() -> None:
@@ -141,6 +141,13 @@ def test_other_keys_and_conversations_are_named_by_what_is_asked_first() -> None
     assert "0.500  why" in table([{"q": "why", "output": "so", "ifd_ppl": 0.5}], 1, fields={"instruction": "q"}).split(
         "\n"
     )
+
+
+def test_response_stands_under_what_is_asked() -> None:
+    turns = [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}, {"from": "gpt", "value": "again"}]
+    for record in ({"instruction": "hi", "output": "hello"}, {"conversations": turns}):
+        lines = table([record | {"ifd_ppl": 0.5}], 1).split("\n")
+        assert lines[lines.index("0.500  hi") + 1] == "       > hello"
 
 
 def test_key_name_chooses_the_score() -> None:

@@ -19,6 +19,7 @@ from cluster.worker_pool import CHUNKS_PER_WORKER, Done, Event, Lost, Placed, Po
 from records.record import Record
 from scoring.score_journal import ScoreJournal
 from shared.cli import UserError, new_bar
+from shared.texts import escaped
 
 # Chunks that are under way or held back: the others may run ahead of the slowest by so many.
 HELD_PER_WORKER = 8
@@ -180,4 +181,4 @@ class ChunkDriver:
 
 def log(line: str) -> None:
     """Print a line to stderr, above the bar if there is one."""
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(escaped(line), file=sys.stderr)

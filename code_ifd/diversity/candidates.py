@@ -1,6 +1,5 @@
 """The records among which a selection for diversity chooses, and their texts."""
 
-import sys
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from records.dataset import Dataset
 from records.record import Record
 from selection.flags import number_of
 from selection.ifd import Selection, select
-from shared.cli import UserError
+from shared.cli import UserError, tell
 from shared.texts import is_encodable
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def candidate_rule(
             raise UserError(f"--ifd_lower {found.lower} is not below --ifd_lupper {bound}; no score lies between them")
         return found
     if lower is not None:
-        print("note: --ifd_lower counts only with --ifd_num 0 or without --ifd_num, as published", file=sys.stderr)
+        tell("note: --ifd_lower counts only with --ifd_num 0 or without --ifd_num, as published")
     if rate is not None:
         return BestScores(bound, None, rate)
     return BestScores(bound, num or PUBLISHED_NUM, Decimal(0), is_asked=num is not None)
@@ -90,10 +89,7 @@ def candidates_of(scores: "array[float]", rule: ScoreRange | BestScores, data_pa
         found = select(scores, float(rule.threshold), num_wanted)
         wanted = "at all" if rule.threshold == NO_BOUND else f"below {rule.threshold}"
         if rule.is_asked and 0 < len(found.indices) < num_wanted:
-            print(
-                f"note: {num_wanted} candidates were asked for, but only {len(found.indices)} have a score {wanted}",
-                file=sys.stderr,
-            )
+            tell(f"note: {num_wanted} candidates were asked for, but only {len(found.indices)} have a score {wanted}")
     if not len(found.indices):
         raise UserError(f"{data_path}: no record has {key_name} {wanted}; nothing was written")
     return found

@@ -7,7 +7,6 @@ what it says it is, counts for nothing. A file appears whole; of two runs at onc
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from diversity.model_files import find_token_limit
 from diversity.pooling import find_pooling
 from models.pip_models import MINILM
 from models.source import find_model, installed_versions
-from shared.cli import Interrupted, UserError, new_bar
+from shared.cli import Interrupted, UserError, new_bar, tell
 from shared.files import atomic_writer
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ class EmbeddingCache:
 
     def _tell(self, note: str) -> None:
         if not self._is_told:
-            print(f"note: {note}", file=sys.stderr)
+            tell(f"note: {note}")
         self._is_told = True
 
 

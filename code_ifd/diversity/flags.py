@@ -9,6 +9,7 @@ from models.sequences import TEMPLATES
 from models.source import add_device_flag, add_revision_flag, add_trust_flag
 from records.conversations import add_fields_flag
 from records.dataset_files import DATASET_HELP
+from records.outputs import add_overwrite_flag
 from selection.flags import add_key_name_flag
 from shared.cli import decimal_number, new_parser, non_negative_int, positive_int, rate
 
@@ -28,6 +29,7 @@ def parse_args(docstring: str | None, argv: Sequence[str] | None) -> argparse.Na
     parser.add_argument(
         "--keep_order", action="store_true", help="write in dataset order instead of the order of choice"
     )
+    add_overwrite_flag(parser)
     return parser.parse_args(argv)
 
 

@@ -9,18 +9,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 from transformers import logging as transformers_logging
 
 from models.batch_models import padded_batch_size
+from models.beginnings import beginning_of, first_ids
 from models.causal_lm import check_context, choose_device
 from models.cpu_kernels import keep_freed_memory
+from models.damaged_models import LOAD_ERRORS, check_config, check_weights, fault_of
+from models.library_versions import tokenizer_from
 from models.out_of_memory import in_halves
 from models.sequences import check_vocabulary, token_ids
 from models.source import ModelSource
 from shared.cli import UserError
-from shared.texts import first_line
 
 # Some models read a hundred thousand tokens, which few texts have: batches are not made for so many.
 LONGEST_OF_BATCH = 512
@@ -32,7 +33,7 @@ class Embedded:
 
     indices: list[int]  # of the texts, among those that were given
     vectors: np.ndarray  # (texts, dimension) of float32, each of length 1
-    num_tokens: list[int]  # of the whole texts: more than max_length when they were cut
+    num_tokens: list[int]  # of the texts: more than max_length when they were cut
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,11 @@ class Embedder:
             yield Embedded(batch, self._run([ids[index] for index in batch]), [num_tokens[index] for index in batch])
 
     def encode(self, texts: list[str]) -> tuple[list[list[int]], list[int]]:
-        """Return each text's token ids, cut to `max_length` between its special tokens, and how many it had before."""
+        """Return each text's token ids, cut to `max_length` between its special tokens, and how many it had before.
+
+        Of a very long text only a beginning is counted, which has more than `max_length`.
+        """
+        texts = [beginning_of(self.tokenizer, text, self.max_length + 1, self._first_ids) for text in texts]
         ids = token_ids(self.tokenizer, texts)
         num_tokens = [len(of_text) for of_text in ids]
         long = [index for index, num in enumerate(num_tokens) if num > self.max_length]
@@ -72,6 +77,9 @@ class Embedder:
                 f"--emb_model {self.model.name_or_path}: its tokenizer makes no token of a text; choose another model"
             )
         return ids, num_tokens
+
+    def _first_ids(self, text: str) -> tuple[int, ...] | None:
+        return first_ids(token_ids(self.tokenizer, [text])[0], self.max_length + 1)
 
     def _run(self, batch: list[list[int]]) -> np.ndarray:
         """Return the embeddings of a batch, in halves when memory does not hold the whole."""
@@ -137,18 +145,17 @@ def load_embedder(
         "trust_remote_code": trust_remote_code,
     }
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source.location, **options)
+        check_config(source.location, options)
+        tokenizer = tokenizer_from(source.location, **options)
         model, info = AutoModel.from_pretrained(
-            source.location, dtype=torch.float32, output_loading_info=True, **options
+            source.location, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
-    except (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError) as error:
-        raise UserError(f"--emb_model {source.name}: cannot be loaded: {first_line(error)}") from None
-    missing = sorted(key for key in info["missing_keys"] if "pooler" not in key)
-    if missing:
-        raise UserError(
-            f"--emb_model {source.name}: the checkpoint lacks {len(missing)} weights that the model needs "
-            f"({', '.join(missing[:3])})"
-        )
+    except LOAD_ERRORS as error:
+        raise UserError(f"--emb_model {source.name}: cannot be loaded: {fault_of(error)}") from None
+    needed = {
+        key: [name for name in info[key] if "pooler" not in str(name)] for key in ("missing_keys", "mismatched_keys")
+    }
+    check_weights(needed, f"--emb_model {source.name}", "a sentence model")
     if model.config.is_encoder_decoder:
         raise UserError(
             f"--emb_model {source.name}: is an encoder with a decoder; wanted a sentence model such as all-minilm-l6-v2"

@@ -2,12 +2,11 @@
 
 import copy
 import re
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -19,15 +18,14 @@ from transformers import logging as transformers_logging
 
 from models.batch_models import BatchModel, OutputHead, PackedModel, PaddedModel
 from models.cpu_kernels import has_fast_bfloat16, keep_freed_memory, use_fast_kernels
+from models.damaged_models import LOAD_ERRORS, check_config, check_weights, fault_of
 from models.gpu_kernels import use_gpu_kernels
 from models.library_versions import read_rope_of_five, tokenizer_from
 from models.packing import pack
 from models.pip_models import SMOLLM2, dequantized_folder
 from models.source import ModelSource
-from shared.cli import UserError
-from shared.texts import first_line
+from shared.cli import UserError, tell
 
-LOAD_ERRORS = (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -68,17 +66,12 @@ def load_causal_lm(
         model, info = cast(
             "tuple[PreTrainedModel, dict[str, Any]]",
             AutoModelForCausalLM.from_pretrained(
-                location, config=config, dtype=dtype, output_loading_info=True, **options
+                location, config=config, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True, **options
             ),
         )
     except LOAD_ERRORS as error:
         raise _cannot_load(source, error) from None
-    if info["missing_keys"]:
-        missing = ", ".join(sorted(info["missing_keys"])[:3])
-        raise UserError(
-            f"--model_name_or_path {source.name}: the checkpoint lacks {len(info['missing_keys'])} weights "
-            f"that the model needs ({missing}); it was not saved as a causal language model"
-        )
+    check_weights(info, f"--model_name_or_path {source.name}")
     model.eval().to(device)
     if device.type == "cpu" and use_kernels:
         use_fast_kernels(model)
@@ -89,6 +82,7 @@ def load_tokenizer(source: ModelSource, trust_remote_code: bool = False) -> PreT
     """Return a model's tokenizer. Raises UserError when it cannot be loaded."""
     location, options = _where(source, trust_remote_code)
     try:
+        check_config(location, options)
         return tokenizer_from(location, **options)
     except LOAD_ERRORS as error:
         raise _cannot_load(source, error) from None
@@ -111,7 +105,7 @@ def _where(source: ModelSource, trust_remote_code: bool) -> tuple[str, dict[str,
 
 def _cannot_load(source: ModelSource, error: Exception) -> UserError:
     remedy = "; if you trust it, add --trust_remote_code" if "custom code" in str(error) else ""
-    return UserError(f"--model_name_or_path {source.name}: cannot be loaded: {first_line(error)}{remedy}")
+    return UserError(f"--model_name_or_path {source.name}: cannot be loaded: {fault_of(error)}{remedy}")
 
 
 def load_batch_models(
@@ -126,24 +120,34 @@ def load_batch_models(
     if device.type == "cpu":
         keep_freed_memory()
         if "bfloat16" in names and not has_fast_bfloat16():
-            print(
-                f"warning: this processor has no bfloat16 products: --dtype {dtype} is slower than float32 here",
-                file=sys.stderr,
-            )
+            tell(f"warning: this processor has no bfloat16 products: --dtype {dtype} is slower than float32 here")
     # The checkpoint is read once, in the most exact dtype that is needed; the others are made of that.
     may_pack = device.type == "cpu" and dtype != "float16"
     model, tokenizer = load_causal_lm(
         source, torch.float32 if may_pack else DTYPES[names[-1]], device, max_length, trust_remote_code
     )
+    try:
+        return _batch_models(model, names, max_length, may_pack), tokenizer
+    except LOAD_ERRORS as error:
+        raise UserError(
+            f"--model_name_or_path {source.name}: cannot be run on eight tokens: {fault_of(error)}; its config.json "
+            "does not fit its weights, or memory does not hold it"
+        ) from None
+
+
+def _batch_models(
+    model: PreTrainedModel, names: Sequence[str], max_length: int, may_pack: bool
+) -> dict[str, BatchModel]:
+    """Return the model in each dtype, tried on a few tokens."""
     if may_pack:
         padded = PaddedModel(model)
         packed = pack_model(padded, {"float32", *names}, max_length)
-        if packed or names == ("float32",):
-            return packed or {"float32": padded}, tokenizer
+        if packed or tuple(names) == ("float32",):
+            return packed or {"float32": padded}
         del padded
-    if device.type != "cpu":
+    if model.device.type != "cpu":
         use_gpu_kernels(model)
-    return {name: PaddedModel(in_dtype(model, DTYPES[name], name == names[-1])) for name in names}, tokenizer
+    return {name: PaddedModel(in_dtype(model, DTYPES[name], name == names[-1])) for name in names}
 
 
 def in_dtype(model: PreTrainedModel, dtype: torch.dtype, may_change: bool = False) -> PreTrainedModel:
@@ -190,5 +194,5 @@ def pack_model(padded: PaddedModel, names: set[str], max_length: int) -> dict[st
 def check_context(config: PretrainedConfig, name: str, max_length: int) -> None:
     """Raise UserError when `max_length` tokens are more than the model's positions reach."""
     context = getattr(config.get_text_config(), "max_position_embeddings", None)
-    if context is not None and max_length > context:
+    if isinstance(context, int) and max_length > context:
         raise UserError(f"--max_length {max_length}: {name} reads at most {context} tokens; give {context} or less")

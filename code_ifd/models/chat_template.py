@@ -3,10 +3,15 @@
 No torch here.
 """
 
+import contextlib
 import datetime
 import json
 import re
+import signal
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
 from records.conversations import Message
@@ -23,6 +28,21 @@ CLOCK = "strftime_now"
 LOST_ANSWER = (
     "--prompt chat: this model's template leaves the answer out, or changes it so that nothing tells where it begins; "
     "choose another one"
+)
+# For one record; a text of ten million characters takes less than one.
+RENDER_SECONDS = 10.0
+# What templates raise beside jinja2's own errors: they compute, index, call themselves, and fill memory.
+RENDER_ERRORS = (
+    TypeError,
+    ValueError,
+    LookupError,
+    ImportError,
+    ArithmeticError,
+    AttributeError,
+    AssertionError,
+    MemoryError,
+    RuntimeError,
+    OSError,
 )
 DIRECTIVE = re.compile(r"%[-_0^#]?[A-Za-z]")
 
@@ -94,14 +114,14 @@ class ChatTemplate:
             if self.date and self.reads_clock:
                 template = self.tokenizer.get_chat_template(tools=tools)
                 options["chat_template"] = with_fixed_clock(template, datetime.date.fromisoformat(self.date))
-            text = self.tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=add_generation_prompt, **options
-            )
-        except (TemplateError, TypeError, ValueError, LookupError, ImportError) as error:
+            with time_limit(RENDER_SECONDS):
+                text = self.tokenizer.apply_chat_template(
+                    turns, tokenize=False, add_generation_prompt=add_generation_prompt, **options
+                )
+        except (TemplateError, *RENDER_ERRORS) as error:
             roles = ", ".join(turn["role"] for turn in turns[:8])
             raise UserError(
-                f"--prompt chat: this model's template refuses turns of {roles}: {first_line(error)}; "
-                "choose another one"
+                f"--prompt chat: this model's template refuses turns of {roles}: {_fault(error)}; choose another one"
             ) from None
         return cast("str", text)
 
@@ -116,6 +136,34 @@ def with_fixed_clock(template: str, date: datetime.date) -> str:
     replaced = "".join(f"|replace({json.dumps(text)}, {json.dumps(midnight.strftime(text))})" for text in directives)
     # The line end after a block is no text, and what a template has at its beginning stays at the beginning of a line.
     return f"{{% macro {CLOCK}(format) %}}{{{{ format{replaced} }}}}{{% endmacro %}}\n{template}"
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError where the body takes longer.
+
+    Only the main thread of a system with signals can be stopped; elsewhere there is no limit.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"it has not ended after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it calls itself without end"
+    return "it fills all memory" if isinstance(error, MemoryError) else first_line(error)
 
 
 def _answer(text: str) -> Message:

@@ -67,16 +67,19 @@ def read_rope_of_five(config: PretrainedConfig, name: str) -> None:
 def tokenizer_from(location: str, **options: Any) -> PreTrainedTokenizerBase:
     """Return the tokenizer of a model, also where transformers 4 meets the class under which version 5 saves them.
 
-    Raises what transformers raises, and ValueError for a damaged file.
+    It is tried on a letter: some damage shows only then. Raises what transformers raises, and ValueError for a damaged
+    file.
     """
     try:
-        return cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(location, **options))
+        tokenizer = cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(location, **options))
+        tokenizer("a")
+        return tokenizer
     except ValueError as error:
         if TOKENIZER_OF_FIVE not in str(error):
             raise
-    except Exception as error:
+    except BaseException as error:
         # What version 4 raises for a missing file, and the package tokenizers for a damaged one.
-        if type(error) not in (AttributeError, Exception):
+        if type(error) not in (AttributeError, TypeError, Exception) and type(error).__name__ != "PanicException":
             raise
         raise ValueError(f"its tokenizer is missing or damaged: {first_line(error)}") from None
     return cast("PreTrainedTokenizerBase", PreTrainedTokenizerFast.from_pretrained(location, **options))

@@ -50,6 +50,11 @@ def check_model(model: PreTrainedModel) -> bool:
     changed = input_ids.clone()
     changed[:, 4:] = PADDING_ID
     logits = model(input_ids=input_ids, use_cache=False).logits.float()  # (1, 8, vocabulary)
+    if not logits.logsumexp(-1).isfinite().any():
+        raise UserError(
+            f"{type(model).__name__}: its weights give no finite number (NaN or Infinity in them, or numbers beyond "
+            f"{str(model.dtype).removeprefix('torch.')}); download it again, or choose another --dtype"
+        )
     early = model(input_ids=changed, use_cache=False).logits.float()[:, :4]
     if (logits[:, :4] - early).abs().max() > 0.01 * logits.abs().max():
         raise UserError(

@@ -10,12 +10,11 @@ import importlib.metadata
 import io
 import os
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.cli import UserError
+from shared.cli import UserError, tell
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,11 @@ def dequantized_folder(gguf: Path, fingerprint: str) -> Path:
 
 def cache_root() -> Path:
     """Return the folder for everything that this project may make again: $XDG_CACHE_HOME/superfiltering."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "superfiltering"
+    folder = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return Path(folder or Path.home() / ".cache") / "superfiltering"
+    except RuntimeError:
+        raise UserError("this user has no home folder to keep a model in; set HOME or XDG_CACHE_HOME") from None
 
 
 def _convert(gguf: Path, folder: Path) -> None:
@@ -104,7 +107,7 @@ def _convert(gguf: Path, folder: Path) -> None:
 
     from models.library_versions import byte_level, is_five
 
-    print(f"dequantizing {SMOLLM2.name} into {cache_root()} (once, half a minute)", file=sys.stderr)
+    tell(f"dequantizing {SMOLLM2.name} into {cache_root()} (once, half a minute)")
     # transformers draws a progress bar even where stderr is no terminal.
     with contextlib.redirect_stderr(io.StringIO()):
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)

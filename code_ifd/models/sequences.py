@@ -3,9 +3,11 @@
 No torch here.
 """
 
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from models.beginnings import beginning_of, first_ids
 from models.chat_template import ChatTemplate
 from records.conversations import has_prompt
 from records.record import Record, Skipped
@@ -38,6 +40,8 @@ VICUNA = (
 # Any text that is one token or a few, none of them special.
 LETTER = "a"
 WIZ = "{question}\n\n### Response:"
+# Of the texts that go through the tokenizer together.
+CHARS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -121,13 +125,19 @@ def encode_chunk(
         prompts = [context_of(chat, record) for record in records]
     else:
         prompts = [build_prompt(record, template) for record in records]
-    wholes = [prompt + response for prompt, response in zip(prompts, responses, strict=True)]
+    cuts = [
+        cut_texts(tokenizer, prompt, response, max_length, special_tokens=template != "chat")
+        for prompt, response in zip(prompts, responses, strict=True)
+    ]
+    prompts = [prompt for prompt, _ in cuts]
+    cut_responses = [response for _, response in cuts]
+    wholes = [prompt + response for prompt, response in cuts]
     if template == "chat":
         # The template's text already holds the special tokens; adding them again would double the BOS.
         prompt_ids, whole_ids = _split(encode(tokenizer, prompts + wholes, special_tokens=False), len(records))
-        response_ids = encode(tokenizer, responses)
+        response_ids = encode(tokenizer, cut_responses)
     else:
-        prompt_ids, whole_ids, response_ids = _split(encode(tokenizer, prompts + wholes + responses), len(records))
+        prompt_ids, whole_ids, response_ids = _split(encode(tokenizer, prompts + wholes + cut_responses), len(records))
     return [
         _pair_of(response, of_prompt, of_whole, of_response, max_length)
         if has_prompt(record) or not response.strip()
@@ -136,6 +146,30 @@ def encode_chunk(
             records, responses, prompt_ids, whole_ids, response_ids, strict=True
         )
     ]
+
+
+def cut_texts(
+    tokenizer: "PreTrainedTokenizerBase", prompt: str, response: str, max_length: int, special_tokens: bool
+) -> tuple[str, str]:
+    """Return the beginnings of a prompt and its response that decide their sequences: all of the usual ones.
+
+    Only of a prompt that leaves no room for the response is a part enough. `special_tokens` says whether the prompt
+    gets those that the tokenizer adds; the response alone always does.
+    """
+
+    def ids_of(text: str, special_tokens: bool = True) -> list[int]:
+        """Return the token ids of one text."""
+        return encode(tokenizer, [text], special_tokens)[0]
+
+    def kept_of_response(part: str) -> Hashable | None:
+        """Return the tokens of both sequences that max_length may keep, and by how many tokens the longer is longer."""
+        direct, conditioned = ids_of(part), ids_of(prompt + part, special_tokens)
+        kept = first_ids(direct, max_length + 1), first_ids(conditioned, max_length)
+        return None if None in kept else (*kept, len(conditioned) - len(direct))
+
+    cut = beginning_of(tokenizer, prompt, max_length, lambda part: first_ids(ids_of(part, special_tokens), max_length))
+    # A prompt that was cut has max_length tokens: its response has no score, whatever it is.
+    return cut, beginning_of(tokenizer, response, max_length + 1, kept_of_response) if cut == prompt else ""
 
 
 def context_of(chat: ChatTemplate, exchange: Record) -> str:
@@ -180,9 +214,26 @@ def _pair_of(
 
 def token_ids(tokenizer: "PreTrainedTokenizerBase", texts: list[str], special_tokens: bool = True) -> list[list[int]]:
     """Return the token ids of each text, untruncated, with or without what the tokenizer adds to it by default."""
-    # verbose=False: no warning about texts longer than the model's context, which we cut ourselves.
-    tokens = tokenizer(texts, add_special_tokens=special_tokens, return_attention_mask=False, verbose=False)
-    return cast("list[list[int]]", tokens["input_ids"])
+    ids: list[list[int]] = []
+    for part in _parts(texts):
+        # verbose=False: no warning about texts longer than the model's context, which we cut ourselves.
+        tokens = tokenizer(part, add_special_tokens=special_tokens, return_attention_mask=False, verbose=False)
+        ids += cast("list[list[int]]", tokens["input_ids"])
+    return ids
+
+
+def _parts(texts: list[str]) -> Iterator[list[str]]:
+    """Yield texts that are tokenized together: meanwhile a tokenizer needs a hundred bytes for each character."""
+    part: list[str] = []
+    num_chars = 0
+    for text in texts:
+        if part and num_chars + len(text) > CHARS_AT_ONCE:
+            yield part
+            part, num_chars = [], 0
+        part.append(text)
+        num_chars += len(text)
+    if part:
+        yield part
 
 
 def encode(tokenizer: "PreTrainedTokenizerBase", texts: list[str], special_tokens: bool = True) -> list[list[int]]:

@@ -93,7 +93,7 @@ def _hash_folder(folder: Path, flag: str) -> str:
         raise UserError(f"{flag} {folder}: no config.json in this folder; it must hold a transformers model")
     digest = hashlib.sha256()
     for path in files:
-        digest.update(f"{path.name} {sha256_of(path)}\n".encode())
+        digest.update(os.fsencode(f"{path.name} {sha256_of(path)}\n"))
     return digest.hexdigest()
 
 

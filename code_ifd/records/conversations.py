@@ -6,7 +6,6 @@ and tools are context. In an exchange, the response is `output`, and what comes 
 """
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from records.places import Fields, places_of
 from records.reading import Reading, read_record
 from records.record import Record
 from records.unread import check_wanted
-from shared.cli import UserError
+from shared.cli import UserError, tell
 from shared.texts import is_encodable, shorten
 
 __all__ = ["Fields"]
@@ -105,7 +104,7 @@ def check_records(records: Iterable[Record], path: str, fields: Fields) -> Check
         if more or reading.notes:
             notes.update(more + reading.notes)
     for note, count in notes.items():
-        print(f"note: {path}: {note}, in {count} of {num_records} records", file=sys.stderr)
+        tell(f"note: {path}: {note}, in {count} of {num_records} records")
     return Checked(num_records, first_talk, is_usual)
 
 
@@ -143,6 +142,19 @@ def texts_of(record: Record, fields: Fields, where: str = "record") -> list[Text
         return [Text(turn.name, turn.text, turn.is_response) for turn in reading.turns]
     plain = reading.plain
     return [Text(name, plain[name], name == "output") for name in PLAIN if name != "input" or plain[name]]
+
+
+def first_texts(record: Record, fields: Fields, where: str = "record") -> tuple[Any, Any]:
+    """Return what shows a record in two lines: `first_prompt`, and the first response; of a record with none, None.
+
+    Raises UserError as `first_prompt` does.
+    """
+    asked = first_prompt(record, fields, where)
+    try:
+        texts = texts_of(record, fields, where)
+    except UserError:
+        return asked, None
+    return asked, next((text.text for text in texts if text.is_response), None)
 
 
 def first_prompt(record: Record, fields: Fields, where: str = "record") -> Any:

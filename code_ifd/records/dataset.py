@@ -5,22 +5,24 @@
 
 import hashlib
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from records import hub_dataset, json_lines
 from records.dataset_files import LINES, TABLES, WANTED, ends_in, find_files
 from records.hub_name import parse_hub_name
 from records.json_lines import JsonBlock, JsonWriter
 from records.record import Block, Record
-from shared.cli import UserError, missing_package
+from shared.cli import UserError, missing_package, tell
 from shared.files import atomic_writer, sha256_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 RECORDS_PER_BLOCK = 256
 
@@ -52,6 +54,8 @@ class Dataset:
         self.files = self.hub.files if self.hub else find_files(path)
         self._signatures = {file: _signature(file) for file in self.files}
         self._noted = False
+        self._told: set[str] = set()
+        self._schema: pa.Schema | None = None  # of tables, once they are read
 
     @property
     def is_table(self) -> bool:
@@ -70,10 +74,12 @@ class Dataset:
     def blocks(self) -> Iterator[Block]:
         """Yield all records in order, in blocks. Raises UserError for what is wrong, naming file and record or line."""
         num_records = 0
-        decoder = json_lines.Decoder()
+        decoder = json_lines.Decoder(self._told)
+        if self.is_table and self._schema is None:
+            self._schema = _parquet().schema_of_files(self.files)
         for file in self.files:
             try:
-                for block in _read(file, decoder, self.holds_lines(file)):
+                for block in self._read(file, decoder):
                     num_records += len(block)
                     self._check_unchanged(file)
                     yield block
@@ -83,9 +89,9 @@ class Dataset:
         if not num_records:
             raise UserError(f"{self.path}: no records in it")
         if decoder.num_non_finite and not self._noted:
-            print(
-                f"note: {self.path}: {decoder.num_non_finite} NaN or Infinity, which JSON does not have, read as null",
-                file=sys.stderr,
+            tell(
+                f"note: {self.path}: {decoder.num_non_finite} NaN or Infinity, which JSON does not have, or numbers as "
+                "large as 1e400, read as null"
             )
             self._noted = True
 
@@ -108,8 +114,19 @@ class Dataset:
             return sha256_of(self.files[0])
         digest = hashlib.sha256()
         for file in self.files:
-            digest.update(f"{Path(file).name} {sha256_of(file)}\n".encode())
+            digest.update(os.fsencode(f"{Path(file).name} {sha256_of(file)}\n"))
         return digest.hexdigest()
+
+    def _read(self, file: str, decoder: json_lines.Decoder) -> Iterator[Block]:
+        if self.is_table:
+            yield from _parquet().read_table(file, self._schema)
+            return
+        if not ends_in(file, (*json_lines.ARRAY, *LINES)):
+            raise UserError(f"{file}: the file name must end in {WANTED}")
+        read = json_lines.read_json_lines if self.holds_lines(file) else json_lines.read_json_array
+        records = read(file, decoder)
+        while rows := list(islice(records, RECORDS_PER_BLOCK)):
+            yield JsonBlock(rows)
 
     def _check_unchanged(self, file: str) -> None:
         # Two passes must see the same records, and scores must be of what was hashed.
@@ -192,17 +209,6 @@ def write_dataset(path: str, records: list[Record]) -> None:
     """Write records as `path`'s extension asks, one record a line. Raises UserError if it cannot."""
     with dataset_writer(path) as writer:
         writer.write(JsonBlock(records))
-
-
-def _read(file: str, decoder: json_lines.Decoder, holds_lines: bool) -> Iterator[Block]:
-    if ends_in(file, TABLES):
-        yield from _parquet().read_table(file)
-        return
-    if not ends_in(file, (*json_lines.ARRAY, *LINES)):
-        raise UserError(f"{file}: the file name must end in {WANTED}")
-    records = json_lines.read_json_lines(file, decoder) if holds_lines else json_lines.read_json_array(file, decoder)
-    while rows := list(islice(records, RECORDS_PER_BLOCK)):
-        yield JsonBlock(rows)
 
 
 def _parquet() -> ModuleType:

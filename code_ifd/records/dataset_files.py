@@ -14,7 +14,8 @@ from records import json_lines as json_records
 from records.remedies import wrong_ending
 from records.splits import check_splits, check_subfolders
 from shared.cli import UserError
-from shared.files import read_text
+from shared.files import read_text, refuse_special
+from shared.texts import is_encodable
 
 LINES = tuple(ending + packing for ending in json_records.LINES for packing in ("", ".gz", ".zst"))
 TABLES = (".parquet", ".arrow")
@@ -58,6 +59,7 @@ def _check_file(path: str) -> None:
     """Raise UserError where nothing is there and the path is no pattern, or a file is called like no dataset."""
     if not os.path.exists(path) and not glob.has_magic(path):
         raise UserError(f"{path}: cannot be read: No such file or directory")
+    refuse_special(path)
     if os.path.isfile(path) and not ends_in(path, FORMATS):
         raise UserError(wrong_ending(path, WANTED))
 
@@ -92,9 +94,11 @@ def _saved_files(folder: str) -> list[str]:
     try:
         state = json.loads(read_text(state_path))
         names = [entry["filename"] for entry in state["_data_files"]]
-    except (ValueError, KeyError, TypeError):
+        if not all(isinstance(name, str) and is_encodable(name) and "\0" not in name for name in names):
+            raise ValueError("a name that is none")
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise UserError(f"{state_path}: not what save_to_disk writes; save the dataset again") from None
-    if state.get("_indices_data_files"):
+    if isinstance(state, dict) and state.get("_indices_data_files"):
         raise UserError(
             f"{folder}: saved with a selection or shuffle that is not applied; "
             "call flatten_indices() before save_to_disk"

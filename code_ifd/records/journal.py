@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from shared.cli import UserError
-from shared.files import encode_json, open_locked, write_durably
+from shared.files import encode_json, open_locked, refuse_special, write_durably
 from shared.texts import shorten
 
 Entry = dict[str, Any]
@@ -36,12 +36,17 @@ class LineJournal:
             with open(self._fd, "rb", closefd=False) as file:
                 data = file.read()
             lines, self._size = _whole_lines(data, path)
-            if self._size < len(data):
-                os.ftruncate(self._fd, self._size)
+            # Nothing is cut before it is sure that the file is this journal.
             if lines:
                 _check_header(lines[0], header, path, flag)
-                self.entries = lines[1:]
             else:
+                _check_torn_header(data, header, path, flag)
+            if self._size < len(data):
+                os.ftruncate(self._fd, self._size)
+            elif self._size > len(data):
+                write_durably(self._fd, b"\n", len(data))
+            self.entries = lines[1:]
+            if not lines:
                 self._write([header])
             on_failure.pop_all()
 
@@ -70,6 +75,7 @@ class LineJournal:
 
 def read_entries(path: str, header: Entry, flag: str) -> list[Entry]:
     """Return the entries of a journal without a change or a lock, none where there is no file. Raises UserError."""
+    refuse_special(path)
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
@@ -83,11 +89,12 @@ def read_entries(path: str, header: Entry, flag: str) -> list[Entry]:
 
 
 def _whole_lines(data: bytes, path: str) -> tuple[list[Entry], int]:
-    """The entries, header first, and the number of bytes that they take. What follows them is torn."""
+    """The entries, header first, and the number of bytes that they take, with a line end each. What follows is torn."""
     entries: list[Entry] = []
     size = 0
     lines = data.split(b"\n")
-    lines.pop()  # bytes after the last line end
+    if (last := lines.pop()) and _parse(last) is not None:
+        lines.append(last)  # whole but for its line end, which an editor may have taken
     for number, line in enumerate(lines, start=1):
         entry = _parse(line)
         if entry is None and number == len(lines):
@@ -98,6 +105,13 @@ def _whole_lines(data: bytes, path: str) -> tuple[list[Entry], int]:
         entries.append(entry)
         size += len(line) + 1
     return entries, size
+
+
+def _check_torn_header(data: bytes, header: Entry, path: str, flag: str) -> None:
+    """Raise UserError where a file without a whole line is not the beginning of this journal, but somebody's file."""
+    # A power cut can leave zeros for what was not written.
+    if not (encode_json(header) + b"\n").startswith(data.rstrip(b"\n").rstrip(b"\0")):
+        raise UserError(f"{path}: is there already and is no journal of ours; remove it, or give {flag} another name")
 
 
 def _check_header(found: Entry, wanted: Entry, path: str, flag: str) -> None:

@@ -3,42 +3,80 @@
 Everything written is strict JSON in UTF-8, one record a line in either format. Lines may be compressed (.gz, .zst).
 """
 
+import base64
 import contextlib
 import gzip
 import io
 import json
+import math
+import os
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
-from records.record import Block, Column, Record
+from records.keys import RECORD_KEYS, TURN_KEYS
+from records.record import NUMBERS, Block, Column, Record
 from records.remedies import not_an_array
-from shared.cli import UserError, missing_package
-from shared.files import decode, encode_json, read_bytes
+from shared.cli import UserError, missing_package, tell
+from shared.files import decode, doubled_key, encode_json, read_bytes, refuse_special
+from shared.memory import available_bytes
 from shared.texts import json_type, shorten
 
 ARRAY = (".json",)
 LINES = (".jsonl", ".ndjson")
+# Objects and arrays in each other that every step can write again: Python has room for a thousand calls.
+MAX_NESTING = 500
+# No record is longer: a compressed file of spaces may hold a line of any length.
+LONGEST_LINE = 1 << 28
+IF_TOO_LARGE = "wanted one record a line; mend or remove it"
+AS_LINES = "write the records into a .jsonl, one a line, which is read line by line"
+# Keys of records and turns that are read, and the scores.
+MEANING = frozenset((*(name for key in (*RECORD_KEYS, *TURN_KEYS) for name in key.names), *NUMBERS))
 IF_ARRAY = "if the file is one array, its name must end in .json"
 
 
 class Decoder(json.JSONDecoder):
-    """Reads NaN and Infinity, which some tools write though JSON has none, as null, and counts them."""
+    """Reads as null, and counts, what could not be written back: NaN and Infinity, which some tools write though JSON
+    has none, and numbers beyond those of a float (1e400).
 
-    def __init__(self) -> None:
-        super().__init__(parse_constant=self._count)
+    Of a key that an object has twice the last value counts; `doubled` are those objects, and the key of each.
+    """
+
+    def __init__(self, told: set[str] | None = None) -> None:
+        super().__init__(parse_constant=self._count, parse_float=self._finite, object_pairs_hook=self._object_of)
         self.num_non_finite = 0
+        self.doubled: list[tuple[dict[str, Any], str]] = []
+        self.told = set() if told is None else told  # files of which it was said
 
     def _count(self, name: str) -> None:
         self.num_non_finite += 1
 
+    def _object_of(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            self.doubled.append((found, doubled_key(pairs)))
+        return found
+
+    def _finite(self, digits: str) -> float | None:
+        number = float(digits)
+        if math.isfinite(number):
+            return number
+        self._count(digits)
+        return None
+
 
 def read_json_array(path: str, decoder: Decoder) -> Iterator[Record]:
     """Yield the records of a JSON array. The file is read and parsed as a whole. Raises UserError for anything else."""
-    values = _parse(decode(read_bytes(path), path), path, decoder)
+    _check_memory(path)
+    try:
+        values = _parse(decode(read_bytes(path), path), path, decoder)
+    except MemoryError:
+        raise UserError(f"{path}: does not fit in memory, which a .json needs; {AS_LINES}") from None
     if not isinstance(values, list):
         raise UserError(not_an_array(path, values))
+    _check_doubled(decoder, values, path)
     for index, value in enumerate(values):
         yield _checked(value, index, path)
 
@@ -56,7 +94,9 @@ def read_json_lines(path: str, decoder: Decoder) -> Iterator[Record]:
             text = decode(data, path, offset).lstrip("\ufeff")
             offset += len(data)
             if text.strip():
-                yield _checked(_parse(text, path, decoder, number), index, path)
+                record = _checked(_parse(text, path, decoder, number), index, path)
+                _check_doubled(decoder, [record], path, index)
+                yield record
                 index += 1
 
 
@@ -75,6 +115,7 @@ def open_lines(path: str) -> IO[bytes]:
 
     Raises UserError if it cannot be read.
     """
+    refuse_special(path)
     try:
         if path.lower().endswith(".gz"):
             return cast(IO[bytes], gzip.open(path, "rb"))  # which it is in all but its type
@@ -147,7 +188,7 @@ class JsonWriter:
             opening = b"[\n" if self._is_array else b""
             self._file.write(separator if self._num_written else opening)
             try:
-                self._file.write(encode_json(record))
+                self._file.write(_encoded(record))
             except (TypeError, ValueError, RecursionError) as error:
                 text = next((shorten(value) for value in record.values() if isinstance(value, str)), "without a text")
                 raise UserError(
@@ -166,16 +207,37 @@ class JsonWriter:
         """Write nothing more: the file will be thrown away."""
 
 
+def _encoded(record: Record) -> bytes:
+    try:
+        return encode_json(record)
+    except TypeError:
+        return encode_json(_without_bytes(record))
+
+
+def _without_bytes(value: Any) -> Any:
+    """Return a value of a table with the bytes in it, which JSON does not have, as base64 text."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, dict):
+        return {key: _without_bytes(member) for key, member in value.items()}
+    return [_without_bytes(member) for member in value] if isinstance(value, list | tuple) else value
+
+
 def _read_errors(file: IO[bytes], path: str) -> Iterator[bytes]:
     # What a damaged or half-written compressed file raises depends on where it breaks.
-    lines = iter(file)
+    number = 0
     while True:
+        number += 1
         try:
-            line = next(lines, b"")
+            line = file.readline(LONGEST_LINE + 1)
+        except MemoryError:
+            raise UserError(f"{path}: line {number} does not fit in memory; {IF_TOO_LARGE}") from None
         except (EOFError, OSError, zlib.error) as error:
             raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
         if not line:
             return
+        if len(line) > LONGEST_LINE:
+            raise UserError(f"{path}: line {number} is longer than {LONGEST_LINE >> 20} MB; {IF_TOO_LARGE}")
         yield line
 
 
@@ -205,7 +267,63 @@ def _checked(value: Any, index: int, path: str) -> Record:
         raise UserError(
             f"{path}: record {index} is {json_type(value)}, not an object with instruction and output{hint}"
         )
+    if _nesting(value) > MAX_NESTING:
+        raise UserError(
+            f"{path}: record {index}: objects or arrays are nested more than {MAX_NESTING} deep; mend or remove it"
+        )
     return value
+
+
+def _check_memory(path: str) -> None:
+    """Raise UserError when a file, and the text that it is decoded to, are more than memory has left."""
+    num_bytes, available = os.path.getsize(path) if os.path.isfile(path) else 0, available_bytes()
+    if available is not None and 2 * num_bytes > available:
+        raise UserError(
+            f"{path}: {num_bytes >> 20} MB, which a .json needs at least twice in memory, and there are "
+            f"{available >> 20} MB; {AS_LINES}"
+        )
+
+
+def _nesting(record: Record) -> int:
+    """Return how deep objects and arrays are nested, MAX_NESTING + 1 at most."""
+    depth, level = 1, [value for value in record.values() if isinstance(value, dict | list)]
+    while level and depth <= MAX_NESTING:
+        members = (member for value in level for member in (value.values() if isinstance(value, dict) else value))
+        depth, level = depth + 1, [member for member in members if isinstance(member, dict | list)]
+    return depth
+
+
+def _check_doubled(decoder: Decoder, values: list[Any], path: str, start: int = 0) -> None:
+    """Raise UserError where the decoder has found a key twice that means something to us, else say so once a file.
+
+    `values` are the records that it has decoded since, the first of them the record `start` of the file.
+    """
+    if not decoder.doubled:
+        return
+    doubled = {id(value): key for value, key in decoder.doubled}
+    places = [(index, key) for index, value in enumerate(values, start) for key in _doubled_in(value, doubled)]
+    decoder.doubled = []
+    read = next(((index, key) for index, key in places if key in MEANING), None)
+    if read:
+        raise UserError(
+            f"{path}: record {read[0]}: the key {read[1]!r} is there twice in one object, and one value would be lost; "
+            "leave one of them"
+        )
+    if places and path not in decoder.told:
+        index, key = places[0]
+        tell(f"note: {path}: record {index}: the key {key!r} is there twice in one object; the last value is kept")
+        decoder.told.add(path)
+
+
+def _doubled_in(value: Any, doubled: dict[int, str]) -> Iterator[str]:
+    """Yield the doubled keys of a value's objects."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict) and id(value) in doubled:
+            yield doubled[id(value)]
+        if isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
 
 
 def _parse(text: str, path: str, decoder: Decoder, line: int | None = None) -> Any:
@@ -220,6 +338,10 @@ def _parse(text: str, path: str, decoder: Decoder, line: int | None = None) -> A
         where = f"line {line or error.lineno} column {error.colno}"
         raise UserError(f"{path}: {where}: broken JSON: {error.msg}{hint}") from None
     except (ValueError, RecursionError) as error:
-        # A number of more than 4,300 digits, or arrays nested a thousand deep.
         where = f"line {line}: " if line else ""
-        raise UserError(f"{path}: {where}JSON that cannot be read: {error}") from None
+        fault = (
+            "objects or arrays are nested too deep"
+            if isinstance(error, RecursionError)
+            else f"a number of more than {sys.get_int_max_str_digits()} digits; write it as a string"
+        )
+        raise UserError(f"{path}: {where}JSON that cannot be read: {fault}") from None

@@ -3,13 +3,15 @@
 Tables are read batch by batch and written with the column types that they came with. Needs pyarrow.
 """
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from records.column_types import common_schema, fit, values_of
 from records.record import COUNTS, NUMBERS, Column, Record
 from shared.cli import UserError
 
@@ -32,20 +34,30 @@ ROWS_PER_GROUP = 16 * ROWS_PER_BATCH
 
 @dataclass(frozen=True)
 class TableBlock:
-    """Some rows of a table. What JsonBlock is to JSON."""
+    """Some rows of a table. What JsonBlock is to JSON. `path` is the file's, for messages."""
 
     batch: pa.RecordBatch
+    path: str
 
     def __len__(self) -> int:
         return self.batch.num_rows
 
     def records(self) -> list[Record]:
-        """Return the rows as dicts."""
-        return self.batch.to_pylist()
+        """Return the rows as dicts of values that JSON has. Raises UserError for a damaged column, naming it."""
+        names = self.batch.schema.names
+        return [dict(zip(names, row, strict=True)) for row in zip(*map(self._values, names), strict=True)]
 
     def values(self, key: str) -> list[Any] | None:
-        """Return a column's values, None where there is no such column."""
-        return self.batch.column(key).to_pylist() if key in self.batch.schema.names else None
+        """Return a column's values as `records` does, None where there is no such column."""
+        return self._values(key) if key in self.batch.schema.names else None
+
+    def _values(self, key: str) -> list[Any]:
+        try:
+            return values_of(self.batch.column(key))
+        except (pa.ArrowException, ValueError, OverflowError) as error:
+            raise UserError(
+                f"{self.path}: column {key!r} has a damaged value: {_first_line(error)}; mend it or leave it out"
+            ) from None
 
     def with_columns(self, columns: list[Column]) -> "TableBlock":
         """Return the rows with columns added; one that they have already is replaced where it stands."""
@@ -56,37 +68,74 @@ class TableBlock:
             batch = (
                 batch.append_column(column.name, array) if place < 0 else batch.set_column(place, column.name, array)
             )
-        return TableBlock(batch)
+        return TableBlock(batch, self.path)
 
     def take(self, indices: list[int]) -> "TableBlock":
         """Return the rows at these places, in this order."""
-        return TableBlock(self.batch.take(pa.array(indices, pa.int64())))
+        return TableBlock(self.batch.take(pa.array(indices, pa.int64())), self.path)
 
 
-def read_table(path: str) -> Iterator[TableBlock]:
-    """Yield the rows of a file in order, at most ROWS_PER_BATCH at once. Raises UserError if it cannot be read."""
-    try:
-        if path.lower().endswith(PARQUET):
+def schema_of_files(paths: Sequence[str]) -> pa.Schema:
+    """Return the columns of a dataset's files together. Raises UserError as `common_schema` does."""
+    return common_schema((path, _schema_of(path)) for path in paths)
+
+
+def read_table(path: str, schema: pa.Schema) -> Iterator[TableBlock]:
+    """Yield the rows of a file in order, at most ROWS_PER_BATCH at once, with the columns of `schema`.
+
+    Raises UserError if they cannot be read.
+    """
+    with _readable(path):
+        if _is_parquet(path):
             with pq.ParquetFile(path, pre_buffer=False) as file:
-                yield from map(TableBlock, file.iter_batches(ROWS_PER_BATCH))
+                for batch in file.iter_batches(ROWS_PER_BATCH):
+                    yield TableBlock(fit(batch, schema), path)
             return
         with pa.memory_map(path) as source:
-            # Hugging Face writes streams; pyarrow's own files have an index at their end.
-            try:
-                batches: Any = pa.ipc.open_stream(source)
-            except pa.ArrowInvalid:
-                file = pa.ipc.open_file(source)
-                batches = (file.get_batch(index) for index in range(file.num_record_batches))
-            for batch in batches:
+            for batch in _batches(source):
                 for start in range(0, batch.num_rows, ROWS_PER_BATCH):
-                    yield TableBlock(batch.slice(start, ROWS_PER_BATCH))
+                    yield TableBlock(fit(batch.slice(start, ROWS_PER_BATCH), schema), path)
+
+
+def _schema_of(path: str) -> pa.Schema:
+    with _readable(path):
+        if _is_parquet(path):
+            return pq.read_schema(path)
+        with pa.memory_map(path) as source:
+            return _open_arrow(source).schema
+
+
+def _is_parquet(path: str) -> bool:
+    return path.lower().endswith(PARQUET)
+
+
+def _open_arrow(source: pa.MemoryMappedFile) -> Any:
+    # Hugging Face writes streams; pyarrow's own files have an index at their end.
+    try:
+        return pa.ipc.open_stream(source)
+    except pa.ArrowInvalid:
+        return pa.ipc.open_file(source)
+
+
+def _batches(source: pa.MemoryMappedFile) -> Iterator[pa.RecordBatch]:
+    opened = _open_arrow(source)
+    if isinstance(opened, pa.ipc.RecordBatchFileReader):
+        return (opened.get_batch(index) for index in range(opened.num_record_batches))
+    return iter(opened)
+
+
+@contextlib.contextmanager
+def _readable(path: str) -> Iterator[None]:
+    try:
+        yield
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{path}: cannot be read: {_first_line(error)}") from None
 
 
 def join(blocks: list[TableBlock]) -> TableBlock:
     """Return the rows of all blocks as one."""
-    return TableBlock(pa.Table.from_batches([block.batch for block in blocks]).combine_chunks().to_batches()[0])
+    table = pa.Table.from_batches([block.batch for block in blocks])
+    return TableBlock(table.combine_chunks().to_batches()[0], blocks[0].path)
 
 
 class TableWriter:

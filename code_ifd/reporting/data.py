@@ -6,7 +6,7 @@ A record is selected, below the cut, over the threshold, or skipped.
 import math
 from array import array
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from records.conversations import Fields, texts_of
 from records.dataset import Dataset
 from records.record import Block
 from records.selected_records import SelectedRecords
+from reporting.categories import Category, CategoryFinder
 from reporting.intervals import OF_INTERVALS, Intervals, find_intervals
 from selection.ifd import select
 from selection.scored_dataset import NumberColumn, checked_numbers, number_columns, read_columns
@@ -33,6 +34,7 @@ class ScoredData:
     reasons: dict[int, str]  # of the records without a score
     key_name: str = "ifd_ppl"  # of the scores
     intervals: Intervals | None = None  # None for scores that have no standard error
+    categories: list[Category] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -83,15 +85,20 @@ def read_scored(dataset: Dataset, key_name: str, fields: Fields, selected: Selec
         texts.reasons,
         key_name,
         find_intervals(numbers),
+        texts.categories.found(len(texts.lengths)),
     )
 
 
 class TextColumn:
-    """The length of each record's response, and why a record has no score. `scores` must be read before it."""
+    """The length of each record's response, why a record has no score, and which keys have few values.
+
+    `scores` must be read before it.
+    """
 
     def __init__(self, path: str, fields: Fields, scores: NumberColumn, selected: SelectedRecords | None) -> None:
         self.lengths = array("q")
         self.reasons: dict[int, str] = {}
+        self.categories = CategoryFinder()
         self._path, self._fields, self._scores, self._selected = path, fields, scores, selected
 
     def add(self, block: Block) -> None:
@@ -102,6 +109,7 @@ class TextColumn:
             self.lengths.append(sum(len(text.text) for text in texts if text.is_response))
             if math.isnan(self._scores.numbers[index]):
                 self.reasons[index] = str(record.get("ifd_skipped") or "no score")[:MAX_REASON]
+            self.categories.look_at(record, index)
             if self._selected:
                 self._selected.look_at(record, index, where)
 

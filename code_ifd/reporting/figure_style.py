@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ def figure_style(theme: str, font_size: int = 10) -> Iterator[None]:
     # Its warnings about fonts are of no use to a reader of the figure.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     try:
+        # Jupyter and Colab name a backend of theirs, which matplotlib refuses outside of them; none is needed here.
+        os.environ["MPLBACKEND"] = "Agg"
         import matplotlib
     except ImportError:
         raise missing_package("matplotlib", "the figure") from None

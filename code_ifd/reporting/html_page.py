@@ -2,7 +2,8 @@
 
 Its style, its script and its data are in it, and no other address is allowed.
 
-A page NAME has NAME.html (its body), NAME.css and NAME.js in one folder; html_page.* is what all pages share.
+A page NAME has NAME.html (its body), NAME.css and NAME.js in one folder; html_page.* is what all pages share. A long
+script has more files, NAME_PART.js, which come after NAME.js in the order of their names.
 """
 
 import base64
@@ -25,6 +26,7 @@ def make_page(name: Path, title: str, data: Any, parts: dict[str, str]) -> bytes
     script sets one, and `parts` go into the body; both are ours, as they are no text but HTML.
     """
     style, script = ("\n" + _read(SHARED, kind) + _read(name, kind) for kind in (".css", ".js"))
+    script += "".join(part.read_text(encoding="utf-8") for part in sorted(name.parent.glob(f"{name.name}_*.js")))
     body = _filled(_read(name, ".html"), parts)
     shell = {
         "title": title,

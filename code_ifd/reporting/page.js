@@ -1,36 +1,8 @@
-// A row of data.rows is a record; `numbers` are the score and both perplexities, `shown` what is written for them.
-// `interval` has the lower end, IFD and the upper end, where scores have a standard error.
-const SCALE = [0.5, 1.5]; // on which intervals are drawn: 1 is in its middle
-const INTERVAL = { name: "Interval", of: (row) => row.interval?.[2] ?? null, title: "95 percent interval of IFD, on a scale from 0.5 to 1.5; sorted by its upper end" };
-const COLUMNS = [
-  { name: "Rank", of: (row) => row.rank, write: (row) => row.rank?.toLocaleString("en") ?? "\u2013", title: `1 is the highest ${data.score} below the threshold` },
-  { name: data.score, of: (row) => row.numbers[0], write: (row) => row.shown[0] },
-  ...(data.has_intervals ? [INTERVAL] : []),
-  { name: "Ppl alone", of: (row) => row.numbers[1], write: (row) => row.shown[1], title: "Perplexity of the response alone" },
-  { name: "Ppl after", of: (row) => row.numbers[2], write: (row) => row.shown[2], title: "Perplexity of the response after its prompt" },
-  { name: "Length", of: (row) => row.length, write: (row) => row.length.toLocaleString("en"), title: "Characters of the response" },
-  { name: "Selected", of: (row) => (row.selected ? 0 : 1) },
-  { name: "Instruction", of: (row) => titleOf(row).toLowerCase() },
-];
-const KINDS = [["all", "All"], ["selected", "Selected"], ...(data.has_intervals ? [["unsure", "Not sure"]] : []), ...data.groups];
-const NAMES = { instruction: "Instruction", input: "Input", output: "Response", system: "System", user: "User", assistant: "Assistant", tool: "Tool" };
-const GROUP_NAMES = Object.fromEntries(data.groups);
-let order = { column: COLUMNS[0], descending: false };
-
-function isKind(row, kind) {
-  if (kind === "selected") return row.selected;
-  if (kind === "unsure") return row.unsure;
-  return kind === "all" || row.groups.includes(kind);
-}
-
-function titleOf(row) {
-  const asked = row.texts.find((text) => ["instruction", "user"].includes(text.name) && text.text.trim()) ?? row.texts[0];
-  return asked?.text.trim().slice(0, 240) || "(no text)";
-}
-
+// The numbers of a report: everything above its table of records.
 function showNumbers() {
-  document.title = `${data.name}: IFD report`;
+  document.title = data.title;
   at("name").textContent = data.name;
+  at("origin").textContent = data.origin.join(" \u00b7 ");
   at("lead").textContent = data.lead;
   at("warnings").append(...data.warnings.map((line) => make("li", "", line)));
   at("notes").append(...data.notes.map((line) => make("p", "", line)));
@@ -46,175 +18,75 @@ function showNumbers() {
     item.append(make("i", `kind-${name}`), make("strong", "", part.num.toLocaleString("en")), `${part.name}${share}`, make("small", "", part.note));
     at("counts").append(item);
   }
-  for (const [name, ...values] of data.quantiles) {
-    const line = make("tr");
-    const head = make("th", "", name);
-    head.scope = "row";
-    line.append(head, ...values.map((value) => make("td", "", value)));
-    at("quantiles").tBodies[0].append(line);
+  for (const [name, score, ...ppls] of data.quantiles) {
+    addRow(at("quantiles"), name, [score]);
+    addRow(at("ppl-quantiles"), name, ppls);
   }
   at("of-score").textContent = data.score;
   at("length").append(...data.length.map((line) => make("p", "", line)));
 }
 
-function panelOf(text) {
-  const isCut = text.text.length < text.length && [...text.text].length < text.length;
-  const cut = isCut ? `Shortened: the first ${[...text.text].length.toLocaleString("en")} of ${text.length.toLocaleString("en")} characters` : "";
-  return panel(NAMES[text.name], [text.score, cut].filter(Boolean).join(" \u00b7 "), text.text);
-}
-
-function howSure(row) {
-  if (!data.has_intervals) return [];
-  const tokens = row.tokens === null ? [] : [`${row.tokens.toLocaleString("en")} ${row.tokens === 1 ? "token" : "tokens"}`];
-  if (!row.interval) return [...tokens, ...(row.unsure ? ["not sure: its interval is not known"] : [])];
-  const [low, , high] = row.interval_shown;
-  return [...tokens, `95 percent interval of IFD ${low} to ${high}${row.unsure ? ", so it is not surely below 1" : ""}`];
-}
-
-// A line from the lower to the upper end, a bar at IFD, and a mark at 1; what is beyond the scale is drawn at its edge.
-function intervalOf(row) {
-  const scale = make("span", `scale${row.unsure ? " unsure" : ""}`);
-  const [low, score, high] = row.interval.map((end) => (100 * (Math.min(Math.max(end, SCALE[0]), SCALE[1]) - SCALE[0])) / (SCALE[1] - SCALE[0]));
-  const [line, dot] = [make("i", "line"), make("i", "dot")];
-  Object.assign(line.style, { left: `${low}%`, width: `${high - low}%` });
-  dot.style.left = `${score}%`;
-  scale.append(line, dot);
-  scale.classList.toggle("before", row.interval[2] < SCALE[0]);
-  scale.classList.toggle("after", row.interval[0] > SCALE[1]);
-  scale.setAttribute("aria-hidden", "true"); // its ends are written below it
-  return scale;
-}
-
-function detailsOf(row) {
-  const line = make("tr", "detail");
-  const cell = make("td", "details");
-  const panels = make("div", "panels");
-  const groups = row.groups.map((group) => GROUP_NAMES[group]);
-  panels.append(make("p", "", [`Record ${row.number.toLocaleString("en")}, counted from 0`, ...howSure(row), ...groups].join(" \u00b7 ")));
-  const boxes = row.texts.map(panelOf);
-  if (row.left_out) boxes.splice(boxes.length / 2, 0, make("p", "", `${row.left_out.toLocaleString("en")} turns are left out here.`));
-  panels.append(...boxes);
-  cell.colSpan = COLUMNS.length;
-  cell.setAttribute("role", "cell");
-  line.setAttribute("role", "row");
-  line.id = `details-${row.number}`;
-  cell.append(panels);
-  line.append(cell);
+function addRow(table, name, values) {
+  const line = make("tr");
+  const head = make("th", "", name);
+  head.scope = "row";
+  line.append(head, ...values.map((value) => make("td", "", value)));
+  table.tBodies[0].append(line);
   return line;
 }
 
-function cellOf(row, column) {
-  const cell = make("td", "number", column.write?.(row));
-  cell.dataset.name = column.name;
-  cell.setAttribute("role", "cell");
-  if (column.name === "Selected") {
-    cell.className = "mark";
-    if (row.selected) cell.append(make("span", "badge selected", "selected"));
-    if (row.unsure) cell.append(make("span", "badge unsure", "not sure"));
-  } else if (column === INTERVAL) {
-    cell.className = "interval";
-    if (row.interval) cell.append(intervalOf(row), make("span", "ends", `${row.interval_shown[0]} to ${row.interval_shown[2]}`));
-  } else if (column.name === "Instruction") {
-    cell.className = "words";
-    const button = make("button", "open");
-    const title = make("span", "title", titleOf(row));
-    title.dir = "auto";
-    button.type = "button";
-    button.setAttribute("aria-expanded", "false");
-    button.append(title);
-    cell.append(button);
-    if (row.reason) cell.append(make("span", "why", row.reason));
-  }
-  return cell;
-}
-
-function lineOf(row) {
-  const line = make("tr", "record");
-  line.setAttribute("role", "row");
-  line.append(...COLUMNS.map((column) => cellOf(row, column)));
-  const button = line.querySelector(".open");
-  line.addEventListener("click", (event) => {
-    if (!event.target.closest(".open") && String(getSelection())) return; // someone marks text to copy it
-    const isOpen = button.getAttribute("aria-expanded") === "true";
-    button.setAttribute("aria-expanded", String(!isOpen));
-    if (!isOpen) {
-      row.details ??= detailsOf(row);
-      button.setAttribute("aria-controls", row.details.id);
-      line.after(row.details);
-    } else {
-      row.details.remove();
-    }
-  });
-  return line;
-}
-
-function compare(one, other) {
-  const [a, b] = [order.column.of(one), order.column.of(other)];
-  if (a === b) return 0;
-  if (a === null) return 1; // what has no number is last, in either direction
-  if (b === null) return -1;
-  const sign = typeof a === "string" ? a.localeCompare(b, "en") : a - b;
-  return order.descending ? -sign : sign;
-}
-
-function haystack(row) {
-  row.words ??= [row.reason ?? "", ...row.texts.map((text) => text.text)].join("\n").toLowerCase();
-  return row.words;
-}
-
-function filter() {
-  const isFound = searched();
-  const kind = at("kinds").querySelector(":checked").value;
-  const rows = data.rows.filter((row) => isKind(row, kind) && isFound(() => haystack(row))).sort(compare);
-  at("count").textContent = `${rows.length.toLocaleString("en")} of ${data.rows.length.toLocaleString("en")} shown`;
-  const lines = rows.flatMap((row) => {
-    row.line ??= lineOf(row);
-    return row.details && row.line.querySelector(".open").getAttribute("aria-expanded") === "true" ? [row.line, row.details] : [row.line];
-  });
-  if (!lines.length) {
-    const line = make("tr");
-    const cell = make("td", "nothing words", "No record here has all of these words.");
-    cell.colSpan = COLUMNS.length;
-    line.append(cell);
-    lines.push(line);
-  }
-  at("table").tBodies[0].replaceChildren(...lines);
-}
-
-function sortBy(column) {
-  order = { column, descending: order.column === column && !order.descending };
-  markOrder();
-  filter();
-}
-
-function markOrder() {
-  COLUMNS.forEach((column, index) => {
-    const head = at("table").tHead.rows[0].cells[index];
-    if (column === order.column) head.setAttribute("aria-sort", order.descending ? "descending" : "ascending");
-    else head.removeAttribute("aria-sort");
-  });
-}
-
-function showTable() {
-  const all = data.rows.length === data.num_records;
-  const [num, total] = [data.rows.length, data.num_records].map((value) => value.toLocaleString("en"));
-  at("sampled").textContent = all ? `All ${total} records. Open one to read it.` : `A sample: ${num} of ${total} records, up to 100 of each group below. Search and sorting see these alone. Open one to read it.`;
-  for (const column of COLUMNS) {
-    const head = make("th", { Selected: "mark", Instruction: "words", Interval: "interval" }[column.name] ?? "number");
-    const button = make("button", "", column.name);
-    button.type = "button";
-    if (column.title) button.title = column.title;
+function showWhatIf() {
+  at("what-if").hidden = !data.what_if.length;
+  const table = at("what-if").querySelector("table");
+  const hasUnsure = data.what_if.some((row) => row.unsure !== null);
+  if (hasUnsure) {
+    const head = make("th", "", "Not sure");
     head.scope = "col";
-    head.setAttribute("role", "columnheader");
-    button.addEventListener("click", () => sortBy(column));
-    head.append(button);
-    at("table").tHead.rows[0].append(head);
+    table.tHead.rows[0].append(head);
   }
-  addKinds(KINDS, (kind) => data.rows.filter((row) => isKind(row, kind)).length);
-  markOrder();
+  for (const row of data.what_if) {
+    const missing = row.missing ? ` (all below the threshold; ${row.missing.toLocaleString("en")} too few)` : "";
+    const values = [row.num.toLocaleString("en") + missing, row.lowest, row.length];
+    if (hasUnsure) values.push(row.unsure.toLocaleString("en"));
+    const line = addRow(table, row.rate, values);
+    if (row.is_current) line.cells[0].append(" ", make("span", "badge selected", "this page"));
+  }
+}
+
+function showCategories() {
+  at("categories").hidden = !data.categories.length;
+  const all = percent(data.counts[0].num, data.num_records);
+  at("categories-hint").textContent = `Of all records, ${all} are selected. Where the share of a value is far from that, training on the selection changes the mix of your data.`;
+  for (const { key, rows } of data.categories) {
+    const table = make("table");
+    const head = make("tr");
+    for (const name of [key, "Selected", "Not selected", "Share", `Median ${data.score}`]) {
+      const cell = make("th", "", name);
+      cell.scope = "col";
+      head.append(cell);
+    }
+    table.createTHead().append(head);
+    table.createTBody();
+    for (const row of rows) {
+      const values = [row.selected, row.num - row.selected].map((value) => value.toLocaleString("en"));
+      addRow(table, row.value, [...values, percent(row.selected, row.num), row.median ?? "\u2013"]);
+    }
+    at("categories").querySelector(".columns").append(table);
+  }
+}
+
+function percent(part, whole) {
+  return whole ? `${((100 * part) / whole).toFixed(1)}%` : "\u2013";
+}
+
+function showNextStep() {
+  const [lines, snippet] = [at("next").querySelector(".notes"), at("next").querySelector("pre")];
+  lines.append(...data.next_step.lines.map((line) => make("p", "", line)));
+  snippet.textContent = data.next_step.snippet;
+  snippet.hidden = !data.next_step.snippet;
 }
 
 showNumbers();
-showTable();
-filter();
-prepareSearch(filter);
+showWhatIf();
+showCategories();
+showNextStep();

@@ -21,6 +21,7 @@ from shared.texts import is_encodable
 TEXT_BYTES = 5_000_000
 MAX_TEXTS = 40  # turns of one conversation
 NOT_SCORED = "context, not scored"  # a call of a tool, or a turn of weight 0
+MISSING = "\N{EN DASH}"  # in place of a number
 HALF_OF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -41,7 +42,7 @@ def make_rows(
                 "rank": sample.ranks.get(number),
                 "length": int(data.lengths[number]),
                 "selected": bool(standing.is_selected[number]),
-                "groups": sample.groups[number],
+                "group": sample.groups.get(number),
                 "reason": data.reasons.get(number),
                 "numbers": [None if math.isnan(value) else value for value in numbers],
                 "shown": [
@@ -77,7 +78,7 @@ def _interval(data: ScoredData, number: int) -> dict[str, Any]:
 def said(value: float, threshold: float | None = None) -> str:
     """Return a number in as many digits as tell it; more of them where it would read like the threshold."""
     if math.isnan(value):
-        return "\N{EN DASH}"
+        return MISSING
     if threshold is not None and value != threshold and abs(value - threshold) < 0.001:
         text = f"{value:.7f}".rstrip("0")
         return text if float(text) != threshold else repr(value)

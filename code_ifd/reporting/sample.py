@@ -17,38 +17,38 @@ NUM_SHOWN = NUM_OF_GROUP * len(GROUPS)
 
 @dataclass(frozen=True)
 class Sample:
-    """The records of a report. A record may be in several groups, and in none where the whole dataset is shown."""
+    """The records of a report. A record is in one group, or in none where the whole dataset is shown."""
 
     numbers: list[int]  # of the records in the dataset, rising
-    groups: dict[int, list[str]]  # by number
+    groups: dict[int, str]  # by number
     ranks: dict[int, int]  # by number, 1 for the highest score below the threshold; none at or over it
 
 
 def take_sample(data: ScoredData, standing: Standing) -> Sample:
-    """Return the records to show, with their groups in the order of GROUPS."""
-    groups: defaultdict[int, list[str]] = defaultdict(list)
-    for name, numbers in _members(data, standing).items():
-        for number in numbers:
-            groups[number].append(name)
+    """Return the records to show, each with its group."""
+    groups = {number: name for name, numbers in _members(data, standing).items() for number in numbers}
     numbers = list(range(len(data))) if len(data) <= NUM_SHOWN else sorted(groups)
     shown = set(numbers)
     ranks = {number: rank for rank, number in enumerate(standing.ranking.tolist(), start=1) if number in shown}
-    return Sample(numbers, {number: groups.get(number, []) for number in numbers}, ranks)
+    return Sample(numbers, groups, ranks)
 
 
 def _members(data: ScoredData, standing: Standing) -> dict[str, list[int]]:
     import numpy as np
 
-    ranking = standing.ranking
+    ranking = standing.ranking.tolist()
     over = np.flatnonzero(data.scores >= standing.threshold)
     over = over[np.argsort(-data.scores[over], kind="stable")]
-    # Half of them on either side.
-    cut, half = standing.num_selected, NUM_OF_GROUP // 2
-    has_cut = standing.cut is not None and standing.num_below
+    # Of a short ranking, the half of the selected that is next to the cut is near it, and so is that of the others.
+    before = after = 0
+    cut = -(-len(ranking) // 2)
+    if standing.cut is not None and standing.num_below:
+        cut = standing.num_selected
+        before, after = (min(NUM_OF_GROUP // 2, num // 2) for num in (cut, len(ranking) - cut))
     return {
-        "highest": ranking[:NUM_OF_GROUP].tolist(),
-        "cut": ranking[max(cut - half, 0) : cut + half].tolist() if has_cut else [],
-        "lowest": ranking[-NUM_OF_GROUP:].tolist(),
+        "highest": ranking[: cut - before][:NUM_OF_GROUP],
+        "cut": ranking[cut - before : cut + after],
+        "lowest": ranking[cut + after :][-NUM_OF_GROUP:],
         "over": over[:NUM_OF_GROUP].tolist(),
         "skipped": _of_every_reason(data.reasons),
     }

@@ -8,12 +8,14 @@ import numpy as np
 from reporting.agreement import LengthCheck
 from reporting.data import ScoredData, Standing
 from reporting.intervals import num_unsure, sure_note
-from reporting.rows import said
+from reporting.rows import MISSING, said
 from reporting.sample import GROUPS
 from selection.ifd import score_name
 from selection.scored_dataset import UPPER
 
 PERCENTS = (0, 5, 25, 50, 75, 95, 100)
+QUANTILE_NAMES = {0: " (lowest)", 50: " (median)", 100: " (highest)"}
+MAX_PLAIN = 1e11  # as 99,999,999,999.9
 MAX_REASONS = 6
 MIN_FOR_DRIFT = 30  # of fewer records, even 0.3 says nothing
 
@@ -105,14 +107,24 @@ def group_names(threshold: float) -> dict[str, str]:
 
 
 def quantiles(data: ScoredData) -> list[list[str]]:
-    """Return a row for each of PERCENTS: its name, and the quantile of the score and of both perplexities."""
-    rows = [[{0: "lowest", 50: "median", 100: "highest"}.get(percent, f"{percent}%")] for percent in PERCENTS]
-    for column in (data.scores, data.direct, data.conditioned):
+    """Return a row for each of PERCENTS: its name, and the quantile of the score and of both perplexities.
+
+    All numbers of a column are written alike.
+    """
+    rows = [[f"{percent}%{QUANTILE_NAMES.get(percent, '')}"] for percent in PERCENTS]
+    for column, digits in ((data.scores, 3), (data.direct, 1), (data.conditioned, 1)):
         known = column[~np.isnan(column)]
-        values = np.percentile(known, PERCENTS) if len(known) else [math.nan] * len(PERCENTS)
-        for row, value in zip(rows, values, strict=True):
-            row.append(said(float(value)))
+        values = np.percentile(known, PERCENTS).tolist() if len(known) else [math.nan] * len(PERCENTS)
+        for row, text in zip(rows, _written_alike(values, digits), strict=True):
+            row.append(text)
     return rows
+
+
+def _written_alike(values: list[float], digits: int) -> list[str]:
+    """Return numbers with so many decimals, or all as powers of ten where one has more digits than a column holds."""
+    if any(value >= MAX_PLAIN for value in values):
+        return [f"{value:.2e}" for value in values]
+    return [MISSING if math.isnan(value) else f"{value:,.{digits}f}" for value in values]
 
 
 def length_lines(check: LengthCheck, key_name: str = "ifd_ppl") -> list[str]:

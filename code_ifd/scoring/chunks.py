@@ -1,5 +1,7 @@
 """Chunks: the records that are scored and saved as one. The next chunk is encoded while one is being scored."""
 
+import sys
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -12,7 +14,7 @@ from scoring.flags import ScoringSettings
 from scoring.score_file import score_line, skipped_line, turns_line
 from scoring.score_journal import ScoreJournal
 from selection.ifd import standard_error
-from shared.cli import new_bar
+from shared.cli import UserError, new_bar
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 # Rounding errors of single tokens cancel over a long response, not over a short one. Responses of up to this many
 # scored tokens are a small part of the work.
 SHORT_RESPONSE_TOKENS = 24
+# A run that takes less than so many seconds needs no estimate.
+WORTH_SAYING = 30
 
 
 @dataclass(frozen=True)
@@ -121,12 +125,24 @@ class ChunkScorer:
         parts = iter(lambda: list(islice(rest, self.records_per_chunk)), [])
         chunks = (self.submit(part, dtype) for part in parts)
         with new_bar(journal.num_records, journal.num_done) as bar:
-            running = next(chunks, None)
+            started, running = time.monotonic(), next(chunks, None)
             while running is not None:
                 # The next chunk is encoded and submitted before this one is waited for: no core is idle between them.
                 following = next(chunks, None)
-                journal.append(running.lines(bar))
-                running = following
+                lines = running.lines(bar)
+                if not journal.num_done:
+                    check_finite(lines)
+                journal.append(lines)
+                num_left = journal.num_records - journal.num_done
+                seconds = time.monotonic() - started
+                seconds_left = seconds / len(lines) * num_left
+                if started and seconds_left > WORTH_SAYING:
+                    left = rough_time(seconds_left)
+                    bar.write(
+                        f"{len(lines)} records took {seconds:.0f} s; the other {num_left:,} will take about {left}",
+                        sys.stderr,
+                    )
+                running, started = following, 0
 
     def submit(self, records: list[Record], dtype: str) -> Chunk:
         """Encode the records of one chunk and begin to score them."""
@@ -139,6 +155,23 @@ class ChunkScorer:
             dtype,
             self.fields,
             self.chat_date,
+        )
+
+
+def rough_time(seconds: float) -> str:
+    """Return a time as people say it: `40 s`, `12 min`, `7 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def check_finite(lines: list[dict[str, Any]]) -> None:
+    """Raise UserError when none of the first records has a finite score: the model is damaged, not the records."""
+    reasons = [line.get("skipped") for line in lines]
+    if None not in reasons and reasons.count("non_finite") > 1:
+        raise UserError(
+            f"none of the first {len(lines)} records has a finite score: the model's weights are damaged, or do not "
+            "fit --dtype; nothing was written; choose another model or --dtype float32"
         )
 
 

@@ -39,6 +39,8 @@ class ScoringSettings:
     sample_num: int | None
     filter_threash: Decimal
     key_name: str
+    group_by: str | None
+    check_selection: bool
 
 
 def scoring_settings(flags: Mapping[str, Any]) -> ScoringSettings:
@@ -126,6 +128,15 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         default=128,
         help="records scored and saved at once; a kill costs those, and the next ones begun (default: %(default)s)",
     )
-    selection = parser.add_argument_group("what step 3 will select; only --dtype mixed needs to know")
+    selection = parser.add_argument_group("what step 3 will select; --dtype mixed must know it")
     add_selection_flags(selection)
     add_key_name_flag(selection)
+    selection.add_argument(
+        "--group_by", metavar="KEY", help="with --check_selection: the key that step 3 will group records by"
+    )
+    selection.add_argument(
+        "--check_selection",
+        action="store_true",
+        help="stop before scoring when step 3 could select nothing: a share of no record, a record without the key of "
+        "--group_by",
+    )

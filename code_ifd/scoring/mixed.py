@@ -5,7 +5,6 @@ change the selection are scored again in float32, in rounds, into <save_path>.fl
 the score file is whole.
 """
 
-import contextlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ from records.journal import LineJournal
 from records.record import Record
 from scoring.chunks import ChunkScorer
 from scoring.rescoring import RISK, RoughScore, next_to_rescore
-from scoring.score_file import meta_path
+from scoring.score_file import meta_path, parse_line
 from scoring.score_journal import ScoreJournal
 from shared.cli import UserError, say
-from shared.files import encode_json, sha256_of
+from shared.files import encode_json, refuse_special, sha256_of
 
 Line = dict[str, Any]
 
@@ -76,14 +75,39 @@ def open_rescored(path: str, rough_path: str) -> LineJournal:
     """Return the journal of the lines scored again: each entry has a chunk's `records` and their `lines`.
 
     Its header holds the hash of the rounded scores; a journal that was begun with others is begun anew. Raises
-    UserError when the file is in use or cannot be written.
+    UserError when the file is in use, is no such journal, or cannot be written.
     """
     header = {"rough_sha256": sha256_of(rough_path)}
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        # What cannot be read is the journal's to report.
-        if file.readline() != encode_json(header) + b"\n":
-            Path(path).unlink()
-    return LineJournal(path, header, "--save_path")
+    if _is_of_other_scores(path, header):
+        Path(path).unlink()
+    journal = LineJournal(path, header, "--save_path")
+    if not all(_is_chunk(entry) for entry in journal.entries):
+        raise UserError(f"{path}: damaged: not the scores of --dtype mixed; remove it, and the same command goes on")
+    return journal
+
+
+def _is_of_other_scores(path: str, header: Line) -> bool:
+    """Tell whether a journal of rescored lines is there, begun with other rounded scores. No other file is one."""
+    refuse_special(path)
+    try:
+        with open(path, "rb") as file:
+            found = json.loads(file.readline(1 << 10))
+    except (OSError, ValueError, RecursionError):
+        return False  # what cannot be read is the journal's to report
+    return isinstance(found, dict) and set(found) == set(header) and found != header
+
+
+def _is_chunk(entry: Line) -> bool:
+    """Tell whether an entry has the numbers of some records, and a score line for each."""
+    records, lines = entry.get("records"), entry.get("lines")
+    if not (isinstance(records, list) and isinstance(lines, list) and len(records) == len(lines)):
+        return False
+    try:
+        return all(
+            type(record) is int and parse_line(encode_json(line)) for record, line in zip(records, lines, strict=True)
+        )
+    except (ValueError, RecursionError):
+        return False
 
 
 def rescore(

@@ -1,6 +1,5 @@
 """A run of step 1, whichever script does it: what it scores, the meta that says so, and the summary at its end."""
 
-import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,13 +7,16 @@ from typing import Any
 from models.source import ModelSource, find_model, installed_versions
 from records.conversations import READING, check_records
 from records.dataset import Dataset, RecordRange
+from records.outputs import refuse_among_data
 from records.record import Skipped
 from scoring.chat_check import check_chat
 from scoring.flags import ScoringSettings
-from scoring.score_file import META_FORMAT, ScoreFile, skipped_summary
+from scoring.mixed import rescored_path, rough_path
+from scoring.score_file import META_FORMAT, ScoreFile, meta_path, skipped_summary
 from selection.flags import wanted_number
+from selection.groups import ValueColumn
 from selection.score_summary import summarize
-from shared.cli import UserError, say
+from shared.cli import UserError, say, tell
 from shared.files import refuse_overwriting
 
 
@@ -34,10 +36,14 @@ def prepare_run(settings: ScoringSettings) -> ScoringRun:
     With --prompt chat every record is rendered too: what the template refuses is said before anything is scored.
     """
     dataset = Dataset(settings.data_path)
-    refuse_overwriting(settings.save_path, *dataset.files)
+    for path in outputs_of(settings.save_path):
+        refuse_overwriting(path, *dataset.files)
+        refuse_among_data(path, dataset)
     checked = check_records(dataset.records(), settings.data_path, settings.fields)
     num_records, first_talk = checked.num_records, checked.first_talk
     start, end = resolve_range(settings.start_idx, settings.end_idx, num_records)
+    if settings.check_selection:
+        check_selection(dataset, settings, num_records)
     if first_talk is not None and settings.prompt not in ("none", "chat"):
         raise UserError(
             f"--prompt {settings.prompt}: has room for one question, and {settings.data_path} has conversations; "
@@ -66,6 +72,21 @@ def prepare_run(settings: ScoringSettings) -> ScoringRun:
     if not checked.is_usual:
         meta["reading"] = READING
     return ScoringRun(settings, records, source, meta)
+
+
+def outputs_of(save_path: str) -> list[str]:
+    """Return all files that step 1 writes, those that are gone when it is done too."""
+    scores = (save_path, rough_path(save_path))
+    return [*scores, *map(meta_path, scores), rescored_path(save_path)]
+
+
+def check_selection(dataset: Dataset, settings: ScoringSettings, num_records: int) -> None:
+    """Raise UserError where step 3 could not select: a share of no record, a record without the key of --group_by."""
+    wanted_number(settings.sample_num, settings.sample_rate, num_records)
+    if settings.group_by:
+        values = ValueColumn(dataset.path, settings.group_by, dataset.is_table)
+        for block in dataset.blocks():
+            values.add(block)
 
 
 def resolve_range(start_idx: int, end_idx: int, num_records: int) -> tuple[int, int]:
@@ -138,16 +159,14 @@ def report(settings: ScoringSettings, num_new: int, seconds: float) -> None:
     summary_line = f"{num_scored + reasons.total()} records ({speed}), {skipped_summary(num_scored, reasons)}"
     say(f"{summary_line} -> {settings.save_path}")
     if num_older:
-        print(
+        tell(
             f"note: {num_older} of these scores were made by an earlier version, which wrote no standard error: they "
-            f"get no ifd_upper; to have it, remove {settings.save_path} and score again",
-            file=sys.stderr,
+            f"get no ifd_upper; to have it, remove {settings.save_path} and score again"
         )
     if num_misaligned * 2 > num_scored:
         other = "none" if settings.prompt != "none" else "chat (instruction-tuned models) or alpaca"
-        print(
+        tell(
             f"warning: for {num_misaligned} of {num_scored} scored records the prompt does not help the response "
             f"(IFD >= 1). Usually the prompt template is wrong for this model: --prompt is {settings.prompt}, "
-            f"compare with {other}. A model that cannot read the language of the data looks the same.",
-            file=sys.stderr,
+            f"compare with {other}. A model that cannot read the language of the data looks the same."
         )

@@ -6,22 +6,22 @@
 
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from records.record import Result, Score, Skipped
 from shared.cli import UserError
-from shared.files import decode, encode_json, read_text
-from shared.texts import json_type, shorten
+from shared.files import decode, encode_json, read_text, refuse_special, unique_keys
+from shared.texts import describe, json_type, shorten
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=unique_keys)
 META_FORMAT = 1
 NUMBER_TYPES = {int, float}
 # Two runs whose meta differ in one of these would not give the same numbers for the same line.
@@ -57,6 +57,9 @@ META_TYPES = {
     "records_per_window": int,
     "versions": dict,
 }
+# Of the keys that not every run has.
+OPTIONAL_TYPES = {"selection": dict, "fields": dict, "chat_date": str, "reading": int, "model": str, "data_commit": str}
+SELECTION_TYPES = {"num_wanted": int, "filter_threash": str}
 
 
 class ScoreFile:
@@ -66,6 +69,7 @@ class ScoreFile:
     """
 
     def __init__(self, path: str) -> None:
+        refuse_special(path)
         self.path = path
         self.meta = read_meta(path)
 
@@ -134,15 +138,36 @@ def meta_path(score_path: str) -> str:
 def read_meta(score_path: str) -> dict[str, Any] | None:
     """Return a score file's meta, or None when there is none. Raises UserError for one that is damaged."""
     path = meta_path(score_path)
-    if not Path(path).exists():
+    if not os.path.exists(path):
         return None
     try:
-        meta = json.loads(read_text(path))
+        meta = json.loads(read_text(path), object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: broken JSON: {error}; remove it and its score file, and score again") from None
-    if not isinstance(meta, dict) or any(type(meta.get(key)) is not kind for key, kind in META_TYPES.items()):
-        raise UserError(f"{path}: not the meta file of a score file; remove it and its score file, and score again")
+    wrong = _what_is_wrong(meta)
+    if wrong:
+        raise UserError(
+            f"{path}: not the meta file of a score file: {wrong}; remove it and its score file, and score again"
+        )
     return meta
+
+
+def _what_is_wrong(meta: Any) -> str | None:
+    """Return what makes a value no meta, None for a meta."""
+    if not isinstance(meta, dict):
+        return f"it holds {json_type(meta)}"
+    selection = meta.get("selection")
+    optional = {key: kind for key, kind in OPTIONAL_TYPES.items() if key in meta}
+    parts: list[tuple[dict[str, Any], dict[str, type]]] = [(meta, META_TYPES | optional)]
+    if isinstance(selection, dict):
+        parts.append((selection, SELECTION_TYPES | ({"key_name": str} if "key_name" in selection else {})))
+    for part, kinds in parts:
+        for key, kind in kinds.items():
+            if type(part.get(key)) is not kind:
+                return f"{key!r} is {describe(part[key]) if key in part else 'missing'}"
+    if not (0 <= meta["start_idx"] <= meta["end_idx"] <= meta["num_records"] and meta["records_per_window"] > 0):
+        return f"records {shorten(meta['start_idx'])} to {shorten(meta['end_idx'])} of {shorten(meta['num_records'])}"
+    return None
 
 
 def differences(
@@ -193,7 +218,7 @@ def parse_original_line(line: str) -> Score | Skipped:
 
     A perplexity is at least 1; the original tool wrote 0 where scoring had failed. Raises ValueError.
     """
-    value = json.loads(line)
+    value = json.loads(line, object_pairs_hook=unique_keys)
     if value == {}:
         return Skipped("not_scored")
     if isinstance(value, dict) and isinstance(value.get("skipped"), str):

@@ -13,7 +13,7 @@ from typing import Any
 
 from scoring.score_file import RESUME_KEYS, differences, encode_lines, meta_path, parse_line, read_meta
 from shared.cli import UserError
-from shared.files import atomic_writer, encode_json, open_locked, write_durably
+from shared.files import atomic_writer, encode_json, open_locked, read_bytes, write_durably
 
 # A score line takes about 200 bytes.
 BYTES_PER_LINE = 230
@@ -32,9 +32,13 @@ class ScoreJournal:
         self.num_records = meta["end_idx"] - meta["start_idx"]
         self.num_done = 0
         self._size = 0  # bytes of the finished chunks
+        # What this run makes, it removes when nothing was done.
+        self._made = [name for name in (path, meta_path(path)) if not os.path.lexists(name)]
+        self._former_meta: bytes | None = None
         self._fd = open_locked(path)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(os.close, self._fd)
+            on_failure.callback(self._clean_up)
             self._resume()
             on_failure.pop_all()
 
@@ -42,9 +46,7 @@ class ScoreJournal:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self.num_done == 0 and os.fstat(self._fd).st_size == 0:
-            Path(self.path).unlink(missing_ok=True)
-            Path(meta_path(self.path)).unlink(missing_ok=True)
+        self._clean_up()
         os.close(self._fd)
 
     def append(self, lines: list[dict[str, Any]]) -> None:
@@ -68,6 +70,13 @@ class ScoreJournal:
         """Return what is done and how to go on, for the user who has stopped the run."""
         return f"{self.num_done} of {self.num_records} records are in {self.path}; the same command goes on from there"
 
+    def _clean_up(self) -> None:
+        if self.num_done == 0 and os.fstat(self._fd).st_size == 0:
+            for name in filter(os.path.exists, self._made):
+                Path(name).unlink()
+            if self._former_meta is not None:
+                self._write_meta(self._former_meta)
+
     def _resume(self) -> None:
         size = os.fstat(self._fd).st_size
         if size:
@@ -82,8 +91,14 @@ class ScoreJournal:
                 f"{self.path}: the disk has {free:,} bytes free and the scores need about {needed:,}; free some space"
             )
         if not size:
-            with atomic_writer(meta_path(self.path)) as file:
-                file.write(encode_json(self.meta) + b"\n")
+            # One that is there without scores is of a run that was killed; read_meta refuses any other file.
+            if read_meta(self.path) is not None:
+                self._former_meta = read_bytes(meta_path(self.path))
+            self._write_meta(encode_json(self.meta) + b"\n")
+
+    def _write_meta(self, content: bytes) -> None:
+        with atomic_writer(meta_path(self.path)) as file:
+            file.write(content)
 
     def _check_same_run(self) -> None:
         meta = read_meta(self.path)
@@ -124,6 +139,6 @@ def _is_whole(line: bytes) -> bool:
         return False
     try:
         parse_line(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True

@@ -1,13 +1,17 @@
 """What every script shares at its edges: how it fails, how it stops, and the argument types that argparse lacks."""
 
+from shared.start import run as run  # for scripts that must find this folder first
+
 import argparse
 import io
 import os
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NoReturn
+
+from shared.texts import escaped
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -25,30 +29,48 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line, like that of any other mistake."""
+    """An argument parser whose complaint is one line, like that of any other mistake.
+
+    The value after a flag may begin with a dash: `--data_path -x.json` is that file.
+    """
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Return the flags, and what is none."""
+        return super().parse_known_args(self._joined(list(sys.argv[1:] if args is None else args)), namespace)
+
+    def _joined(self, args: list[str]) -> list[str]:
+        """Return the arguments with a value that begins with a dash where argparse takes it for one."""
+        flags, joined = self._option_string_actions, list[str]()
+        for index, value in enumerate(args):
+            if "--" in args[:index]:
+                joined.append(value)
+                continue
+            before = flags.get(args[index - 1]) if index else None
+            is_value = value[:1] == "-" and value[:2] not in ("-", "--") and value.partition("=")[0] not in flags
+            if before and is_value and before.nargs is None:
+                joined[-1] += f"={value}"
+            elif before and is_value and before.nargs == "+" and before.type is None:
+                joined.append(os.path.join(os.curdir, value))
+            else:
+                joined.append(value)
+        return joined
 
     def error(self, message: str) -> NoReturn:
         """Print the complaint and leave with exit code 2."""
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+        self.exit(2, f"error: {escaped(message, keep='')}; see {self.prog} --help\n")
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a script's `main` and leave with its exit code.
-
-    0 when done, 2 after a `UserError` (one line on stderr, no traceback), 130 after Ctrl-C. Anything else is a fault of
-    ours and keeps its traceback.
-    """
+def prepare_stdout() -> None:
+    """Let a terminal that has no Chinese show a question mark for it."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that has no Chinese shows a question mark for it.
         sys.stdout.reconfigure(errors="replace")
-    try:
-        main()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt as interrupt:
-        print(f"\nstopped: {str(interrupt) or 'interrupted by the user'}", file=sys.stderr)
-        sys.exit(130)
+
+
+def tell(line: str) -> None:
+    """Print one line to stderr, an error, a warning or a note, with its line ends and control characters escaped."""
+    print(escaped(line, keep=""), file=sys.stderr)
 
 
 def missing_package(name: str, purpose: str) -> UserError:
@@ -62,7 +84,7 @@ def missing_package(name: str, purpose: str) -> UserError:
 def say(text: str) -> None:
     """Print to stdout at once, and leave when that fails: silently when its reader has gone, else with code 2."""
     try:
-        print(text, flush=True)
+        print(escaped(text, keep="\n"), flush=True)
     except OSError as error:
         # Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

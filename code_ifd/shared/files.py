@@ -9,6 +9,9 @@ import errno
 import hashlib
 import json
 import os
+import secrets
+import stat
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -22,21 +25,27 @@ STRICT_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 def atomic_writer(path: str) -> Iterator[IO[bytes]]:
     """Yield a binary file that takes the place of `path` on success and disappears on any failure.
 
-    Raises UserError when the folder cannot be made or written, the disk is full, or `path` is a device or a pipe.
+    Where `path` is a symbolic link, the file that it leads to is replaced, and the permissions of a file that was there
+    are kept. Raises UserError when the folder cannot be made or written, the disk is full, or `path` is a device or a
+    pipe.
     """
-    target = Path(path)
-    # The process id keeps two runs apart; a run that was killed leaves its file behind, never a broken target.
-    temporary = target.with_name(f".{target.name[:20]}.{os.getpid()}.tmp")
+    target = Path(os.path.realpath(path))
+    # A random name keeps two runs apart, on two machines that share a folder too; a run that was killed leaves its file
+    # behind, never a broken target.
+    temporary = target.with_name(f".{target.name[:20]}.{secrets.token_hex(8)}.tmp")
     opened = renamed = False
     try:
+        _check_reachable(target)
         # A file would take its place: root would lose /dev/null, or the link /dev/stdout.
-        if os.path.realpath(target.parent) == "/dev" or (
+        if "/dev" in (os.path.realpath(Path(path).parent), str(target.parent)) or (
             target.exists() and not target.is_file() and not target.is_dir()
         ):
             raise UserError(f"{path}: is a device or a pipe; give the output the name of a file")
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
+        with open(temporary, "xb") as file:
             opened = True
+            if target.exists():
+                _give_mode(file.fileno(), target.stat())
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -49,6 +58,21 @@ def atomic_writer(path: str) -> Iterator[IO[bytes]]:
     finally:
         if opened and not renamed:
             temporary.unlink(missing_ok=True)
+
+
+def _check_reachable(target: Path) -> None:
+    """Raise OSError for a name that is too long, or a link that leads to itself, which `exists` would not tell."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.stat(target)
+
+
+def _give_mode(fd: int, former: os.stat_result) -> None:
+    """Give a file the owner, where this user may, and the mode of another."""
+    own = os.fstat(fd)
+    if (former.st_uid, former.st_gid) != (own.st_uid, own.st_gid):
+        with contextlib.suppress(PermissionError):
+            os.fchown(fd, former.st_uid, former.st_gid)
+    os.fchmod(fd, stat.S_IMODE(former.st_mode))
 
 
 def make_folder(path: str) -> None:
@@ -68,17 +92,25 @@ def in_folder(folder: str, name: str) -> str:
 
 
 def refuse_overwriting(save_path: str, *inputs: str) -> None:
-    """Raise UserError when the output of a step is one of its inputs."""
+    """Raise UserError when the output of a step is one of its inputs, by whatever name."""
     for path in inputs:
-        if os.path.realpath(save_path) == os.path.realpath(path):
+        is_same = os.path.realpath(save_path) == os.path.realpath(path)
+        if is_same or (os.path.exists(save_path) and os.path.exists(path) and os.path.samefile(save_path, path)):
             raise UserError(
                 f"{save_path}: the output would overwrite an input of this step; give the output another name"
             )
 
 
+def refuse_special(path: str | Path) -> None:
+    """Raise UserError for a pipe, a device or a socket, which cannot be read twice and may never end."""
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise UserError(f"{path}: is a device or a pipe; save what it gives as a file, and give that")
+
+
 def sha256_of(path: str | Path) -> str:
     """Return the SHA-256 of a file's bytes, in hex. Raises UserError if the file cannot be read."""
     digest = hashlib.sha256()
+    refuse_special(path)
     try:
         with open(path, "rb") as file:
             while block := file.read(1 << 20):
@@ -95,10 +127,11 @@ def read_text(path: str) -> str:
 
 def read_bytes(path: str) -> bytes:
     """Return a file's bytes. Raises UserError if it cannot be read."""
+    refuse_special(path)
     try:
         return Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # the last for a name that no file can have
+        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def decode(data: bytes, path: str, offset: int = 0) -> str:
@@ -112,6 +145,20 @@ def decode(data: bytes, path: str, offset: int = 0) -> str:
         raise UserError(
             f"{path}: not UTF-8 at byte {offset + error.start}: {error.reason}; convert it to UTF-8"
         ) from None
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these pairs, as object_pairs_hook of json. Raises ValueError where a key is there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"the key {doubled_key(pairs)!r} is there twice")
+    return found
+
+
+def doubled_key(pairs: list[tuple[str, Any]]) -> str:
+    """Return the first key that is there twice."""
+    counts = Counter(key for key, _ in pairs)
+    return next(key for key, count in counts.items() if count > 1)
 
 
 def encode_json(value: Any) -> bytes:
@@ -132,6 +179,7 @@ def open_locked(path: str, flag: str = "--save_path") -> int:
     """
     from filelock import lock_descriptor  # here: steps 2 and 3 lock nothing, and it takes as long to import as all else
 
+    refuse_special(path)
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)

@@ -1,9 +1,30 @@
 """How values and texts are shown to people: in one line, cut, and free of what a terminal would obey."""
 
 import json
+import unicodedata
 from typing import Any
 
 TERMINAL_COLUMNS = 80
+# What is shown as its escape: control characters, line ends of Unicode, halves of surrogate pairs, and format
+# characters, those that turn the direction of a text among them. Joiners are part of emoji and of some scripts, and
+# turn nothing.
+ESCAPED = ("Cc", "Cf", "Cs", "Zl", "Zp")
+JOINERS = "\u200c\u200d"
+
+
+def escaped(text: str, keep: str = "\n\t") -> str:
+    r"""Return a text for a terminal: what it would obey, or hide, as its escape (`\x1b`, `\u202e`).
+
+    Line ends and tabs stay, unless `keep` is another set of characters, and so do the joiners of emoji and scripts.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        char.encode("unicode_escape").decode("ascii")
+        if unicodedata.category(char) in ESCAPED and char not in keep and char not in JOINERS
+        else char
+        for char in text
+    )
 
 
 def json_type(value: Any) -> str:
@@ -15,6 +36,7 @@ def json_type(value: Any) -> str:
         bool: "a boolean",
         int: "a number",
         float: "a number",
+        bytes: "bytes that are no text",
     }
     return names.get(type(value), "null")
 
@@ -26,7 +48,7 @@ def describe(value: Any) -> str:
 
 def shorten(value: Any, num_chars: int = 40) -> str:
     """Return a value as ASCII JSON of at most `num_chars` characters, for messages."""
-    text = json.dumps(value)
+    text = json.dumps(value, default=repr)
     return text if len(text) <= num_chars else text[: num_chars - 3] + "..."
 
 
@@ -39,7 +61,7 @@ def is_encodable(text: str) -> bool:
     return True
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of what an error says."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -78,8 +78,9 @@ class Experiment:
             result |= self._describe(records, batches)
             result["training_losses"] = self._train(model, batches, seed, on_step)
         held_out = self.encoded.of(self.split.held_out)
-        losses = held_out_losses(model, held_out, self.settings.max_length)
-        if not all(map(math.isfinite, losses)):
+        is_finite = all(parameter.isfinite().all() for parameter in model.parameters())
+        losses = held_out_losses(model, held_out, self.settings.max_length) if is_finite else []
+        if not is_finite or not all(map(math.isfinite, losses)):
             raise UserError(
                 f"arm {arm}, seed {seed}: the trained model gives no finite loss on held-out records; "
                 "lower --learning_rate"

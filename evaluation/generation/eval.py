@@ -8,11 +8,12 @@ OPENAI_API_KEY=... python evaluation/generation/eval.py --api_model gpt-4 \\
     --wraped_file outputs/evaluation/model1-VS-model2/sample_wrap.json
 """
 
+import argparse
 import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,74 +21,82 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
 from answering.wrap_file import read_wrap_file, write_wrap_file
 from judging.answer_journal import AnswerJournal, Answers, answer_journal_path, read_answer_journal
-from judging.client import JudgeClient, check_base, find_key, shown_base
+from judging.client import JudgeClient, ServerAccess
 from judging.costs import Budget, Prices
+from judging.early_end import Before
 from judging.flags import parse_args
 from judging.report import (
     RunReport,
+    advise_room,
+    announce,
     describe_unanswered,
     say_plan,
     say_run,
     warn_of_earlier_prompt,
+    warn_of_marks,
     warn_of_models,
 )
-from judging.requests import Judge, JudgeRequest, PairRequests, pair_requests
+from judging.requests import Judge, PairRequests, pair_requests
 from judging.retry_policy import RetryLimits
-from judging.review_assembly import Refusals, as_begun, assemble, missing_requests, used_answers
+from judging.review_assembly import Refusals, as_begun, assemble, is_cut_short, missing_requests, used_answers
 from judging.run import JudgeRun
+from judging.secrets_hiding import Secrets
+from judging.server_address import check_base, find_key, find_secrets, warn_of_plain_http
 from shared.cli import Interrupted, UserError, run, say
 from verdict.review_file import review_path
 
 
 @dataclass(frozen=True)
-class ServerAccess:
-    """How the judge is spoken to: its address, a key or None, and the bounds of the traffic."""
+class Task:
+    """What is to be asked, and the bounds of it: requests in flight at once, retries, and money."""
 
-    api_base: str
-    api_key: str | None = field(repr=False)
-    timeout_seconds: float
+    pairs: list[PairRequests]
     batch_size: int
     limits: RetryLimits
+    prices: Prices | None
+    max_cost: Decimal | None
 
 
-def ask_missing(
-    access: ServerAccess, pairs: list[PairRequests], prices: Prices | None, max_cost: Decimal | None, path: str
-) -> tuple[Answers, RunReport]:
+def ask_missing(access: ServerAccess, task: Task, path: str) -> tuple[Answers, RunReport]:
     """Ask what the journal does not have. Returns all answers and what was done; raises Interrupted on Ctrl-C."""
-    api_key = find_key(access.api_key or os.environ.get("OPENAI_API_KEY"), access.api_base)
     with AnswerJournal(path) as journal:
-        missing = missing_requests(pairs, journal.answers)
-        budget = Budget(prices, max_cost)
-        for request, answer in used_answers(pairs, journal.answers).values():
-            budget.settle(request, answer, charged=True)
+        budget = spent_before(task, journal)
         num_before = len(journal.answers)
         report = RunReport()
         try:
-            asyncio.run(ask(access, api_key, missing, journal, budget, report))
+            asyncio.run(ask(access, task, journal, budget, report))
         except UserError as error:
             raise UserError(f"{error}; {_kept(journal, num_before)}") from None
         except KeyboardInterrupt:
             raise Interrupted(_kept(journal, num_before)) from None
         finally:
             if report.answers:
-                say_run(report, prices)
+                say_run(report, task.prices)
     return journal.answers, report
 
 
-async def ask(
-    access: ServerAccess,
-    api_key: str,
-    missing: list[JudgeRequest],
-    journal: AnswerJournal,
-    budget: Budget,
-    report: RunReport,
-) -> None:
+def spent_before(task: Task, journal: AnswerJournal) -> Budget:
+    """Return a budget of which all is spent that was paid for these pairs, and that failed requests may have cost."""
+    budget = Budget(task.prices, task.max_cost)
+    for request, answer in used_answers(task.pairs, journal.answers).values():
+        budget.settle(request, answer, charged=True)
+    for charge in journal.content.charged:
+        budget.add_charge(charge.num_in, charge.num_out)
+    return budget
+
+
+async def ask(access: ServerAccess, task: Task, journal: AnswerJournal, budget: Budget, report: RunReport) -> None:
     """Ask the missing requests with a progress bar. Fills the report."""
     from tqdm import tqdm
 
-    async with JudgeClient(access.api_base, api_key, access.timeout_seconds) as client:
+    missing = missing_requests(task.pairs, journal.answers)
+    used = [answer for _, answer in used_answers(task.pairs, journal.answers).values()]
+    before = Before(len(used), sum(map(is_cut_short, used)))
+    async with JudgeClient(access) as client:
         with tqdm(total=len(missing), unit="request", disable=None, smoothing=0.1) as bar:
-            judging = JudgeRun(client, journal, budget, access.limits, access.batch_size, bar.update, report)
+            judging = JudgeRun(
+                client, journal, budget, task.limits, task.batch_size, bar.update, report, before, announce
+            )
             await judging.run(missing)
 
 
@@ -117,38 +126,55 @@ def refusals_to_skip(report: RunReport, refused_prompts: str) -> Refusals:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Ask the judge what the journal does not have and write the review file."""
-    args = parse_args(__doc__, argv)
-    api_base = check_base(args.api_base)
+    secrets = Secrets(find_secrets(list(sys.argv[1:] if argv is None else argv)))
+    with secrets.guard():
+        judge_pairs(parse_args(__doc__, argv), secrets)
+
+
+def judge_pairs(args: argparse.Namespace, secrets: Secrets) -> None:
+    """Do what the command line says; nothing that is printed or written has one of the secrets in it."""
+    address = check_base(args.api_base)
     wrap = read_wrap_file(args.wraped_file)
     save_path = review_path(args.wraped_file, args.api_model)
-    answers = read_answer_journal(answer_journal_path(save_path))
-    judge = Judge(args.api_model, args.max_tokens, args.temperature, args.judge_input == "on")
+    answers = read_answer_journal(answer_journal_path(save_path)).answers
+    judge = Judge(
+        args.api_model,
+        args.max_tokens,
+        args.temperature,
+        args.judge_input == "on",
+        has_system_role=args.system_role == "system",
+        seed=args.seed,
+        extra_body=args.extra_body,
+    )
     judge = as_begun(wrap.pairs, judge, answers)
     warn_of_earlier_prompt(judge, answer_journal_path(save_path))
+    warn_of_marks(wrap.pairs)
     pairs = pair_requests(wrap.pairs, judge)
     prices = None if args.price_in is None else Prices(args.price_in, args.price_out)
     missing = missing_requests(pairs, answers)
-    say_plan(
-        len(pairs),
-        len(used_answers(pairs, answers)),
-        missing,
-        prices,
-        f"{args.api_model} at {shown_base(api_base)}",
-    )
+    say_plan(len(pairs), len(used_answers(pairs, answers)), missing, prices, f"{args.api_model} at {address.shown}")
+    if missing:
+        advise_room(judge)
     if args.dry_run:
         return
     report = RunReport()
     if missing:
+        headers = dict(args.api_header)
+        key = find_key(args.api_key or os.environ.get("OPENAI_API_KEY"), address, headers)
+        warn_of_plain_http(address)
+        access = ServerAccess(address, key, headers, args.timeout_seconds, secrets)
         limits = RetryLimits(max_retries=args.max_retries)
-        access = ServerAccess(api_base, args.api_key, args.timeout_seconds, args.batch_size, limits)
-        answers, report = ask_missing(access, pairs, prices, args.max_cost, answer_journal_path(save_path))
+        if args.cut_answers == "keep":
+            limits = replace(limits, max_cut=None)
+        task = Task(pairs, args.batch_size, limits, prices, args.max_cost)
+        answers, report = ask_missing(access, task, answer_journal_path(save_path))
     warn_of_models(answer for _, answer in used_answers(pairs, answers).values())
     reviews = assemble(wrap, pairs, judge, answers, refusals_to_skip(report, args.refused_prompts))
-    write_wrap_file(save_path, reviews.meta, reviews.rows)
+    write_wrap_file(save_path, secrets.hide_in(reviews.meta), secrets.hide_in(reviews.rows))
     say(f"{len(pairs)} pairs, {reviews.num_unparsed} of {2 * len(pairs)} reviews without scores -> {save_path}")
     for request, failure in report.refused:
-        print(f"warning: {request.where}: {failure}", file=sys.stderr)
+        announce(f"warning: {request.where}: {failure}")
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, is_async=True)

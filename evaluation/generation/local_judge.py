@@ -184,8 +184,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     if not all(map(importlib.util.find_spec, ("fastapi", "uvicorn"))):
         raise UserError(
-            "transformers serve needs fastapi and uvicorn: `source .venv/bin/activate` where quickstart_eval.sh was "
-            "run, or `pip install -r evaluation/requirements.txt`"
+            "transformers serve needs fastapi and uvicorn: `source .venv/bin/activate` where quickstart_eval.sh "
+            "--live was run, or `pip install -r evaluation/requirements.txt`"
         )
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)

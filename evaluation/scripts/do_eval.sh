@@ -3,8 +3,9 @@
 # Reads EVAL_DIR/NAME1-VS-NAME2/<dataset>_wrap.json, writes <dataset>_wrap_reviews_<judge>.json beside it.
 # Edit the variables, or set them before the command; paths are relative to the repository root.
 # Flags of evaluation/generation/eval.py may follow it, such as --dry_run.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/environment.sh
 
 DATASETS="${DATASETS:-sample}" # or: vicuna koala wizardlm sinstruct lima

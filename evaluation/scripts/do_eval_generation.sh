@@ -3,8 +3,9 @@
 # Writes EVAL_DIR/NAME1/<data set>_<MAX_LENGTH>.json, and NAME2's unless MODEL2 is empty. Run it again after a stop: it goes on.
 # Edit the variables, or set them before the command; paths are relative to the repository root.
 # Flags of evaluation/generation/eva_generation.py may follow it; they go to both models.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/environment.sh
 
 DATASETS="${DATASETS:-sample}" # or: vicuna koala wizardlm sinstruct lima

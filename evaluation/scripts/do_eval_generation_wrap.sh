@@ -3,8 +3,9 @@
 # Reads EVAL_DIR/NAME1 and EVAL_DIR/NAME2, writes EVAL_DIR/NAME1-VS-NAME2/<data set>_wrap.json.
 # Edit the variables, or set them before the command; paths are relative to the repository root.
 # Flags of evaluation/generation/eval_generation_wrap.py may follow it.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/environment.sh
 
 DATASETS="${DATASETS:-sample}" # or: vicuna koala wizardlm sinstruct lima

@@ -3,23 +3,25 @@
 # Reads $EVAL_DIR/$NAME1-VS-$NAME2/<data set>_wrap_reviews_<judge>.json, writes verdict_<judge>.json, .png, .svg and .html beside them.
 # Edit the variables, or set them before the command; paths are relative to the repository root.
 # Flags of evaluation/generation/review_eval_score.py may follow it, such as --rule strict.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/environment.sh
 
 DATASETS="${DATASETS:-sample}" # words: vicuna koala wizardlm sinstruct lima
 EVAL_DIR="${EVAL_DIR:-outputs/evaluation}"
 NAME1="${NAME1:-model1}"
 NAME2="${NAME2:-model2}"
-API_MODEL="${API_MODEL:-gpt-4}" # the judge
+API_MODEL="${API_MODEL:-gpt-4}" # the judge; words: the first one's verdict, the others beside it
 
 read -r -a TASKS <<<"$DATASETS"
+read -r -a JUDGES <<<"$API_MODEL"
 FLAGS=(
   --review_home_path "$EVAL_DIR/$NAME1-VS-$NAME2"
   --task_list ${TASKS[@]+"${TASKS[@]}"}
   --key1 "$NAME1"
   --key2 "$NAME2"
-  --api_model "$API_MODEL"
+  --api_model ${JUDGES[@]+"${JUDGES[@]}"}
 )
 
 python3 evaluation/generation/review_eval_score.py "${FLAGS[@]}" "$@"

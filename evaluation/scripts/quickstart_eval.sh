@@ -1,19 +1,23 @@
 #!/usr/bin/env bash
-# The newcomer's command for judging: two models answer the bundled test set, a judge on this machine reads both, and a winner is counted.
-# Both "models" are the small model that comes with pip, asked with two prompt templates; it is the judge as well.
-# Makes .venv unless a virtual environment is active. Writes into EVAL_DIR. Again, it only repeats what changed.
-# Edit the variables, or set them before the command. Flags of evaluation/generation/eva_generation.py may follow it.
+# The newcomer's command for judging: a verdict to look at, in some seconds. Answers and reviews of 24 pairs come with the project.
+# They were written for it, and say nothing of any model. A table on the terminal; numbers, figure and page in EVAL_DIR.
+# With --live, models on this machine answer and judge instead: the small model that comes with pip answers the bundled test set, asked with
+# two prompt templates, and reads both answers. That takes minutes. Such a small judge mostly gives no scores: the run shows every step, and no verdict.
+# Makes .venv unless a virtual environment is active. Again, it only repeats what changed.
+# Edit the variables, or set them before the command; paths are relative to the repository root.
+# All but EVAL_DIR are of --live, after which flags of evaluation/generation/eva_generation.py may follow.
+[ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-REQUIREMENTS=evaluation/requirements.txt source scripts/setup.sh
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/../.."
+source scripts/options.sh
 
+EVAL_DIR="${EVAL_DIR:-}" # empty: outputs/quickstart_eval, with --live outputs/quickstart_eval_<NUM_QUESTIONS>
 NUM_QUESTIONS="${NUM_QUESTIONS:-6}" # of the 32
 JUDGE="${JUDGE:-smollm2-135m}"
 START_SECONDS="${START_SECONDS:-180}" # what the judge's server may take to start
 export MAX_TOKENS="${MAX_TOKENS:-24}" # of a review: the scores come first
 export BATCH_SIZE="${BATCH_SIZE:-1}"  # the server answers one request after the other
 export DATASETS="${DATASETS:-sample}"
-export EVAL_DIR="${EVAL_DIR:-outputs/quickstart_eval_$NUM_QUESTIONS}" # answers to more questions are another run
 export NAME1="${NAME1:-chat}"
 export NAME2="${NAME2:-alpaca}"
 export MODEL1="${MODEL1:-smollm2-135m}"
@@ -21,6 +25,28 @@ export MODEL2="${MODEL2:-smollm2-135m}"
 export PROMPT1="${PROMPT1:-chat}"
 export PROMPT2="${PROMPT2:-alpaca}"
 export MAX_LENGTH="${MAX_LENGTH:-256}"
+
+if [[ "${1:-}" != --live ]]; then
+  if (($#)); then
+    echo "error: $1: the bundled verdict takes no flags; --live comes first, and its flags after it; see --help" >&2
+    exit 2
+  fi
+  REQUIREMENTS=requirements.txt source scripts/setup.sh
+  export DATASETS=sample NAME1=model-a NAME2=model-b API_MODEL=example-judge
+  export EVAL_DIR="${EVAL_DIR:-outputs/quickstart_eval}"
+  mkdir -p "$EVAL_DIR/$NAME1-VS-$NAME2"
+  cp evaluation/test_data/example_verdict/sample_wrap_reviews_example-judge.json "$EVAL_DIR/$NAME1-VS-$NAME2/"
+  bash evaluation/scripts/do_review_eval_score.sh
+  echo
+  echo "note: these answers and reviews come with the project, to show what a"
+  echo "verdict looks like; they say nothing of any model. Open the .html file in a"
+  echo "browser; docs/verdict.md explains every number. The whole path, with models"
+  echo "on this machine: bash evaluation/scripts/quickstart_eval.sh --live"
+  exit 0
+fi
+shift
+REQUIREMENTS=evaluation/requirements.txt source scripts/setup.sh
+export EVAL_DIR="${EVAL_DIR:-outputs/quickstart_eval_$NUM_QUESTIONS}" # answers to more questions are another run
 
 # Reviews and verdict of a local judge are named after it.
 API_MODEL="$(basename "$JUDGE")"
@@ -48,7 +74,8 @@ echo "4/4 verdict"
 bash evaluation/scripts/do_review_eval_score.sh
 if [[ "$JUDGE" == smollm2-135m ]]; then
   echo
-  echo "note: a judge of 135M parameters is a poor judge: mostly it gives no scores at all, and those that it gives say next to nothing."
-  echo "What this run proves is the path from answers to verdict. For a verdict that counts, run evaluation/scripts/do_eval.sh with a"
-  echo "strong judge (API_MODEL, API_BASE, OPENAI_API_KEY)."
+  echo "note: a judge of 135M parameters is a poor judge: mostly it gives no scores,"
+  echo "and those that it gives say next to nothing. This run shows every step from"
+  echo "answers to verdict. For a verdict that counts, run do_eval.sh with a strong"
+  echo "judge (API_MODEL, API_BASE, OPENAI_API_KEY)."
 fi

@@ -13,7 +13,7 @@ import verified_fetch
 from file_server import BLOB_ID, CONTENT, Answer, Server, blob_id_of
 from script_runs import files_in
 from shared.cli import UserError
-from verified_fetch import fetch, git_blob_id, is_in_place
+from verified_fetch import Limits, fetch, git_blob_id, is_in_place
 
 NUM_ATTEMPTS = len(verified_fetch.PAUSES_SECONDS) + 1
 
@@ -34,7 +34,7 @@ class Place:
         return self.folder / "deeper" / "file.part"
 
     def fetch(self, timeout_seconds: float = 5) -> None:
-        fetch(f"{self.server.url}/file", self.target, BLOB_ID, timeout_seconds)
+        fetch(f"{self.server.url}/file", self.target, BLOB_ID, Limits(timeout_seconds, 60, 2 * len(CONTENT)))
 
     def put_partial(self, content: bytes) -> None:
         self.partial.parent.mkdir(parents=True)
@@ -205,7 +205,12 @@ def test_a_stalled_server_is_left_and_asked_for_the_rest(place: Place, stop_afte
 
 def test_a_server_that_accepts_and_says_nothing_is_given_up(tmp_path: Path, server: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UserError, match="no answer: timed out"):
-        fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/file", tmp_path / "file", BLOB_ID, 0.1)
+        fetch(
+            f"http://127.0.0.1:{silent.getsockname()[1]}/file",
+            tmp_path / "file",
+            BLOB_ID,
+            Limits(0.1, 60, len(CONTENT)),
+        )
 
 
 def test_a_server_that_speaks_no_http_is_one_line(tmp_path: Path, server: Server) -> None:
@@ -218,7 +223,12 @@ def test_a_server_that_speaks_no_http_is_one_line(tmp_path: Path, server: Server
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=answer, args=(listener,), daemon=True).start()
         with pytest.raises(UserError, match=r"no answer: SSH-2.0-server"):
-            fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/file", tmp_path / "file", BLOB_ID, 5)
+            fetch(
+                f"http://127.0.0.1:{listener.getsockname()[1]}/file",
+                tmp_path / "file",
+                BLOB_ID,
+                Limits(5, 60, len(CONTENT)),
+            )
 
 
 def test_another_file_that_came_meanwhile_is_left_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

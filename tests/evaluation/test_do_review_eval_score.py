@@ -38,7 +38,7 @@ def test_variables_and_flags_reach_both_scripts(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".html", ".json", ".png", ".svg"]
-    assert "orders. Strict rule" in " ".join(done.stdout.split())
+    assert "How it is counted Strict rule" in " ".join(done.stdout.split())
     assert "2 pairs -> " in done.stdout
 
 

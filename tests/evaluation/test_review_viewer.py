@@ -11,9 +11,11 @@ from browser import OpenPage
 from reporting.html_page import encode_data
 from review_viewer import page as page_of
 from script_runs import RunScript, error_line
+from verdict import page_data
 from verdict.flags import VerdictSettings
+from verdict.page_data import text_limit
 from verdict.review_search import read_reviews
-from verdict.scoreboard import make_scoreboard
+from verdict.scoreboard import compare_judges
 
 ATTACKS = (
     "<script>alert(1)</script>",
@@ -25,19 +27,19 @@ ATTACKS = (
 ATTACK = " ".join(ATTACKS)
 
 
-def make_page(home: Path, *tasks: str, key1: str = "ours", key2: str = "theirs") -> Path:
+def make_page(home: Path, *tasks: str, key1: str = "ours", key2: str = "theirs", more_judges: tuple = ()) -> Path:
     settings = VerdictSettings(
         review_home_path=str(home),
         task_list=list(tasks),
         key1=key1,
         key2=key2,
         save_name=str(home / "verdict"),
-        api_model="gpt-4",
+        api_models=["gpt-4", *more_judges],
         rule="published",
     )
     files = read_reviews(settings, ".html")
     path = home / "verdict.html"
-    path.write_bytes(page_of(files, make_scoreboard(files, key1, key2, "gpt-4", "published")))
+    path.write_bytes(page_of(files, compare_judges(files, key1, key2, "published")))
     return path
 
 
@@ -69,6 +71,122 @@ def test_page_shows_verdict_figure_health_and_pairs(made: Path, open_page: OpenP
     assert "two 1 of 2" in page.locator("#warnings").inner_text()
     assert page.locator("#list > li").count() == 7
     assert (opened.requests, opened.complaints) == ([], [])
+
+
+def test_judge_health_is_a_table_with_marks(made: Path, open_page: OpenPage) -> None:
+    rows = open_page(made).page.locator("#health tr").all_inner_texts()
+    marks = {row.split()[0].lower(): row.split()[2] for row in rows}
+    # 6 of 7 pairs can be read, 1 of 6 conflicts, and two places say nothing beyond chance.
+    assert marks == {"readable": "Worrying", "conflicts": "Fine", "place": "Fine"}
+
+
+def test_columns_and_outcomes_have_the_names_of_the_models(made: Path, open_page: OpenPage) -> None:
+    page = open_page(made).page
+    heads = [text.split("\n")[0] for text in page.locator("#table thead th").all_inner_texts()]
+    assert heads == ["Test set", "Pairs", "ours", "Tie", "theirs", "Score", "At equal length"]
+    assert page.locator("#list .badge").first.inner_text() == "ours wins"
+    assert page.locator("#list .scores").first.inner_text().split("\n") == [
+        "order 1: 8\u2009\u2013\u20096",
+        "order 2: 8\u2009\u2013\u20096",
+    ]
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_sign_test_is_seen_at_every_width(width: int, made: Path, open_page: OpenPage) -> None:
+    cell = open_page(made, width=width).page.locator("#table td small", has_text="p = 1.000").first
+    assert cell.is_visible()
+    box = cell.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= width
+
+
+def test_result_comes_before_the_rules(made: Path, open_page: OpenPage) -> None:
+    page = open_page(made).page
+    tops = [page.locator(place).bounding_box()["y"] for place in ("#conclusion", "#table", "#health", "#meanings")]
+    assert tops == sorted(tops)
+    assert "Published rule" not in page.locator("header").inner_text()
+
+
+@pytest.fixture(scope="module")
+def two_judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("two_judges")
+    write_review_file(home, "one", WIN, WIN, LOSE, TIE, UNPARSED)
+    write_review_file(home, "one", WIN, LOSE, LOSE, TIE, WIN, api_model="other")
+    return make_page(home, "one", more_judges=("other",))
+
+
+def test_two_judges_stand_side_by_side(two_judges: Path, open_page: OpenPage) -> None:
+    opened = open_page(two_judges)
+    page = opened.page
+    totals = [re.split(r"\s+", row)[:5] for row in page.locator("#totals tbody tr").all_inner_texts()]
+    assert totals == [["gpt-4", "4", "2", "1", "1"], ["other", "5", "2", "1", "2"]]
+    assert "same verdict to 3 of 4 pairs (75%)" in page.locator("#agreements").inner_text()
+    crossed = [row.split("\t")[1:] for row in page.locator(".crossed tbody tr").all_inner_texts()]
+    assert crossed == [["1", "0", "1"], ["0", "1", "0"], ["0", "0", "1"]]
+    assert opened.complaints == []
+
+
+def test_where_judges_differ_is_a_filter_and_both_are_read(two_judges: Path, open_page: OpenPage) -> None:
+    page = open_page(two_judges).page
+    page.locator("#kinds label", has_text="Judges differ").click()
+    assert counted(page) == "1 of 5 pairs"
+    page.locator("#list summary").click()
+    titles = page.locator("#list .panel h3").all_inner_texts()
+    assert titles[3:] == [
+        f"Review by {judge} in order {order}: {shown} shown first"
+        for judge in ("gpt-4", "other")
+        for order, shown in ((1, "ours"), (2, "theirs"))
+    ]
+
+
+def test_a_judge_that_cannot_be_read_stands_beside_one_that_can(tmp_path: Path, open_page: OpenPage) -> None:
+    write_review_file(tmp_path, "one", UNPARSED, UNPARSED)
+    write_review_file(tmp_path, "one", WIN, UNPARSED, api_model="other")
+    opened = open_page(make_page(tmp_path, "one", more_judges=("other",)))
+    page = opened.page
+    assert page.locator("#conclusion").inner_text().startswith("No verdict: gpt-4 gave no scores")
+    assert "Nothing to tell" in page.locator("#health").inner_text()
+    assert "gpt-4 and other have no pair for which both gave scores." in page.locator("#agreements").inner_text()
+    totals = [re.split(r"\s+", row)[:5] for row in page.locator("#totals tbody tr").all_inner_texts()]
+    assert totals == [["gpt-4", "0", "0", "0", "0"], ["other", "1", "1", "0", "0"]]
+    assert opened.complaints == []
+
+
+def test_one_judge_has_no_table_of_judges(made: Path, open_page: OpenPage) -> None:
+    page = open_page(made).page
+    assert page.locator("#judges").count() == 0
+    assert page.locator("#kinds label", has_text="Judges differ").count() == 0
+
+
+def test_thinking_is_named_and_left_out(tmp_path: Path, open_page: OpenPage) -> None:
+    thought = "<think>4 8</think>"
+    write_review_file(tmp_path, "one", WIN, review=f"{thought}\n8 6\nBecause.")
+    page = open_page(make_page(tmp_path, "one")).page
+    page.locator("#list summary").click()
+    text = page.locator(".panel").nth(3).locator(".text").text_content()
+    assert text == f"[{len(thought)} characters of thinking are in the review file]\n\n8 6\nBecause."
+
+
+@pytest.mark.parametrize(
+    ("lengths", "room", "limit"),
+    [([], 10, 0), ([3, 4], 10, 4), ([1, 9], 6, 5), ([9, 9, 2], 10, 4), ([9, 9], 0, 0), ([2, 5, 9], 12, 5)],
+)
+def test_limit_of_texts_cuts_no_more_than_it_must(lengths: list[int], room: int, limit: int) -> None:
+    assert text_limit(lengths, room) == limit
+    assert sum(min(length, limit) for length in lengths) <= room
+
+
+def test_huge_texts_are_cut_in_the_page_and_say_so(
+    tmp_path: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_data, "TEXT_CHARS", 20_000)
+    write_review_file(tmp_path, "one", WIN, LOSE, Answer1="x" * 30_000)
+    made = make_page(tmp_path, "one")
+    assert made.stat().st_size < 200_000
+    page = open_page(made).page
+    page.locator("#list summary").first.click()
+    page.locator(".panel button").click()
+    shown = page.locator(".panel").nth(1).locator(".text").text_content()
+    assert re.search(r"\[Shortened: the first 9,\d\d\d of 30,000 characters\]$", shown)
 
 
 def test_what_looks_like_markup_stays_text_everywhere(tmp_path: Path, open_page: OpenPage) -> None:
@@ -111,7 +229,7 @@ def test_other_rules_are_a_click_away(made: Path, open_page: OpenPage) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "num"),
-    [("All", 7), ("Win", 3), ("Tie", 2), ("Lose", 1), ("Conflict", 1), ("Unparsed", 1)],
+    [("All", 7), ("ours wins", 3), ("Tie", 2), ("theirs wins", 1), ("Conflict", 1), ("Unparsed", 1)],
 )
 def test_filter_by_outcome(kind: str, num: int, made: Path, open_page: OpenPage) -> None:
     page = open_page(made).page
@@ -127,7 +245,7 @@ def test_filter_by_test_set_goes_with_the_outcome(made: Path, open_page: OpenPag
     page = open_page(made).page
     page.select_option("#set", "two")
     assert counted(page) == "2 of 7 pairs"
-    page.locator("#kinds label", has_text="Win").click()
+    page.locator("#kinds label", has_text="ours wins").click()
     assert counted(page) == "1 of 7 pairs"
 
 
@@ -224,7 +342,8 @@ def test_a_thousand_pairs_are_made_as_they_are_scrolled_to(tmp_path: Path, open_
 def test_nothing_parsed_gives_a_page(tmp_path: Path, open_page: OpenPage) -> None:
     write_review_file(tmp_path, "one", UNPARSED)
     opened = open_page(make_page(tmp_path, "one"))
-    assert opened.page.locator("#conclusion").inner_text().startswith("No verdict")
+    assert opened.page.locator("main").inner_text().split("\n")[-1].startswith("No verdict: gpt-4 gave no scores")
+    assert opened.page.locator("main section, main table, main img, main ul").count() == 0
     assert opened.complaints == []
 
 

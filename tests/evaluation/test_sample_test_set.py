@@ -12,8 +12,13 @@ from answering.question_sets import BUNDLED_FOLDER, PUBLIC_SETS, question_keys, 
 from records.dataset import read_dataset
 from script_runs import ROOT
 from shared.files import sha256_of
+from verdict.length_control import LengthControl, length_control
+from verdict.review_file import read_review_file
+from verdict.scores import parse_scores
+from verdict.verdict import is_conflicting, is_parsed, outcome
 
 SAMPLE = BUNDLED_FOLDER / "sample_test_set.jsonl"
+EXAMPLE = "example_verdict/sample_wrap_reviews_example-judge.json"
 README = (BUNDLED_FOLDER / "README.md").read_text(encoding="utf-8")
 
 
@@ -91,4 +96,20 @@ def test_no_public_set_is_part_of_the_repository() -> None:
     done = subprocess.run(["git", "ls-files", "evaluation/test_data"], cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         pytest.skip("not a Git checkout")
-    assert set(done.stdout.split()) <= {f"evaluation/test_data/{name}" for name in ("README.md", SAMPLE.name)}
+    bundled = {"README.md", SAMPLE.name, EXAMPLE}
+    assert set(done.stdout.split()) <= {f"evaluation/test_data/{name}" for name in bundled}
+
+
+def test_example_reviews_are_of_the_sample_and_have_what_a_verdict_shows() -> None:
+    file = read_review_file(str(BUNDLED_FOLDER / EXAMPLE))
+    questions = {question.id: question for question in read_questions("sample")}
+    for review in file.reviews:
+        question = questions[review.pair.id]
+        assert (review.pair.prompt, review.pair.input) == (question.prompt, question.input)
+        assert (parse_scores(review.text), parse_scores(review.text_reverse)) == (review.scores, review.scores_reverse)
+    assert len({review.pair.id for review in file.reviews}) == 24
+    parsed = [review for review in file.reviews if is_parsed(review)]
+    assert (len(parsed), sum(map(is_conflicting, parsed))) == (23, 3)
+    counts = Counter(outcome(review, "published") for review in parsed)
+    assert min(counts[value] for value in (1, 0, -1)) >= 3
+    assert isinstance(length_control(file.reviews, "published"), LengthControl)

@@ -92,7 +92,9 @@ def test_non_finite_numbers_become_null_and_are_counted(
     path = tmp_path / f"data{extension}"
     path.write_bytes(in_dataset(b'{"a": NaN, "b": [Infinity, -Infinity], "c": "NaN"}', extension))
     assert read_dataset(str(path))[1] == {"a": None, "b": [None, None], "c": "NaN"}
-    note = f"note: {path}: {1 + 2} NaN or Infinity, which JSON does not have, read as null\n"
+    note = (
+        f"note: {path}: {1 + 2} NaN or Infinity, which JSON does not have, or numbers as large as 1e400, read as null\n"
+    )
     assert capsys.readouterr() == ("", note)
 
 
@@ -145,8 +147,12 @@ def test_failure_inside_keeps_the_old_file(tmp_path: Path) -> None:
         ("a.json", '[{"a": 1}]'.encode("utf-16"), "not UTF-8 at byte 0: invalid start byte"),
         ("a.json", b'[{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]", "JSON that cannot be read: "),
         ("a.jsonl", GOOD + b"\n" + b'{"a": ' * 100_000, "line 2: JSON that cannot be read: "),
-        ("a.json", b'[{"a": %s}]' % (b"7" * 5000), "JSON that cannot be read: Exceeds the limit (4300"),
-        ("a.jsonl", GOOD + b'\n{"a": %s}' % (b"7" * 5000), "line 2: JSON that cannot be read: Exceeds the limit (4300"),
+        ("a.json", b'[{"a": %s}]' % (b"7" * 5000), "JSON that cannot be read: a number of more than 4300 digits"),
+        (
+            "a.jsonl",
+            GOOD + b'\n{"a": %s}' % (b"7" * 5000),
+            "line 2: JSON that cannot be read: a number of more than 4300 digits",
+        ),
     ],
     ids=lambda value: ascii(value)[:30],
 )
@@ -206,7 +212,7 @@ def test_field_that_cannot_be_scored_is_named(
     assert files_in(tmp_path) == before
 
 
-def select(run_script: RunScript, folder: Path, save_path: str, **options: Any) -> str:
+def select(run_script: RunScript, folder: Path, save_path: str, *flags: str, **options: Any) -> str:
     """Run step 3 on folder/data.json, where it must fail and change nothing; return its error."""
     before = files_in(folder)
     error = error_line(
@@ -216,6 +222,7 @@ def select(run_script: RunScript, folder: Path, save_path: str, **options: Any) 
             "--json_save_path",
             save_path,
             "--sample_rate=1",
+            *flags,
             cwd=folder,
             **options,
         )
@@ -248,9 +255,13 @@ def test_output_that_cannot_be_written_is_one_line(
     assert message in error
 
 
-def test_number_beyond_floats_cannot_be_written(run_script: RunScript, tmp_path: Path) -> None:
+def test_number_beyond_floats_is_read_as_null(run_script: RunScript, tmp_path: Path) -> None:
     (tmp_path / "data.json").write_bytes(b'[{"ifd_ppl": 0.5, "extra": 1e999}]')
-    assert "new.json: the record without a text cannot be written as JSON: " in select(run_script, tmp_path, "new.json")
+    done = run_script(
+        "select_data", "--json_data_path=data.json", "--json_save_path=new.json", "--sample_num=1", cwd=tmp_path
+    )
+    assert done.stderr.startswith("note: data.json: 1 NaN or Infinity, which JSON does not have, or numbers as large")
+    assert json.loads((tmp_path / "new.json").read_text()) == [{"ifd_ppl": 0.5, "extra": None}]
 
 
 @pytest.mark.parametrize("old", [None, b"[old]"])
@@ -266,7 +277,7 @@ def test_full_disk_leaves_things_as_they_were(
         # A file may not grow beyond this; the write fails as it does on a full disk, with another number.
         resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, num_bytes))
 
-    error = select(run_script, tmp_path, "new.json", preexec_fn=fill_disk)
+    error = select(run_script, tmp_path, "new.json", "--overwrite", preexec_fn=fill_disk)
     assert (
         error == "new.json: cannot be written, nothing was changed: File too large; free space or choose another place"
     )

@@ -46,5 +46,5 @@ def test_columns_without_an_upper_end_give_no_intervals() -> None:
 
 def test_note_says_what_to_do_only_where_it_was_not_done() -> None:
     assert sure_note(2, 9, "ifd_ppl")[0].endswith(" --key_name ifd_upper selects only those that are.")
-    assert sure_note(2, 9, "ifd_upper")[0].endswith("reaches it.")
+    assert sure_note(2, 9, "ifd_upper")[0].endswith("reaches 1.")
     assert sure_note(0, 9, "ifd_ppl")[0].startswith("9 of 9 selected are surely below 1")

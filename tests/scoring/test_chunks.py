@@ -113,8 +113,9 @@ def test_score_that_is_no_number_is_a_line_like_any_other_without_one(
 ) -> None:
     scorer, tokenizer = mixed
     model, _ = load_tiny(tiny_gpt2)
-    model.transformer.ln_f.weight.data[0] = math.nan
-    with Scorer(scorer.models | {"bfloat16": PaddedModel(model)}, 128) as faulty:
+    padded = PaddedModel(model)
+    model.transformer.ln_f.weight.data[0] = math.nan  # after the trial
+    with Scorer(scorer.models | {"bfloat16": padded}, 128) as faulty:
         line = lines_of((faulty, tokenizer), "bfloat16")[2]
     assert line == {"skipped": "non_finite"}
 

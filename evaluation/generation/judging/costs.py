@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from judging.outcomes import JudgeAnswer
+from judging.outcomes import JudgeAnswer, is_count
 from judging.requests import JudgeRequest
 
 # A tokenizer adds a few tokens around every message, and a few around the whole.
@@ -35,6 +35,20 @@ def most_tokens(request: JudgeRequest) -> int:
     return sum(len(message["content"].encode("utf-8", "surrogatepass")) + EXTRA_TOKENS for message in request.messages)
 
 
+def most_tokens_of(requests: list[JudgeRequest]) -> tuple[int, int]:
+    """Return more tokens of prompts and of answers than requests can come to, the second questions included.
+
+    An answer without scores is part of the prompt that asks for them once more.
+    """
+    num_in = num_out = 0
+    for request in requests:
+        first, limit = most_tokens(request), request.judge.max_tokens
+        second = 0 if request.is_follow_up else limit + most_tokens(request.ask_again(""))
+        num_in += first + second
+        num_out += limit if request.is_follow_up else 2 * limit
+    return num_in, num_out
+
+
 class Budget:
     """What is spent, and what the requests in flight may come to. Without prices everything is affordable."""
 
@@ -63,10 +77,20 @@ class Budget:
         if self.prices is None or not charged:
             return
         num_in, num_out = (answer.prompt_tokens, answer.completion_tokens) if answer else (None, None)
-        if num_in is None or num_out is None:
+        if num_in is None or num_out is None or not is_count(num_in, 1) or not is_count(num_out):
             self.spent += self._worst(request)
         else:
             self.spent += self.prices.cost(num_in, num_out)
+
+    def add_charge(self, num_in: int, num_out: int) -> None:
+        """Add tokens that an earlier run may have been charged for."""
+        if self.prices is not None:
+            self.spent += self.prices.cost(num_in, num_out)
+
+    @property
+    def is_limited(self) -> bool:
+        """True where --max_cost is given."""
+        return self.prices is not None and self.max_cost is not None
 
     def _worst(self, request: JudgeRequest) -> Decimal:
         assert self.prices is not None

@@ -1,12 +1,21 @@
 """The flags of eval.py."""
 
 import argparse
+import json
 import os
+import re
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
-from judging.client import DEFAULT_BASE
+from judging.server_address import DEFAULT_BASE, api_header
 from shared.cli import decimal_number, new_parser, non_empty, positive_int
+from shared.texts import json_type
+
+# What --extra_body may not change.
+OWN_PARAMETERS = {
+    *("model", "messages", "max_tokens", "max_completion_tokens", "temperature", "seed", "stream", "n", "tools"),
+}
 
 
 def parse_args(docstring: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -59,7 +68,7 @@ def _add_judge(group: argparse._ArgumentGroup) -> None:
         type=positive_int,
         default=1024,
         help="tokens that an answer may have; sent as max_completion_tokens to a server that asks for it (default: "
-        "%(default)s)",
+        "%(default)s; a judge that thinks first needs more, 8192 say)",
     )
     group.add_argument(
         "--temperature",
@@ -67,6 +76,35 @@ def _add_judge(group: argparse._ArgumentGroup) -> None:
         default=0.0,
         help="0 to 2, or the word default to send none, as some models want it (default: %(default)s; published "
         "reviews: 0.2)",
+    )
+    group.add_argument(
+        "--api_header",
+        type=api_header,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="header of every request, such as api-key=... of Azure or what a gateway wants; may be given more than "
+        "once; a header that opens the server makes a key unnecessary (default: none)",
+    )
+    group.add_argument(
+        "--system_role",
+        choices=("system", "user"),
+        default="system",
+        help="where the system text goes; user puts it first in the user's turn, for judges without a system role "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--seed",
+        type=_seed,
+        help="whole number that the server may draw from; answers have it in their key (default: none)",
+    )
+    group.add_argument(
+        "--extra_body",
+        type=_extra_body,
+        default={},
+        metavar="JSON",
+        help='object with more parameters of every request, such as \'{"reasoning_effort": "low"}\'; answers have it '
+        "in their key (default: none)",
     )
     group.add_argument(
         "--judge_input",
@@ -94,12 +132,19 @@ def _add_traffic(group: argparse._ArgumentGroup) -> None:
         help="seconds that an answer may take, all in all (default: %(default)g)",
     )
     group.add_argument(
+        "--cut_answers",
+        choices=("stop", "keep"),
+        default="stop",
+        help="when the first answers are all cut at --max_tokens before their scores: stop ends the run, keep pays for "
+        "the others too (default: %(default)s)",
+    )
+    group.add_argument(
         "--refused_prompts",
         choices=("stop", "skip"),
         default="stop",
-        help="prompts that the server refuses, mostly as too long, while it answers others: stop writes no review "
-        "file and "
-        "ends with an error once the others are answered; skip writes them without scores (default: %(default)s)",
+        help="prompts that the server refuses, as too long or for what they say, while it answers others: stop writes "
+        "no review file and ends with an error once the others are answered; skip writes them without scores "
+        "(default: %(default)s)",
     )
 
 
@@ -121,6 +166,34 @@ def _add_costs(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--dry_run", action="store_true", help="print what would be asked and what it may cost, and stop (default: off)"
     )
+
+
+def _seed(text: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _extra_body(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text, object_pairs_hook=_no_key_twice, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f'{json_type(value)}, not an object such as {{"top_p": 1}}')
+    if own := sorted(OWN_PARAMETERS.intersection(value)):
+        raise argparse.ArgumentTypeError(f"{own[0]} is set by a flag of its own, or must stay as it is")
+    return value
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _address(text: str) -> str:

@@ -3,13 +3,44 @@
 It takes a second to import: import it where it is used.
 """
 
+from collections.abc import Mapping
+
 import aiohttp
 import httpx2
 import openai
 
+from judging.bounded_response import UnreadableError, bound_response
+
 # What `ChatConnection.post` raises when there is no response, and what is below it when nothing could be sent.
-ERRORS = (openai.APIError, httpx2.RequestError, aiohttp.ClientError, OSError)
+ERRORS = (openai.APIError, httpx2.RequestError, aiohttp.ClientError, OSError, UnreadableError)
 NOT_CONNECTED = aiohttp.ClientConnectorError
+# The two that are decompressed here, step by step: another could unfold to any size before it is looked at.
+ENCODINGS = "gzip, deflate"
+
+
+def new_client(
+    api_base: str, api_key: str | None, headers: Mapping[str, str], timeout_seconds: float, query: str = ""
+) -> tuple["openai.AsyncOpenAI", httpx2.AsyncClient]:
+    """Return the package's client, and the HTTP client under it, whose answers are bounded.
+
+    Without a key there is no `Authorization` header but one of `headers`. `query` goes behind every path.
+    """
+    # aiohttp below it takes half the processor time of the default. A redirect would lose what is posted.
+    http = openai.DefaultAioHttpClient(
+        timeout=timeout_seconds, follow_redirects=False, event_hooks={"response": [bound_response]}
+    )
+    own: dict[str, str | openai.Omit] = {"Accept-Encoding": ENCODINGS, **headers}
+    if api_key is None and "authorization" not in headers:
+        own["Authorization"] = openai.Omit()
+    client = openai.AsyncOpenAI(
+        api_key=api_key or "no-key",
+        base_url=f"{api_base}?{query}" if query else api_base,
+        max_retries=0,
+        timeout=timeout_seconds,
+        http_client=http,
+        default_headers=own,  # type: ignore[arg-type]
+    )
+    return client, http
 
 
 class ChatConnection:
@@ -19,12 +50,16 @@ class ChatConnection:
     anew takes half the processor time of a request.
     """
 
-    def __init__(self, api_base: str, api_key: str, timeout_seconds: float) -> None:
-        # aiohttp below it takes half the processor time of the default. A redirect would lose what is posted.
-        self._http = openai.DefaultAioHttpClient(timeout=timeout_seconds, follow_redirects=False)
-        self._client = openai.AsyncOpenAI(
-            api_key=api_key, base_url=api_base, max_retries=0, timeout=timeout_seconds, http_client=self._http
-        )
+    def __init__(
+        self,
+        api_base: str,
+        api_key: str | None,
+        timeout_seconds: float,
+        headers: Mapping[str, str] | None = None,
+        query: str = "",
+    ) -> None:
+        self._client, self._http = new_client(api_base, api_key, headers or {}, timeout_seconds)
+        self._url = f"{api_base}/chat/completions" + (f"?{query}" if query else "")
         self._prepared: httpx2.Request | None = None
 
     async def post(self, content: bytes) -> httpx2.Response:
@@ -42,7 +77,7 @@ class ChatConnection:
     async def _post_first(self, content: bytes) -> httpx2.Response:
         try:
             response = await self._client.post(
-                "/chat/completions",
+                self._url,
                 cast_to=httpx2.Response,
                 content=content,
                 options={"headers": {"Content-Type": "application/json"}},

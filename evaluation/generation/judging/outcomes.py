@@ -1,46 +1,30 @@
 """What can come of a request: an answer, or a failure of a known class.
 
-Pure: bytes and status codes in, outcomes out.
+Pure: bytes in, outcomes out. server_errors.py reads what has another status than 200.
 """
 
-import email.utils
 import json
-import re
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from shared.texts import one_line
+from verdict.review_text import is_cut, joined_text
 
-# Whether the same request may succeed later, no request can, or only this one cannot.
-FailureClass = Literal["retry", "fatal", "refused"]
+# Whether the same request may succeed later, no request can, or only this one cannot. "rejected" is one of the last
+# two: that one if the server answers others.
+FailureClass = Literal["retry", "fatal", "refused", "rejected"]
 
-RETRIED_STATUS = {408, 409, 425, 429}
-# Codes (and types) of errors by the names that OpenAI and servers like it give them.
-QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
-PROMPT_CODES = {
-    "context_length_exceeded",
-    "exceed_context_size_error",
-    "string_above_max_length",
-    "content_filter",
-    "content_policy_violation",
-    "invalid_prompt",
-}
-TOO_LONG = re.compile(r"context.?(length|chunk|size)|(prompt|input|request) (is )?too (long|large)", re.IGNORECASE)
-# What to look at first, by the status that the server refuses everything with.
-REMEDIES = {
-    400: "check --api_model, --max_tokens and --temperature",
-    401: "check OPENAI_API_KEY, and that it belongs to --api_base",
-    404: "check --api_model, and that --api_base ends as the server wants it (mostly /v1)",
-}
-# A server that asks for more than this has closed for the day.
-LONGEST_PAUSE_SECONDS = 600.0
+MAX_TOKENS_REPORTED = 10**9
+# No token of text holds more bytes: a count that is lower than that says nothing of what will be charged.
+MAX_BYTES_PER_TOKEN = 256
 
 
 @dataclass(frozen=True)
 class JudgeAnswer:
-    """What the judge said. `model` is the name that the server reports; token counts are None where it reports none."""
+    """What the judge said. `model` is the name that the server reports.
+
+    Token counts are None where it reports none that can be true.
+    """
 
     text: str
     model: str | None
@@ -54,7 +38,7 @@ class Failure:
     """Why there is no answer: its class, its cause in few words (retries are counted by it), the server's words.
 
     `retry_after` is the pause that the server asks of everyone, in seconds; `charged` is true where it may have been
-    paid.
+    paid. `parameter` is what of the request the server names as wrong.
     """
 
     kind: FailureClass
@@ -63,6 +47,7 @@ class Failure:
     status: int | None = None
     retry_after: float | None = None
     charged: bool = False
+    parameter: str | None = None
 
     def __str__(self) -> str:
         return f"{self.cause}: {self.words}" if self.words else self.cause
@@ -71,7 +56,7 @@ class Failure:
 def read_completion(body: bytes) -> JudgeAnswer | Failure:
     """Return the answer in the body of a response with status 200, or what it is instead."""
     try:
-        completion = json.loads(body)
+        completion = json.loads(body, parse_int=bounded_int)
     except (ValueError, RecursionError):
         start = body.lstrip()[:80].decode("utf-8", "replace")
         kind = "HTML" if start.startswith("<") else "broken JSON" if start else "an empty body"
@@ -80,66 +65,38 @@ def read_completion(body: bytes) -> JudgeAnswer | Failure:
         return _no_completion("JSON of another kind", "")
     choices = completion.get("choices")
     if completion.get("error") and not choices:
-        return _no_completion("an error", _error_words(completion)[0])
+        return _no_completion("an error", error_words(completion)[0])
     choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(choice, dict) or not isinstance(message, dict):
+    if not isinstance(choice, dict):
         return _no_completion("no choices", "")
-    reason = choice.get("finish_reason")
-    text = message.get("content")
-    if text is None and isinstance(message.get("refusal"), str):
-        text = message["refusal"]
-    if text is None and reason in ("length", "content_filter"):
+    return _read_choice(choice, completion)
+
+
+def _read_choice(choice: dict[str, Any], completion: dict[str, Any]) -> JudgeAnswer | Failure:
+    reason, message = _string(choice.get("finish_reason")), choice.get("message")
+    fields = message if isinstance(message, dict) else {}
+    text = joined_text(fields.get("content"))  # reasoning lies in fields of its own, and is no review
+    if not text and isinstance(fields.get("refusal"), str):
+        text = fields["refusal"]
+    if not text and reason and reason.casefold() not in ("stop", "end_turn", "eos") and not is_cut(reason):
+        return Failure("refused", f"prompt refused ({one_line(reason, 60)})", "no text came", 200, charged=True)
+    if not isinstance(message, dict):
+        return _no_completion("no choices", "")
+    if text is None and is_cut(reason):
         text = ""  # cut before its first word: asking once more gives the same
-    if not isinstance(text, str):
+    if text is None:
         return _no_completion("null content", "")
-    usage = completion.get("usage")
-    prompt_tokens, completion_tokens = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
-    return JudgeAnswer(text, _string(completion.get("model")), _string(reason), prompt_tokens, completion_tokens)
+    prompt_tokens, completion_tokens = _usage(completion.get("usage"), text)
+    return JudgeAnswer(text, _string(completion.get("model")), reason, prompt_tokens, completion_tokens)
 
 
-def classify_status(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-    """Return the failure that a response with another status than 200 stands for."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        content = body.decode("utf-8", "replace")
-    words, codes = _error_words(content)
-    words = one_line(words)
-    if codes & QUOTA_CODES or status == 402:
-        return Failure("fatal", f"quota exhausted ({status})", words, status)
-    if status == 429 or status in RETRIED_STATUS or status >= 500:
-        pause = retry_after_seconds(headers)
-        cause = "rate limit (429)" if status == 429 else f"server error ({status})"
-        if pause is not None and pause > LONGEST_PAUSE_SECONDS:
-            return Failure("fatal", f"{cause}, to wait {pause:,.0f} s", words, status)
-        return Failure("retry", cause, words, status, pause)
-    if status in (400, 413, 422) and (codes & PROMPT_CODES or TOO_LONG.search(words) or status == 413):
-        return Failure("refused", f"prompt refused ({status})", words, status)
-    names = {400: "bad request", 401: "wrong key", 403: "not allowed", 404: "not found"}
-    if 300 <= status < 400:
-        words = f"moved to {one_line(headers.get('location', '?'), 100)}"
-    return Failure("fatal", f"{names.get(status, 'refused')} ({status})", words, status)
+def bounded_int(digits: str) -> int | None:
+    """Parse a whole number of JSON; None for one that is larger than any count."""
+    return int(digits) if len(digits) < 20 else None
 
 
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Return the pause that a response asks for, in seconds, at least 0.
-
-    None where it asks for none that can be read.
-    """
-    for name, seconds_per_unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        text = headers.get(name, "").strip()
-        if re.fullmatch(r"[0-9]+(\.[0-9]*)?", text):
-            return float(text) * seconds_per_unit
-        try:
-            return max(email.utils.parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
-        except (ValueError, TypeError, OverflowError):
-            continue
-    return None
-
-
-def _error_words(content: Any) -> tuple[str, set[str]]:
-    """The words of an error and its codes, from any of the shapes that servers give it."""
+def error_words(content: Any) -> tuple[str, set[str]]:
+    """Return the words of an error and its codes, from any of the shapes that servers give it."""
     error = content.get("error", content) if isinstance(content, dict) else content
     if not isinstance(error, dict):
         return str(error), set()
@@ -155,6 +112,16 @@ def _string(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _count(usage: Any, name: str) -> int | None:
-    value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+def _usage(usage: Any, text: str) -> tuple[int | None, int | None]:
+    """The tokens of prompt and answer; both None where one is missing, none at all, or too few for the text."""
+    fields = usage if isinstance(usage, dict) else {}
+    num_in, num_out = fields.get("prompt_tokens"), fields.get("completion_tokens")
+    least_out = -(-len(text.encode("utf-8", "replace")) // MAX_BYTES_PER_TOKEN)
+    if not is_count(num_in, 1) or not is_count(num_out, least_out):
+        return None, None
+    return num_in, num_out
+
+
+def is_count(value: Any, least: int = 0) -> bool:
+    """Tell whether a value is a number of tokens that a server can mean."""
+    return type(value) is int and least <= value <= MAX_TOKENS_REPORTED

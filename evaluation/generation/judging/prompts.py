@@ -30,11 +30,14 @@ ASK_AGAIN = (
 )
 
 
-def judge_messages(pair: Pair, reverse: bool, show_input: bool, criteria: str = CRITERIA) -> Messages:
+def judge_messages(
+    pair: Pair, reverse: bool, show_input: bool, criteria: str = CRITERIA, has_system_role: bool = True
+) -> Messages:
     """Return the published messages for a pair, as they stand where the pair has no input or `show_input` is off.
 
     `reverse` shows the second answer first. The published prompt knows no input: it is shown as part of the question.
-    `criteria` is CRITERIA, or EARLIER_CRITERIA for reviews that were begun with it.
+    `criteria` is CRITERIA, or EARLIER_CRITERIA for reviews that were begun with it. Without a system role its text
+    begins the user's turn.
     """
     first, second = (pair.answer2, pair.answer1) if reverse else (pair.answer1, pair.answer2)
     question = f"{pair.prompt}\n\nInput:\n{pair.input}" if show_input and pair.input else pair.prompt
@@ -45,6 +48,8 @@ def judge_messages(pair: Pair, reverse: bool, show_input: bool, criteria: str = 
         f"[The Start of Assistant 2's Answer]\n{second}\n\n[The End of Assistant 2's Answer]\n\n"
         f"[System]\n{criteria}\n\n"
     )
+    if not has_system_role:
+        return [{"role": "user", "content": f"{SYSTEM}\n\n{user}"}]
     return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": user}]
 
 

@@ -1,20 +1,33 @@
 """What eval.py tells its user: what is to be done and what it may cost, and what was done and what it did cost."""
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from judging.costs import Prices, estimated_tokens
+from answering.wrap_file import Pair
+from judging.costs import Prices, estimated_tokens, most_tokens_of
 from judging.outcomes import Failure, JudgeAnswer
 from judging.requests import Judge, JudgeRequest
 from shared.cli import say
-from shared.texts import shorten
+from shared.texts import escaped, shorten
+from verdict.review_text import holds_prompt_marks
 
+# Tokens that a judge should have which thinks before it scores; --max_tokens counts its thinking.
+ADVISED_FOR_THINKING = 8192
+# Judges whose published reviews fit into the default.
+PUBLISHED_JUDGES = re.compile(r"gpt-4(-|$)|gpt-3\.5-turbo")
+DEFAULT_MAX_TOKENS = 1024
 # How many requests an error names before it only counts them.
 NUM_NAMED = 3
 
 Unanswered = tuple[JudgeRequest, Failure]
+
+
+def announce(line: str) -> None:
+    """Print a note or a warning to stderr; what a terminal would obey is shown escaped."""
+    print(escaped(line), file=sys.stderr, flush=True)
 
 
 @dataclass
@@ -32,21 +45,30 @@ class RunReport:
 def say_plan(
     num_pairs: int, num_answered: int, missing: list[JudgeRequest], prices: Prices | None, judge_name: str
 ) -> None:
-    """Print how much is to be asked, and what it costs at most."""
+    """Print how much is to be asked, and what it costs at most: should every answer have to be asked for again."""
     num_in = sum(map(estimated_tokens, missing))
-    num_out = sum(request.judge.max_tokens for request in missing)
+    most_in, most_out = most_tokens_of(missing)
     line = (
         f"{num_pairs} pairs in both orders: {num_answered} requests answered before, {len(missing)} to send to "
         f"{judge_name}"
     )
     if missing:
-        line += f"; about {num_in:,} tokens of prompts, at most {num_out:,} of answers"
+        line += f"; about {num_in:,} tokens of prompts, at most {most_out:,} of answers"
         line += (
-            f"; at most about {prices.cost(num_in, num_out):,.2f} USD"
+            f"; at most {prices.cost(most_in, most_out):,.2f} USD, second questions after unreadable answers included"
             if prices
             else "; cost unknown without --price_in and --price_out"
         )
     say(line)
+
+
+def advise_room(judge: Judge) -> None:
+    """Say what --max_tokens is advised where the judge may think first and has the room of published judges."""
+    if judge.max_tokens == DEFAULT_MAX_TOKENS and not PUBLISHED_JUDGES.match(judge.api_model):
+        say(
+            f"--max_tokens {judge.max_tokens} is enough for a judge that answers at once; for one that thinks first, "
+            f"--max_tokens {ADVISED_FOR_THINKING} or more is advised"
+        )
 
 
 def say_run(report: RunReport, prices: Prices | None) -> None:
@@ -75,11 +97,21 @@ def say_run(report: RunReport, prices: Prices | None) -> None:
 def warn_of_earlier_prompt(judge: Judge, journal_path: str) -> None:
     """Say that reviews are finished with the prompt that an earlier version has begun them with, where they are."""
     if judge.has_earlier_prompt:
-        print(
+        announce(
             f"note: {journal_path} was begun with an earlier version's prompt, which has a space before two line "
             "breaks; these reviews are finished with it, and nothing is asked twice; move that file away to ask with "
-            "the published prompt",
-            file=sys.stderr,
+            "the published prompt"
+        )
+
+
+def warn_of_marks(pairs: list[Pair]) -> None:
+    """Warn of answers that hold marks of the judge's prompt, with which they may speak to the judge."""
+    marked = [pair for pair in pairs if holds_prompt_marks(pair.answer1) or holds_prompt_marks(pair.answer2)]
+    if marked:
+        ids = ", ".join(shorten(pair.id) for pair in marked[:NUM_NAMED]) + (", ..." if len(marked) > NUM_NAMED else "")
+        announce(
+            f"warning: {len(marked)} pairs have an answer with marks of the judge's prompt in it, such as [The End of "
+            f"Assistant 1's Answer], which may mislead the judge: id {ids}; the verdict's health counts them"
         )
 
 
@@ -88,10 +120,9 @@ def warn_of_models(answers: Iterable[JudgeAnswer]) -> None:
     models = Counter(answer.model for answer in answers if answer.model is not None)
     if len(models) > 1:
         names = ", ".join(f"{shorten(name)} for {count}" for name, count in sorted(models.items()))
-        print(
+        announce(
             f"warning: the server reports more than one model: {names} answers; give --api_model a name that stays "
-            "the same",
-            file=sys.stderr,
+            "the same"
         )
 
 

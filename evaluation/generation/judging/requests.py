@@ -5,7 +5,8 @@ The key of one is a hash of all that decides its answer, so that no answer is pa
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +19,8 @@ from shared.texts import shorten
 class Judge:
     """Who judges and how. `temperature` is None where the server's own is wanted.
 
-    `has_earlier_prompt` is true for reviews that an earlier version of this tool has begun with its own prompt.
+    `has_earlier_prompt` is true for reviews that an earlier version of this tool has begun with its own prompt. Without
+    `has_system_role` the system text is the beginning of the user's turn. `extra_body` are more parameters of requests.
     """
 
     api_model: str
@@ -26,6 +28,9 @@ class Judge:
     temperature: float | None
     show_input: bool
     has_earlier_prompt: bool = False
+    has_system_role: bool = True
+    seed: int | None = None
+    extra_body: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def criteria(self) -> str:
@@ -35,13 +40,19 @@ class Judge:
     @property
     def meta(self) -> dict[str, Any]:
         """What a review file says about its judge; the prompt only where it is not the published one."""
-        meta = {
+        meta: dict[str, Any] = {
             "api_model": self.api_model,
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
             "judge_input": "on" if self.show_input else "off",
         }
-        return meta | ({"prompt": "a space before two line breaks"} if self.has_earlier_prompt else {})
+        if self.has_earlier_prompt:
+            meta["prompt"] = "a space before two line breaks"
+        if not self.has_system_role:
+            meta["system_role"] = "user"
+        if self.seed is not None:
+            meta["seed"] = self.seed
+        return meta | ({"extra_body": dict(self.extra_body)} if self.extra_body else {})
 
 
 @dataclass(frozen=True)
@@ -70,15 +81,18 @@ class JudgeRequest:
         """True where the conversation goes on after an answer."""
         return len(self.messages) > 2
 
-    def content_with(self, limit_name: str) -> bytes:
-        """Return `content` with another name for max_tokens."""
+    def content_with(self, limit_name: str, limit: int | None = None, sends_temperature: bool = True) -> bytes:
+        """Return `content` with another name for max_tokens, another limit, or without a temperature."""
         body: dict[str, Any] = {
             "model": self.judge.api_model,
             "messages": self.messages,
-            limit_name: self.judge.max_tokens,
+            limit_name: limit or self.judge.max_tokens,
         }
-        if self.judge.temperature is not None:
+        if self.judge.temperature is not None and sends_temperature:
             body["temperature"] = self.judge.temperature
+        if self.judge.seed is not None:
+            body["seed"] = self.judge.seed
+        body |= self.judge.extra_body
         # As ASCII: half of a surrogate pair, which a data set may hold, has no UTF-8 form.
         return json.dumps(body, sort_keys=True, separators=(",", ":")).encode("ascii")
 
@@ -102,7 +116,9 @@ def pair_requests(pairs: list[Pair], judge: Judge) -> list[PairRequests]:
         where = f"pair {index}" if pair.id == index else f"pair {index} (id {shorten(pair.id)})"
         forward, reverse = (
             JudgeRequest(
-                judge, judge_messages(pair, order == 2, judge.show_input, judge.criteria), f"{where}, order {order}"
+                judge,
+                judge_messages(pair, order == 2, judge.show_input, judge.criteria, judge.has_system_role),
+                f"{where}, order {order}",
             )
             for order in (1, 2)
         )

@@ -24,6 +24,8 @@ class RetryLimits:
     probe_pauses: tuple[float, ...] = (1.0, 3.0, 9.0, 27.0, 60.0, 60.0)
     # A server that has never answered is more likely a wrong address than a short outage.
     probes_before_first_answer: int = 2
+    # Answers cut before their scores, and no other, that end a run; None for any number.
+    max_cut: int | None = 5
 
     def pause(self, num_failed: int) -> float:
         """Return the pause before the next attempt of a request that has failed `num_failed` times."""

@@ -9,6 +9,7 @@ from answering.wrap_file import Pair, WrapFile, WrapRow
 from judging.answer_journal import Answers
 from judging.outcomes import JudgeAnswer
 from judging.requests import Judge, JudgeRequest, PairRequests, pair_requests
+from verdict.review_text import is_cut
 from verdict.scores import format_scores, parse_scores
 
 # Between the two texts of a judge that had to be asked again.
@@ -20,10 +21,14 @@ Refusals = Mapping[str, str]
 
 @dataclass(frozen=True)
 class OrderReview:
-    """What the judge said about a pair in one order; `scores` are None where none could be read."""
+    """What the judge said about a pair in one order; `scores` are None where none could be read.
+
+    `finish_reason` is why its last answer ended, None where it ended by itself or nobody knows.
+    """
 
     text: str
     scores: tuple[float, float] | None
+    finish_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,17 @@ class AssembledReviews:
 
 
 def follow_up(request: JudgeRequest, answer: JudgeAnswer) -> JudgeRequest | None:
-    """Return the request that must follow an answer whose scores cannot be read, or None where none must."""
-    return None if parse_scores(answer.text) is not None else request.ask_again(answer.text)
+    """Return the request that must follow an answer whose scores cannot be read, or None where none must.
+
+    One that was cut would be cut again at the same limit.
+    """
+    is_read = parse_scores(answer.text, answer.finish_reason) is not None
+    return None if is_read or is_cut(answer.finish_reason) else request.ask_again(answer.text)
+
+
+def is_cut_short(answer: JudgeAnswer) -> bool:
+    """Tell whether an answer was cut at its limit of tokens before its scores."""
+    return is_cut(answer.finish_reason) and parse_scores(answer.text, answer.finish_reason) is None
 
 
 def missing_requests(pairs: list[PairRequests], answers: Answers) -> list[JudgeRequest]:
@@ -88,9 +102,11 @@ def assemble(
             for key, value in (
                 (f"review{suffix}", review.text),
                 (f"scores{suffix}", review.scores and format_scores(review.scores)),
+                (f"finish_reason{suffix}", review.finish_reason),
             ):
                 rows[-1].pop(key, None)
-                rows[-1][key] = value
+                if value is not None or not key.startswith("finish_reason"):
+                    rows[-1][key] = value
             if review.scores:
                 scores[f"scores{suffix}"].append(review.scores)
     meta: dict[str, Any] = dict(wrap.meta)
@@ -108,11 +124,16 @@ def _order_review(request: JudgeRequest, answers: Answers, refusals: Refusals) -
     first = answers[request.key]
     following = follow_up(request, first)
     if following is None:
-        return OrderReview(first.text, parse_scores(first.text))
+        return OrderReview(first.text, parse_scores(first.text, first.finish_reason), _odd_reason(first))
     if following.key in refusals:
-        return OrderReview(first.text, None)
+        return OrderReview(first.text, None, _odd_reason(first))
     second = answers[following.key]
-    return OrderReview(first.text + ASKED_AGAIN + second.text, parse_scores(second.text))
+    scores = parse_scores(second.text, second.finish_reason)
+    return OrderReview(first.text + ASKED_AGAIN + second.text, scores, _odd_reason(second))
+
+
+def _odd_reason(answer: JudgeAnswer) -> str | None:
+    return None if answer.finish_reason == "stop" else answer.finish_reason
 
 
 def _both_orders(pairs: list[PairRequests]) -> Iterator[JudgeRequest]:

@@ -16,7 +16,7 @@ PUBLISHED_TASKS = ("Vicuna", "Koala", "WizardLM", "SInstruct", "LIMA")
 
 @dataclass(frozen=True)
 class VerdictSettings:
-    """What a verdict is asked for: the review files in a folder, the names of the two models, judge and rule.
+    """What a verdict is asked for: the review files in a folder, the names of the two models, judges and rule.
 
     `save_name` is the path of what is written, without its extension. With `may_lack` a test set of `task_list` that
     has no reviews is left out, unless none has any.
@@ -26,7 +26,7 @@ class VerdictSettings:
     task_list: list[str]
     key1: str
     key2: str
-    api_model: str
+    api_models: list[str]
     rule: str
     save_name: str
     may_lack: bool = False
@@ -42,7 +42,10 @@ def parse_verdict_flags(docstring: str | None, argv: Sequence[str] | None) -> Ve
     args = parser.parse_args(argv)
     if args.key1 == args.key2:
         raise UserError(f"--key1 and --key2 are both {args.key1!r}; give the two models different names")
-    save_name = args.save_name or f"verdict_{judge_slug(args.api_model)}"
+    for judge in args.api_model:
+        if args.api_model.count(judge) > 1:
+            raise UserError(f"--api_model: {judge} is there {args.api_model.count(judge)} times; name each judge once")
+    save_name = args.save_name or f"verdict_{'_'.join(map(judge_slug, args.api_model))}"
     return VerdictSettings(
         args.review_home_path,
         _tasks(args.task_list or PUBLISHED_TASKS),
@@ -80,14 +83,18 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--save_name",
-        help="what is written, without extension: a path, or a name in --review_home_path (default: verdict_<judge>)",
+        help="what is written, without extension: a path, or a name in --review_home_path (default: verdict_<judge>, "
+        "with all judges)",
     )
     parser.add_argument(
         "--api_model",
         type=non_empty,
-        default="gpt-4",
-        help="judge whose reviews are read, as given to eval.py; a name that holds gpt-4 or gpt-3.5 also finds files "
-        "named reviews_gpt4 or reviews_gpt3.5 (default: %(default)s)",
+        nargs="+",
+        metavar="JUDGE",
+        default=["gpt-4"],
+        help="judges whose reviews are read, as given to eval.py; the first one's verdict is shown in full, and every "
+        "other one beside it, with how far two agree; a name that holds gpt-4 or gpt-3.5 also finds files named "
+        "reviews_gpt4 or reviews_gpt3.5 (default: gpt-4)",
     )
     parser.add_argument(
         "--max_length",

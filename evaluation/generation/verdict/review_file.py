@@ -14,6 +14,7 @@ from typing import Any
 from answering.wrap_file import Pair, WrapRow, read_wrap_file
 from shared.cli import UserError
 from shared.texts import describe
+from verdict.review_text import is_cut, joined_text
 from verdict.scores import Scores, parse_scores
 
 PUBLISHED_SLUGS = {"gpt-4": "gpt4", "gpt-3.5-turbo": "gpt3.5"}
@@ -24,6 +25,7 @@ class Review:
     """What the judge said about one pair. Scores are in the order shown, None where its words give none.
 
     `text` and `scores` are those of order 1 (Answer1 shown first), `text_reverse` and `scores_reverse` of order 2.
+    `num_cut` of the two ended at the judge's limit of tokens.
     """
 
     pair: Pair
@@ -31,6 +33,7 @@ class Review:
     scores: Scores | None
     text_reverse: str
     scores_reverse: Scores | None
+    num_cut: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,13 +90,19 @@ def review_path(wrap_path: str, api_model: str) -> str:
 
 def _review(row: WrapRow, pair: Pair, where: str) -> Review:
     said: list[Any] = []
+    num_cut = 0
     for order in ("", "_reverse"):
-        text = row.get(f"review{order}")
-        if not isinstance(text, str):
+        text = joined_text(row.get(f"review{order}"))
+        if text is None:
             raise _field_error(row, f"review{order}", "a string", where)
+        reason = row.get(f"finish_reason{order}")  # as the server gave it; most files have none
+        reason = reason if isinstance(reason, str) else None
+        num_cut += is_cut(reason)
         is_unparsed = row.get(f"scores{order}", "") is None
-        said += [text, None if is_unparsed else _stored_scores(row, f"scores{order}", where) or parse_scores(text)]
-    return Review(pair, *said)
+        stored = None if is_unparsed else _stored_scores(row, f"scores{order}", where)
+        said += [text, stored if stored or is_unparsed else parse_scores(text, reason)]
+    text, scores, text_reverse, scores_reverse = said
+    return Review(pair, text, scores, text_reverse, scores_reverse, num_cut)
 
 
 def _stored_scores(row: WrapRow, field: str, where: str) -> Scores | None:

@@ -19,26 +19,36 @@ FAMILIES = {"gpt-3.5": ("reviews_gpt3.5", "reviews_gpt-3.5"), "gpt-4": ("reviews
 NUM_NAMED = 8
 
 
-def read_reviews(settings: VerdictSettings, *extensions: str) -> list[ReviewFile]:
-    """Return the review file of each task.
+def read_reviews(settings: VerdictSettings, *extensions: str) -> dict[str, list[ReviewFile]]:
+    """Return the review file of each task, by judge.
 
     Raises UserError for a missing or wrong file, and for an output `save_name + extension` that would overwrite one.
-    Where the test sets are the default, those without reviews are left out with a warning.
+    Where the test sets are the default, those without reviews by every judge are left out with a warning.
     """
-    folder, api_model = settings.review_home_path, settings.api_model
-    found = {task: find_review_file(folder, task, api_model) for task in settings.task_list}
-    lacking = [task for task, path in found.items() if path is None]
-    if lacking and not (settings.may_lack and len(lacking) < len(found)):
-        raise _missing(lacking[0], folder, api_model)
+    folder, judges = settings.review_home_path, settings.api_models
+    found = {judge: {task: find_review_file(folder, task, judge) for task in settings.task_list} for judge in judges}
+    lacking = [(task, judge) for task in settings.task_list for judge in judges if found[judge][task] is None]
+    lacking_tasks = dict.fromkeys(task for task, _ in lacking)
+    if lacking and not (settings.may_lack and len(lacking_tasks) < len(settings.task_list)):
+        raise _missing(*lacking[0], folder)
     if lacking:
         print(
-            f"warning: no reviews by {api_model} in {folder} of {', '.join(lacking)}; the other test sets are counted",
+            f"warning: no reviews by {' and '.join(judges)} in {folder} of {', '.join(lacking_tasks)}; the other test "
+            "sets are counted",
             file=sys.stderr,
         )
-    paths = {task: path for task, path in found.items() if path is not None}
+    paths = {
+        judge: {task: path for task, path in found[judge].items() if path is not None and task not in lacking_tasks}
+        for judge in judges
+    }
     for extension in extensions:
-        refuse_overwriting(settings.save_name + extension, *paths.values())
-    return [_read(task, path, settings) for task, path in paths.items()]
+        refuse_overwriting(
+            settings.save_name + extension, *(path for of_judge in paths.values() for path in of_judge.values())
+        )
+    return {
+        judge: [_read(task, path, judge, folder) for task, path in of_judge.items()]
+        for judge, of_judge in paths.items()
+    }
 
 
 def find_review_file(folder: str, task: str, api_model: str) -> str | None:
@@ -75,7 +85,7 @@ def _fit(path: Path, folder: Path, task: str, api_model: str) -> tuple[int, bool
     return judge_fit, not name.startswith(f"{task}_wrap_"), len(path.relative_to(folder).parts)
 
 
-def _read(task: str, path: str, settings: VerdictSettings) -> ReviewFile:
+def _read(task: str, path: str, api_model: str, folder: str) -> ReviewFile:
     """Return a review file. Raises UserError when it is of another test set, or says that another judge wrote it."""
     file = read_review_file(path)
     if file.dataset_name.casefold() != task.casefold():
@@ -85,19 +95,18 @@ def _read(task: str, path: str, settings: VerdictSettings) -> ReviewFile:
         )
     about = file.meta.get("judge")
     judge = about.get("api_model") if isinstance(about, dict) else None
-    exact = review_path(os.path.join(settings.review_home_path, f"{task}_wrap.json"), settings.api_model)
-    if not isinstance(judge, str) or judge == settings.api_model or path == exact:
+    exact = review_path(os.path.join(folder, f"{task}_wrap.json"), api_model)
+    if not isinstance(judge, str) or judge == api_model or path == exact:
         return file
-    if settings.api_model not in judge:
+    if api_model not in judge:
         raise UserError(
-            f"{path}: its judge was {shorten(judge)} (Meta_Info.judge), not {settings.api_model}; give --api_model "
-            "that name"
+            f"{path}: its judge was {shorten(judge)} (Meta_Info.judge), not {api_model}; give --api_model that name"
         )
-    print(f"note: {path}: its judge was {judge}; counted as {settings.api_model}", file=sys.stderr)
+    print(f"note: {path}: its judge was {judge}; counted as {api_model}", file=sys.stderr)
     return file
 
 
-def _missing(task: str, folder: str, api_model: str) -> UserError:
+def _missing(task: str, api_model: str, folder: str) -> UserError:
     path = review_path(os.path.join(folder, f"{task}_wrap.json"), api_model)
     return UserError(
         f"{path}: not there; {_what_is_there(folder)}; run eval.py --api_model {api_model} first, or change "

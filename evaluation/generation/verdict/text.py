@@ -1,35 +1,19 @@
-"""A scoreboard in words: the table of 80 columns, and the sentences that terminal and page share."""
+"""A comparison in words: the sentences that terminal and page share."""
 
-import textwrap
+from records.record import Skipped
+from verdict.agreement import Agreement
+from verdict.health import MAX_CONFLICTS
+from verdict.health_text import share_text
+from verdict.length_control import LengthControl
+from verdict.scoreboard import Comparison, Scoreboard
+from verdict.verdict import MAX_CHANCE, RuleVerdict, p_text
 
-from verdict.health import MAX_CONFLICTS, JudgeHealth
-from verdict.scoreboard import Scoreboard, ScoreboardRow
-from verdict.verdict import RULES, RuleVerdict
-
-WIDTH = 80
-MAX_CHANCE = 0.05  # a p below this is called more than chance
 RULE_MEANINGS = {
     "published": "a pair is won by the sum of its two orders; a win and a loss cancel to a tie",
     "strict": "a pair is won only if both orders name the same winner",
     "mean": "a pair is won by the mean score difference over both orders",
 }
-
-
-def table_text(board: Scoreboard) -> str:
-    """Return what the scoreboard says, for a terminal."""
-    if not board.total.verdict.pairs:
-        return conclusion(board)
-    paragraphs = [
-        f"{board.key1} (win) against {board.key2} (lose), judged by {board.api_model} in both orders. "
-        f"{rule_text(board.rule)}",
-        conclusion(board),
-        score_meaning(board),
-        *tie_lines(board),
-    ]
-    health = ["Judge health", *(f"- {line}" for line in health_lines(board))]
-    others = [f"{rule_text(rule)}\n{_table(board, rule)}" for rule in RULES if rule != board.rule]
-    blocks = [paragraphs[0], _table(board, board.rule), *paragraphs[1:], *others, "\n".join(health)]
-    return "\n\n".join(_wrap(block) for block in blocks)
+NONE = "-"
 
 
 def rule_text(rule: str) -> str:
@@ -41,19 +25,35 @@ def score_meaning(board: Scoreboard) -> str:
     """Return how the score, its interval and the sign test are to be read."""
     return (
         f"Score = (win - lose) / pairs + 1: 1.00 is even, 2.00 means that {board.key1} wins every pair, 0.00 that "
-        f"{board.key2} does. Its 95% "
-        "interval is by bootstrap over the pairs. Sign test: the chance of a split of wins and losses at least this "
-        "uneven between equals."
+        f"{board.key2} does. Its 95% interval is by bootstrap over the pairs. Sign test: the chance of a split of wins "
+        "and losses at least this uneven between equals."
+    )
+
+
+def length_meaning() -> str:
+    """Return how the win rate at equal length is to be read."""
+    return (
+        "Win rate: a tie is half a win. At equal length: what a logistic regression of the verdict on the difference "
+        "in length, tanh(characters / standard deviation), leaves where that is 0 (AlpacaEval 2, arXiv 2404.04475)."
     )
 
 
 def row_texts(shown: RuleVerdict) -> tuple[str, str, str]:
     """Return score, interval and sign test of a row; a dash where there is none."""
     return (
-        "-" if shown.winning_score is None else f"{shown.winning_score:.2f}",
-        "-" if shown.interval is None else "{:.2f} to {:.2f}".format(*shown.interval),
-        "-" if shown.sign_test_p is None else p_text(shown.sign_test_p),
+        NONE if shown.winning_score is None else f"{shown.winning_score:.2f}",
+        NONE if shown.interval is None else "{:.2f} to {:.2f}".format(*shown.interval),
+        NONE if shown.sign_test_p is None else p_text(shown.sign_test_p),
     )
+
+
+def length_texts(control: LengthControl | Skipped) -> tuple[str, str, str, str]:
+    """Return win rate, win rate at equal length, its interval, and how many characters longer; dashes without."""
+    if isinstance(control, Skipped):
+        return NONE, NONE, NONE, NONE
+    low, high = control.interval
+    rates = f"{control.win_rate:.1%}", f"{control.controlled:.1%}", f"{low:.1%} to {high:.1%}"
+    return *rates, f"{control.mean_difference:+,.0f}"
 
 
 def conclusion(board: Scoreboard) -> str:
@@ -61,12 +61,17 @@ def conclusion(board: Scoreboard) -> str:
 
     The sign test decides, which is exact for few pairs too.
     """
-    shown = board.shown(board.total)
-    if not board.total.verdict.pairs:
-        return "No verdict: the judge gave no readable scores for any pair."
+    shown, verdict = board.shown(board.total), board.total.verdict
+    if board.is_empty:
+        cut = f", and {verdict.cut} of {2 * verdict.unparsed} reviews were cut at --max_tokens" if verdict.cut else ""
+        return (
+            f"No verdict: {board.api_model} gave no scores that can be read for any of {verdict.unparsed} pairs{cut}. "
+            "Read what it said in the review files, then judge again with evaluation/scripts/do_eval.sh: by a stronger "
+            "judge (API_MODEL, API_BASE), or with more room (MAX_TOKENS) for one whose answers are cut or that thinks "
+            "first."
+        )
     counts = (
-        f"{board.key1} wins {shown.win} of {board.total.verdict.pairs} pairs, {board.key2} wins "
-        f"{shown.lose}, {shown.tie} are ties"
+        f"{board.key1} wins {shown.win} of {verdict.pairs} pairs, {board.key2} wins {shown.lose}, {shown.tie} are ties"
     )
     score, interval, p = row_texts(shown)
     figures = f"score {score}, 95% interval {interval}" + (f", sign test {p}" if shown.sign_test_p is not None else "")
@@ -75,14 +80,40 @@ def conclusion(board: Scoreboard) -> str:
     return f"{board.key1 if shown.win > shown.lose else board.key2} is ahead: {counts} ({figures})."
 
 
+def length_text(board: Scoreboard) -> str:
+    """Return how much of the lead is length, in plain words."""
+    control = board.total.length[board.rule]
+    if isinstance(control, Skipped):
+        return f"How much of this is length cannot be told: {control.reason}."
+    is_first = control.win_rate >= 0.5
+    leader = board.key1 if is_first else board.key2
+    rate, controlled = (value if is_first else 1 - value for value in (control.win_rate, control.controlled))
+    low, high = control.interval if is_first else (1 - control.interval[1], 1 - control.interval[0])
+    lead, by_length = rate - 0.5, rate - controlled
+    at_equal = f"between answers of equal length it would be {controlled:.1%} (95% interval {low:.1%} to {high:.1%})"
+    if lead < 0.0005:
+        text = f"The win rate of {leader}, a tie as half a win, is even; {at_equal}"
+    elif by_length <= 0:
+        text = (
+            f"Length explains nothing of {leader}'s lead: its win rate, a tie as half a win, is {rate:.1%}; {at_equal}"
+        )
+    elif controlled <= 0.5:
+        text = f"Length explains all of {leader}'s lead: its win rate, a tie as half a win, is {rate:.1%}; {at_equal}"
+    else:
+        text = (
+            f"Length explains {by_length / lead:.0%} of {leader}'s lead: its win rate, a tie as half a win, is "
+            f"{rate:.1%}; {at_equal}"
+        )
+    return f"{text}{'' if low > 0.5 or high < 0.5 else ', which may be even'}. {_longer(control, board)}"
+
+
 def tie_lines(board: Scoreboard) -> list[str]:
     """Return what the ties are made of, what was left out, and the mean scores, all of the total."""
     shown, verdict = board.shown(board.total), board.total.verdict
     one_sided = f", {shown.ties_one_sided} with a tie in one order only" if shown.ties_one_sided else ""
     lines = [
-        f"Of {shown.tie} ties, both orders agree on {shown.ties_agreed}, and {shown.ties_conflicting} are conflicts, "
-        "where the orders "
-        f"name different winners{one_sided}."
+        f"Ties: {shown.tie}, of which {shown.ties_agreed} in both orders, {shown.ties_conflicting} by conflict (the "
+        f"orders name different winners){one_sided}."
     ]
     if verdict.unparsed:
         lines.append(f"Unparsed pairs: {verdict.unparsed}; without readable scores in both orders, they count nowhere.")
@@ -92,107 +123,62 @@ def tie_lines(board: Scoreboard) -> list[str]:
     return lines
 
 
-def health_lines(board: Scoreboard) -> list[str]:
-    """Return what the reviews tell about the judge, over all pairs."""
-    health = board.total.health
-    if not health.pairs:
-        return ["nothing to tell: no parsed pair"]
-    lines = [
-        f"conflicts: the two orders name different winners for {_share(health.conflicts, health.pairs)} of the pairs"
-    ]
-    lines += [_place_line(health)]
-    if health.length_decided:
-        lines.append(
-            f"length: the longer answer wins {_share(health.longer_won, health.length_decided)} of the decided pairs"
-        )
-    if health.identical:
-        lines.append(
-            f"identical answers: {health.identical_tied} of {health.identical} pairs are ties, as all should be"
-        )
-    if health.one_empty:
-        lines.append(
-            f"one empty answer: it wins {health.empty_won} and ties {health.empty_tied} of {health.one_empty} pairs, "
-            "and should lose all"
-        )
-    return lines
+def agreement_text(agreement: Agreement, board: Scoreboard) -> str:
+    """Return how far two judges agree; `board` has the names of the models."""
+    judges = f"{agreement.judge1} and {agreement.judge2}"
+    if not agreement.pairs:
+        return f"{judges} have no pair for which both gave scores."
+    text = f"{judges} give the same verdict to {share_text(agreement.same, agreement.pairs, 'pairs')}"
+    if agreement.kappa is None or agreement.interval is None:
+        return f"{text}; kappa is not defined where both always give one verdict."
+    low, high = agreement.interval
+    return (
+        f"{text}, and name opposite winners for {agreement.opposed}: Cohen's kappa {agreement.kappa:.2f} (95% interval "
+        f"{low:.2f} to {high:.2f}; 1 is full agreement, 0 is chance)."
+    )
 
 
-def verdict_warnings(board: Scoreboard) -> list[str]:
+def verdict_warnings(comparison: Comparison) -> list[str]:
     """Return what a reader must know before believing the verdict."""
+    several = len(comparison.boards) > 1
+    return [
+        f"{board.api_model}: {warning}" if several else warning
+        for board in comparison.boards
+        for warning in _board_warnings(board)
+        if not board.is_empty or several
+    ]
+
+
+def _board_warnings(board: Scoreboard) -> list[str]:
     found = []
     contradicted = [
-        f"{row.name} {_share(row.health.conflicts, row.health.pairs)}"
+        f"{row.name} {share_text(row.health.conflicts, row.health.pairs)}"
         for row in board.rows
         if row.health.too_many_conflicts
     ]
     if contradicted:
         found.append(
             f"the judge contradicts itself in more than {MAX_CONFLICTS:.0%} of the pairs ({', '.join(contradicted)}): "
-            "its verdict is "
-            "hardly worth anything; use a stronger judge"
+            "its verdict is hardly worth anything; use a stronger judge"
         )
     unparsed = [
         f"{row.name} {row.verdict.unparsed} of {row.verdict.unparsed + row.verdict.pairs}"
         for row in board.rows
         if row.verdict.unparsed
     ]
+    if cut := board.total.verdict.cut:
+        found.append(
+            f"{cut} reviews were cut at the judge's limit of tokens; judge again with a larger --max_tokens "
+            "(MAX_TOKENS of do_eval.sh)"
+        )
     if unparsed:
         found.append(f"pairs without readable scores in both orders are left out: {', '.join(unparsed)}")
     return found
 
 
-def _place_line(health: JudgeHealth) -> str:
-    counts = (
-        f"the first shown answer wins {health.first_shown_won} reviews, the second "
-        f"{health.second_shown_won}, {health.shown_equal} are equal"
-    )
-    if health.place_p is None:
-        return f"place: {counts}"
-    gained = (
-        f"the first place gains {health.pairs_for_first} pairs, the second {health.pairs_for_second} "
-        f"({p_text(health.place_p)})"
-    )
-    slot = "first" if health.pairs_for_first > health.pairs_for_second else "second"
-    return f"place: {counts}; {gained}: " + (
-        f"it prefers the {slot}" if health.place_p < MAX_CHANCE else "no preference beyond chance"
-    )
-
-
-def p_text(p: float) -> str:
-    """Return a probability for people."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-
-
-def _table(board: Scoreboard, rule: str) -> str:
-    name_width = min(max(len(name) for name in ["test set", *(row.name for row in board.rows)]), 20)
-    heading = f"{'test set':<{name_width}}  pairs    win    tie   lose  score  95% interval  sign test"
-    return "\n".join([heading, *(_row(row, rule, name_width) for row in board.rows)])
-
-
-def _row(row: ScoreboardRow, rule: str, name_width: int) -> str:
-    shown = row.verdict.rules[rule]
-    name = row.name if len(row.name) <= name_width else row.name[: name_width - 3] + "..."
-    score, interval, p = row_texts(shown)
-    return (
-        f"{name:<{name_width}}  {row.verdict.pairs:>5}  {shown.win:>5}  {shown.tie:>5}  {shown.lose:>5}  "
-        f"{score:>5}  {interval:>12}  {p:>9}"
-    )
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part} of {whole} ({part / whole:.0%})"
-
-
-def _wrap(block: str) -> str:
-    return "\n".join(
-        textwrap.fill(
-            line,
-            WIDTH,
-            subsequent_indent="  " if line.startswith("- ") else "",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        if len(line) > WIDTH
-        else line
-        for line in block.split("\n")
-    )
+def _longer(control: LengthControl, board: Scoreboard) -> str:
+    difference = round(control.mean_difference)
+    if not difference:
+        return "The answers of both are equally long on average."
+    longer = board.key1 if difference > 0 else board.key2
+    return f"{longer}'s answers are {abs(difference):,} characters longer on average."

@@ -21,6 +21,7 @@ from verdict.scores import Scores
 RULES = ("published", "strict", "mean")
 NUM_RESAMPLES = 10_000
 SEED = 0
+MAX_CHANCE = 0.05  # a p below this is called more than chance
 
 Orders = tuple[Decimal, Decimal]
 
@@ -49,11 +50,13 @@ class RuleVerdict:
 class Verdict:
     """The verdict on a set of pairs by all rules.
 
-    `pairs` and the mean scores (over both orders) leave out unparsed ones.
+    `pairs` and the mean scores (over both orders) leave out unparsed ones. `cut` counts the reviews, two a pair, that
+    ended at the judge's limit of tokens.
     """
 
     pairs: int
     unparsed: int
+    cut: int
     mean_scores: tuple[float, float] | None
     rules: dict[str, RuleVerdict]
 
@@ -67,7 +70,10 @@ def judge_pairs(reviews: list[Review]) -> Verdict:
         firsts = math.fsum(shown[0] + reverse[1] for shown, reverse in orders)
         seconds = math.fsum(shown[1] + reverse[0] for shown, reverse in orders)
         means = (firsts / (2 * len(parsed)), seconds / (2 * len(parsed)))
-    return Verdict(len(parsed), len(reviews) - len(parsed), means, {rule: _by_rule(parsed, rule) for rule in RULES})
+    num_cut = sum(review.num_cut for review in reviews)
+    return Verdict(
+        len(parsed), len(reviews) - len(parsed), num_cut, means, {rule: _by_rule(parsed, rule) for rule in RULES}
+    )
 
 
 def is_parsed(review: Review) -> bool:
@@ -104,6 +110,11 @@ def sign_test(num_one: int, num_other: int) -> float | None:
     from scipy.stats import binomtest  # here: it takes a second to import
 
     return float(binomtest(num_one, num_one + num_other).pvalue)
+
+
+def p_text(p: float) -> str:
+    """Return a probability for people."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def score_interval(win: int, tie: int, lose: int) -> tuple[float, float] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from judging.answer_journal import HEADER, AnswerJournal, read_answer_journal
+from judging.answer_journal import HEADER, AnswerJournal, JournalContent, read_answer_journal
 from judging.outcomes import JudgeAnswer
 from shared.cli import UserError
 
@@ -29,11 +29,11 @@ def test_answers_read_back(tmp_path: Path) -> None:
     with AnswerJournal(path) as journal:
         asyncio.run(add_all(journal, range(3, 5)))
         assert journal.answers == {str(number): answer(number) for number in range(5)}
-    assert read_answer_journal(path) == journal.answers
+    assert read_answer_journal(path).answers == journal.answers
 
 
 def test_reading_without_a_journal_makes_none(tmp_path: Path) -> None:
-    assert read_answer_journal(str(tmp_path / "journal.jsonl")) == {}
+    assert read_answer_journal(str(tmp_path / "journal.jsonl")) == JournalContent()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from judging.outcomes import Failure, JudgeAnswer, classify_status, read_completion, retry_after_seconds
+from judging.outcomes import Failure, JudgeAnswer, read_completion
+from judging.server_errors import classify_status, retry_after_seconds
 
 
 def completion(**choice: Any) -> bytes:
@@ -26,10 +27,17 @@ def test_missing_usage_is_not_invented() -> None:
     assert read_completion(body) == JudgeAnswer("8 9", None, None, None, None)
 
 
-@pytest.mark.parametrize("reason", ["length", "content_filter"])
-def test_an_answer_cut_before_its_first_word_is_an_answer(reason: str) -> None:
-    outcome = read_completion(completion(message={"content": None}, finish_reason=reason))
+def test_an_answer_cut_before_its_first_word_is_an_answer() -> None:
+    outcome = read_completion(completion(message={"content": None}, finish_reason="length"))
     assert isinstance(outcome, JudgeAnswer) and outcome.text == ""
+
+
+@pytest.mark.parametrize("content", [None, "", []])
+@pytest.mark.parametrize("reason", ["content_filter", "sensitive", "SAFETY", "tool_calls"])
+def test_no_text_for_another_reason_is_a_refusal_of_the_prompt(reason: str, content: Any) -> None:
+    outcome = read_completion(completion(message={"content": content}, finish_reason=reason))
+    assert isinstance(outcome, Failure) and (outcome.kind, outcome.charged) == ("refused", True)
+    assert outcome.cause == f"prompt refused ({reason})"
 
 
 def test_a_refusal_is_the_answer_of_the_judge() -> None:
@@ -70,10 +78,10 @@ def error(message: str, **fields: Any) -> bytes:
     ("status", "body", "kind", "cause"),
     [
         (401, error("Wrong."), "fatal", "wrong key (401)"),
-        (403, error("No."), "fatal", "not allowed (403)"),
+        (403, error("No."), "rejected", "not allowed (403)"),
         (404, error("No such model."), "fatal", "not found (404)"),
-        (400, error("Unknown parameter."), "fatal", "bad request (400)"),
-        (422, b'{"detail": [{"msg": "field required"}]}', "fatal", "refused (422)"),
+        (400, error("Unknown parameter."), "rejected", "bad request (400)"),
+        (422, b'{"detail": [{"msg": "field required"}]}', "rejected", "refused (422)"),
         (402, b"pay", "fatal", "quota exhausted (402)"),
         (429, error("You exceeded your quota.", code="insufficient_quota"), "fatal", "quota exhausted (429)"),
         (429, error("You exceeded your quota.", type="insufficient_quota"), "fatal", "quota exhausted (429)"),

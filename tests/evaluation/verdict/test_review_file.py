@@ -10,6 +10,7 @@ import pytest
 from script_runs import write_json
 from shared.cli import UserError
 from verdict.review_file import judge_slug, read_review_file, review_path
+from verdict.verdict import judge_pairs
 
 
 @pytest.mark.parametrize(
@@ -138,3 +139,11 @@ def test_scores_of_another_kind_are_an_error(stored: Any, tmp_path: Path) -> Non
 def test_a_review_that_is_no_text_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="pair 0: field 'review' is null; it must be a string"):
         read_review_file(str(write_reviews(tmp_path / "r.json", ROW | {"review": None})))
+
+
+def test_cut_reviews_are_counted_and_their_last_line_is_not_read(tmp_path: Path) -> None:
+    old = ROW | {"review": "9 1", "scores": [-1, -1], "finish_reason": "length", "finish_reason_reverse": "stop"}
+    path = write_reviews(tmp_path / "r.json", old, old | {"review": "9 1\nThe fir"}, ROW | {"finish_reason": None})
+    reviews = read_review_file(str(path)).reviews
+    assert [(review.num_cut, review.scores) for review in reviews] == [(1, None), (1, (9, 1)), (0, (8, 9))]
+    assert judge_pairs(reviews).cut == 2
