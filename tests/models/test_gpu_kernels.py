@@ -11,8 +11,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
 from models import batch_models, gpu_kernels
-from models.batch_models import LOGITS_BYTES, HeadChunk, OutputHead, PaddedModel, head_chunk
+from models.batch_models import PaddedModel
 from models.gpu_kernels import NAME, use_causal_attention, use_gpu_kernels
+from models.output_head import LOGITS_BYTES, HeadChunk, OutputHead, head_chunk
 from models.sequences import TokenSequence
 from scoring.scorer import Scorer, default_tokens_per_batch
 from tiny_models import each_alone, random_sequences, save_mistral
