@@ -17,11 +17,12 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from models.batch_models import HEAD_VOCABULARY
 from models.causal_lm import DTYPES, load_batch_models
+from models.output_head import HEAD_VOCABULARY
 from models.packed_decoder import linear
 from models.sequences import SequencePair, TokenSequence, encode_chunk
 from models.source import find_model
+from records.conversations import exchanges
 from records.record import Record, Skipped
 from scoring.chunks import ChunkScorer
 from scoring.mixed import Wanted, read_lines, score_mixed
@@ -30,7 +31,7 @@ from scoring.scorer import Scorer, default_num_workers, default_tokens_per_batch
 
 CPU = torch.device("cpu")
 RECORDS_PER_CHUNK = 128  # step 1's default
-# (record, direct loss, conditioned loss) of every record that has a score
+# (exchange, direct loss, conditioned loss) of every exchange that has a score
 Losses = list[tuple[int, float, float]]
 
 
@@ -45,26 +46,32 @@ class BenchTask:
     num_wanted: int
     filter_threash: float
 
+    def exchanges(self) -> list[Record]:
+        """Return the exchanges of all records: one of a plain record, one for each answer of a conversation."""
+        return [exchange for record in self.records for exchange in exchanges(record, {})]
+
 
 class Reference:
     """What the published tool does: one record at a time, two forwards, the library's own loss, whole logits."""
 
-    def __init__(self, task: BenchTask) -> None:
-        self.model = AutoModelForCausalLM.from_pretrained(task.folder, dtype=torch.float32).eval()
+    def __init__(self, task: BenchTask, device: torch.device = CPU) -> None:
+        self.model = AutoModelForCausalLM.from_pretrained(task.folder, dtype=torch.float32).eval().to(device)
         self.tokenizer = AutoTokenizer.from_pretrained(task.folder)
         self.task = task
 
-    @torch.no_grad()
     def run(self) -> Losses:
-        """Return the losses of all records."""
-        found = []
-        for index, pair in enumerate(_pairs(self.tokenizer, self.task)):
-            if not isinstance(pair, Skipped):
-                found.append((index, self._loss(pair.direct), self._loss(pair.conditioned)))
-        return found
+        """Return the losses of all exchanges."""
+        found = [self.losses(exchange) for exchange in self.task.exchanges()]
+        return [(index, *losses) for index, losses in enumerate(found) if losses is not None]
 
+    def losses(self, exchange: Record) -> tuple[float, float] | None:
+        """Return the direct and the conditioned loss of an exchange, or None for one that has no score."""
+        (pair,) = encode_chunk(self.tokenizer, [exchange], "none", self.task.max_length)
+        return None if isinstance(pair, Skipped) else (self._loss(pair.direct), self._loss(pair.conditioned))
+
+    @torch.no_grad()
     def _loss(self, sequence: TokenSequence) -> float:
-        input_ids = torch.tensor([sequence.input_ids])
+        input_ids = torch.tensor([sequence.input_ids], device=self.model.device)
         labels = input_ids.clone()
         labels[0, : sequence.first_scored] = -100
         return self.model(input_ids, labels=labels).loss.item()
@@ -92,7 +99,10 @@ class Ours:
             else:
                 self.chunks.score_rest(journal, records, self.dtype)
             lines = read_lines(journal.path)
-        return [(index, line["loss"][1], line["loss"][3]) for index, line in enumerate(lines) if "loss" in line]
+        answers = [answer for line in lines for answer in line.get("turns", [line])]
+        return [
+            (index, answer["loss"][1], answer["loss"][3]) for index, answer in enumerate(answers) if "loss" in answer
+        ]
 
 
 class LmEval:
@@ -199,4 +209,4 @@ def serve(connection: Connection, name: str, task: BenchTask) -> None:
 
 
 def _pairs(tokenizer: Any, task: BenchTask) -> list[SequencePair | Skipped]:
-    return encode_chunk(tokenizer, task.records, "none", task.max_length)
+    return encode_chunk(tokenizer, task.exchanges(), "none", task.max_length)

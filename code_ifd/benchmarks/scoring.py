@@ -1,9 +1,9 @@
 """How fast is step 1 on this machine, how near to its limit, and how exact?
 
 Runs in turn, several times, on the same records: the published method one record
-at a time, this tool in each dtype, lm-eval where it is installed, and the matrix
-products alone, which are the limit. Prints a table of medians; the last line is
-one JSON object. CPU only.
+(of a conversation, one answer) at a time, this tool in each dtype, lm-eval where
+it is installed, and the matrix products alone, which are the limit. Prints a
+table of medians; the last line is one JSON object. CPU only.
 
 PYTHONPATH=code_ifd python -m benchmarks.scoring \\
     --data_path data/sample_alpaca.json \\
@@ -30,8 +30,9 @@ from benchmarks.contenders import BenchTask, Losses, has_lm_eval, serve
 from models.causal_lm import load_causal_lm
 from models.cpu_kernels import has_fast_bfloat16
 from models.sequences import encode_chunk
+from models.shared_sequences import share
 from models.source import find_model
-from records.conversations import check_records
+from records.conversations import check_records, exchanges
 from records.dataset import read_dataset
 from records.record import Skipped
 from selection.flags import add_selection_flags, wanted_number
@@ -67,7 +68,8 @@ def prepare_model(name: str, max_length: int, folder: Path) -> str:
 def count_work(task: BenchTask) -> dict[str, float]:
     """Return the numbers of tokens and of scored tokens, and the operations that scoring cannot do without.
 
-    2 per non-embedding parameter and token, 2 x hidden x vocabulary per scored token. Attention itself is not in it.
+    2 per non-embedding parameter and token, 2 x hidden x vocabulary per scored token. Attention itself is not in it,
+    nor what is read twice: the turns of a conversation are read once.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -78,11 +80,13 @@ def count_work(task: BenchTask) -> dict[str, float]:
     vocabulary, hidden = model.get_output_embeddings().weight.shape
     tokenizer = AutoTokenizer.from_pretrained(task.folder)
     pairs = [
-        pair for pair in encode_chunk(tokenizer, task.records, "none", task.max_length) if not isinstance(pair, Skipped)
+        pair
+        for pair in encode_chunk(tokenizer, task.exchanges(), "none", task.max_length)
+        if not isinstance(pair, Skipped)
     ]
-    sequences = [sequence for pair in pairs for sequence in (pair.direct, pair.conditioned)]
-    tokens = sum(len(sequence.input_ids) for sequence in sequences)
-    scored = sum(sequence.num_scored for sequence in sequences)
+    sequences, _ = share([sequence for pair in pairs for sequence in (pair.direct, pair.conditioned)])
+    tokens = sum(map(len, sequences))
+    scored = sum(len(sequence.scored) for sequence in sequences)
     return {
         "tokens": tokens,
         "scored_tokens": scored,
@@ -200,7 +204,7 @@ def format_table(table: dict[str, dict[str, Any]]) -> str:
 
 def _selected(scores: dict[int, float], task: BenchTask) -> set[int]:
     # Comparing in log space: exp is monotonic.
-    values = [scores.get(index, math.nan) for index in range(len(task.records))]
+    values = [scores.get(index, math.nan) for index in range(max(scores, default=-1) + 1)]
     limit = math.log(task.filter_threash)
     return set(select(values, limit, task.num_wanted).indices)
 
@@ -244,15 +248,26 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def usual_dtypes(has_talks: bool) -> list[str]:
+    """Return the dtypes that are fast on this processor; conversations are not scored in mixed."""
+    return ["float32", "bfloat16", *([] if has_talks else ["mixed"])] if has_fast_bfloat16() else ["float32"]
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, and print the table."""
     args = parse_args(argv)
     os.environ["HF_HUB_OFFLINE"] = "1"  # every contender reads the same saved folder
     records = read_dataset(args.data_path)
-    check_records(records, args.data_path, {})
+    has_talks = check_records(records, args.data_path, {}).first_talk is not None
+    records = [record for record in records if exchanges(record, {})]  # in some the assistant says nothing
     num_records = min(args.num_records, len(records))
     records = [records[index * len(records) // num_records] for index in range(num_records)]
-    dtypes = args.dtypes or (["float32", "bfloat16", "mixed"] if has_fast_bfloat16() else ["float32"])
+    num_answers = sum(len(exchanges(record, {})) for record in records)
+    dtypes = args.dtypes or usual_dtypes(has_talks)
+    if has_talks and "mixed" in dtypes:
+        raise UserError(
+            f"--dtypes mixed: step 1 takes no conversations in it, and {args.data_path} has some; leave it out"
+        )
     floors = [
         f"floor-{dtype}"
         for dtype in ("float32", "bfloat16")
@@ -265,7 +280,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             folder,
             records,
             args.max_length,
-            wanted_number(args.sample_num, args.sample_rate, num_records),
+            wanted_number(args.sample_num, args.sample_rate, num_answers),
             float(args.filter_threash),
         )
         names = ["reference", *(["lm-eval"] if has_lm_eval() else []), *dtypes, *floors]
@@ -275,7 +290,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     is_random = args.model_name_or_path == GPT2_SHAPE
     note = " (random weights: errors and overlap are those of a model that has learned nothing)" if is_random else ""
     say(
-        f"{args.model_name_or_path}{note}, {num_records} records, {work['tokens']:,} tokens, "
+        f"{args.model_name_or_path}{note}, {num_records} records, {num_answers} answers, {work['tokens']:,} tokens, "
         f"{work['operations'] / 1e12:.1f} TFLOP, {os.cpu_count()} cores, medians of {args.repeats} "
         f"rounds\n\n{format_table(table)}\n"
     )

@@ -16,10 +16,12 @@ from transformers import (
 )
 from transformers import logging as transformers_logging
 
-from models.batch_models import BatchModel, OutputHead, PackedModel, PaddedModel
+from models.batch_models import BatchModel, PackedModel, PaddedModel
 from models.cpu_kernels import has_fast_bfloat16, keep_freed_memory, use_fast_kernels
 from models.damaged_models import LOAD_ERRORS, check_config, check_weights, fault_of
+from models.gpu_kernels import use_gpu_kernels
 from models.library_versions import read_rope_of_five, tokenizer_from
+from models.output_head import OutputHead
 from models.packing import pack
 from models.pip_models import SMOLLM2, dequantized_folder
 from models.source import ModelSource
@@ -144,6 +146,8 @@ def _batch_models(
         if packed or tuple(names) == ("float32",):
             return packed or {"float32": padded}
         del padded
+    if model.device.type != "cpu":
+        use_gpu_kernels(model)
     return {name: PaddedModel(in_dtype(model, DTYPES[name], name == names[-1])) for name in names}
 
 

@@ -97,6 +97,28 @@ def test_benchmark_runs_and_ends_with_json(tiny_llama: Path) -> None:
     assert found["float32"]["max_relative_error"] < 1e-4 < found["bfloat16"]["max_relative_error"] < 0.2
 
 
+def test_answers_of_conversations_are_exchanges() -> None:
+    talk = {"messages": [{"role": role, "content": "Hello."} for role in ("user", "assistant") * 2]}
+    plain = {"instruction": "Go on.", "output": "Yes."}
+    asked = BenchTask("model", "folder", [talk, plain], 64, 2, 1.0).exchanges()
+    assert [one["output"] for one in asked] == ["Hello.", "Hello.", "Yes."]
+
+
+@pytest.mark.long
+def test_benchmark_compares_conversations_answer_by_answer(tiny_llama: Path, tmp_path: Path) -> None:
+    turns = [{"role": role, "content": text} for role, text in (("user", "Hello?"), ("assistant", "Yes, it is."))]
+    talks = [{"messages": turns * num} for num in (1, 2, 3)] + [{"messages": turns[:1]}]
+    data = tmp_path / "data.json"
+    data.write_text(json.dumps(talks), encoding="utf-8")
+    flags = ["--data_path", data, "--model_name_or_path", tiny_llama, "--repeats", 1, "--max_length", 256]
+    result = run_benchmark("scoring", *flags, "--dtypes", "float32")
+    assert result.returncode == 0, result.stderr
+    assert "3 records, 6 answers" in result.stdout
+    assert json.loads(result.stdout.splitlines()[-1])["contenders"]["float32"]["max_relative_error"] < 1e-4
+    refused = run_benchmark("scoring", *flags, "--dtypes", "mixed")
+    assert (refused.returncode, "takes no conversations" in refused.stderr) == (2, True)
+
+
 @pytest.mark.long
 def test_growth_is_measured_for_every_size(tiny_gpt2: Path) -> None:
     result = run_benchmark(

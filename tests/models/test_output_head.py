@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from models.batch_models import HEAD_TOKENS, HEAD_VOCABULARY, OutputHead, logits_nll
+from models.output_head import HEAD_TOKENS, HEAD_VOCABULARY, OutputHead, logits_nll
 
 # Neither is a multiple of its chunk, and there is more than one chunk of each.
 NUM_TOKENS, VOCABULARY = 1300, 5000
