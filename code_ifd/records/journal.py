@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from shared.cli import UserError
-from shared.files import encode_json, open_locked, refuse_special, write_durably
+from shared.files import doubled_key, encode_json, open_locked, refuse_special, write_durably
 from shared.texts import shorten
 
 Entry = dict[str, Any]
@@ -93,10 +93,10 @@ def _whole_lines(data: bytes, path: str) -> tuple[list[Entry], int]:
     entries: list[Entry] = []
     size = 0
     lines = data.split(b"\n")
-    if (last := lines.pop()) and _parse(last) is not None:
+    if (last := lines.pop()) and _parse(last, path, len(lines) + 1) is not None:
         lines.append(last)  # whole but for its line end, which an editor may have taken
     for number, line in enumerate(lines, start=1):
-        entry = _parse(line)
+        entry = _parse(line, path, number)
         if entry is None and number == len(lines):
             # A power cut can leave a last line whose end was written and whose middle was not.
             break
@@ -123,9 +123,22 @@ def _check_header(found: Entry, wanted: Entry, path: str, flag: str) -> None:
             )
 
 
-def _parse(line: bytes) -> Entry | None:
+def _parse(line: bytes, path: str, number: int) -> Entry | None:
+    doubled: list[str] = []
+
+    def keep(pairs: list[tuple[str, Any]]) -> Entry:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            doubled.append(doubled_key(pairs))
+        return found
+
     try:
-        entry = json.loads(line)
+        entry = json.loads(line, object_pairs_hook=keep)
     except (ValueError, RecursionError):
         return None
+    if doubled:
+        raise UserError(
+            f"{path}: line {number}: the key {doubled[0]!r} is there twice in one object, and one value would be lost; "
+            "leave one of them"
+        )
     return entry if isinstance(entry, dict) else None

@@ -21,6 +21,8 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
 from answering.wrap_file import read_wrap_file, write_wrap_file
 from judging.answer_journal import AnswerJournal, Answers, answer_journal_path, read_answer_journal
+from judging.batch_client import BatchClient
+from judging.batch_run import BatchRun, open_batch
 from judging.client import JudgeClient, ServerAccess
 from judging.costs import Budget, Prices
 from judging.early_end import Before
@@ -28,7 +30,6 @@ from judging.flags import parse_args
 from judging.report import (
     RunReport,
     advise_room,
-    announce,
     describe_unanswered,
     say_plan,
     say_run,
@@ -42,19 +43,23 @@ from judging.review_assembly import Refusals, as_begun, assemble, is_cut_short, 
 from judging.run import JudgeRun
 from judging.secrets_hiding import Secrets
 from judging.server_address import check_base, find_key, find_secrets, warn_of_plain_http
-from shared.cli import Interrupted, UserError, run, say
+from shared.cli import Interrupted, UserError, run, say, tell
 from verdict.review_file import review_path
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be asked, and the bounds of it: requests in flight at once, retries, and money."""
+    """What is to be asked, and the bounds of it: requests in flight at once, retries, and money.
+
+    `poll_seconds` is None without --batch_api.
+    """
 
     pairs: list[PairRequests]
     batch_size: int
     limits: RetryLimits
     prices: Prices | None
     max_cost: Decimal | None
+    poll_seconds: float | None
 
 
 def ask_missing(access: ServerAccess, task: Task, path: str) -> tuple[Answers, RunReport]:
@@ -64,7 +69,15 @@ def ask_missing(access: ServerAccess, task: Task, path: str) -> tuple[Answers, R
         num_before = len(journal.answers)
         report = RunReport()
         try:
-            asyncio.run(ask(access, task, journal, budget, report))
+            if task.poll_seconds is not None:
+                asyncio.run(ask_batches(access, task, journal, budget, report))
+            elif batch := open_batch(journal):
+                raise UserError(
+                    f"the batch {batch.batch_id or batch.token} of {batch.num_requests} requests is open, and they "
+                    "would be paid twice: run it with --batch_api, which fetches the answers"
+                )
+            else:
+                asyncio.run(ask(access, task, journal, budget, report))
         except UserError as error:
             raise UserError(f"{error}; {_kept(journal, num_before)}") from None
         except KeyboardInterrupt:
@@ -94,10 +107,25 @@ async def ask(access: ServerAccess, task: Task, journal: AnswerJournal, budget: 
     before = Before(len(used), sum(map(is_cut_short, used)))
     async with JudgeClient(access) as client:
         with tqdm(total=len(missing), unit="request", disable=None, smoothing=0.1) as bar:
-            judging = JudgeRun(
-                client, journal, budget, task.limits, task.batch_size, bar.update, report, before, announce
-            )
+            judging = JudgeRun(client, journal, budget, task.limits, task.batch_size, bar.update, report, before, tell)
             await judging.run(missing)
+
+
+async def ask_batches(
+    access: ServerAccess, task: Task, journal: AnswerJournal, budget: Budget, report: RunReport
+) -> None:
+    """Ask the missing requests through the Batch endpoints. Fills the report."""
+    started = asyncio.get_running_loop().time()
+    num_missing = len(missing_requests(task.pairs, journal.answers))
+    assert task.poll_seconds is not None
+    async with BatchClient(access, task.limits, num_missing) as client:
+        batches = BatchRun(
+            client, journal, budget, report, access.address.shown, task.poll_seconds, access.secrets, tell
+        )
+        try:
+            await batches.run(task.pairs)
+        finally:
+            report.seconds = asyncio.get_running_loop().time() - started
 
 
 def _kept(journal: AnswerJournal, num_before: int) -> str:
@@ -166,14 +194,16 @@ def judge_pairs(args: argparse.Namespace, secrets: Secrets) -> None:
         limits = RetryLimits(max_retries=args.max_retries)
         if args.cut_answers == "keep":
             limits = replace(limits, max_cut=None)
-        task = Task(pairs, args.batch_size, limits, prices, args.max_cost)
+        task = Task(
+            pairs, args.batch_size, limits, prices, args.max_cost, args.poll_seconds if args.batch_api else None
+        )
         answers, report = ask_missing(access, task, answer_journal_path(save_path))
     warn_of_models(answer for _, answer in used_answers(pairs, answers).values())
     reviews = assemble(wrap, pairs, judge, answers, refusals_to_skip(report, args.refused_prompts))
     write_wrap_file(save_path, secrets.hide_in(reviews.meta), secrets.hide_in(reviews.rows))
     say(f"{len(pairs)} pairs, {reviews.num_unparsed} of {2 * len(pairs)} reviews without scores -> {save_path}")
     for request, failure in report.refused:
-        announce(f"warning: {request.where}: {failure}")
+        tell(f"warning: {request.where}: {failure}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 
 from answering.question_sets import question_keys
 from shared.cli import UserError
-from shared.files import atomic_writer, encode_json, read_text
+from shared.files import atomic_writer, encode_json, read_text, unique_keys
 from shared.texts import describe, json_type
 
 WrapRow = dict[str, Any]
@@ -62,7 +62,7 @@ def read_wrap_file(path: str) -> WrapFile:
             "(do_eval.sh) reviews"
         )
     try:
-        content = json.loads(read_text(path))
+        content = json.loads(read_text(path), object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: broken JSON: {error}; make it again: a wrap file with eval_generation_wrap.py, reviews with "

@@ -6,6 +6,7 @@ Beside the answers it keeps what may have been paid for without one, so that --m
 {"charged": key, "prompt_tokens": ..., "completion_tokens": ...}   a failed request that the server may charge, at worst
 {"sent": key, ...}   under --max_cost, before a request is sent: where no other line about it follows, it was killed
 {"unpaid": key}   it failed and cost nothing
+{"batch": ...}   a step of a batch (batch_journal.py)
 """
 
 import asyncio
@@ -37,6 +38,7 @@ class JournalContent:
     answers: Answers = field(default_factory=dict)
     charged: list[Charge] = field(default_factory=list)
     sent: dict[str, Charge] = field(default_factory=dict)
+    batch: Entry | None = None
 
     def read(self, entry: Entry) -> bool:
         """Take in one line; False where it is none of a journal of answers."""
@@ -46,6 +48,9 @@ class JournalContent:
                 return False
             self.answers[entry["key"]] = answer
             self.sent.pop(entry["key"], None)
+            return True
+        if isinstance(entry.get("batch"), dict) and len(entry) == 1:
+            self.batch = entry["batch"]
             return True
         kind = next((kind for kind in ("charged", "sent", "unpaid") if isinstance(entry.get(kind), str)), None)
         if kind == "unpaid":

@@ -16,8 +16,8 @@ class UnreadableError(Exception):
     """A response is larger than anything that a judge says, or packed in a way that nobody asked for."""
 
 
-async def bound_response(response: httpx2.Response) -> None:
-    """Let a response be read up to MAX_BYTES only, decompressed on the way. A hook of the HTTP client.
+async def bound_response(response: httpx2.Response, max_bytes: int = MAX_BYTES) -> None:
+    """Let a response be read up to `max_bytes` only, decompressed on the way. A hook of the HTTP client.
 
     Reading it raises UnreadableError where it is larger.
     """
@@ -29,14 +29,16 @@ async def bound_response(response: httpx2.Response) -> None:
     if packed:
         del response.headers["content-encoding"]
     assert isinstance(response.stream, httpx2.AsyncByteStream)
-    response.stream = _BoundedStream(response.stream, zlib.decompressobj(_WBITS[encoding]) if packed else None)
+    response.stream = _BoundedStream(
+        response.stream, zlib.decompressobj(_WBITS[encoding]) if packed else None, max_bytes
+    )
 
 
 class _BoundedStream(httpx2.AsyncByteStream):
-    """The bytes of a stream, decompressed where there is a decompressor, up to MAX_BYTES."""
+    """The bytes of a stream, decompressed where there is a decompressor, up to `max_bytes`."""
 
-    def __init__(self, stream: httpx2.AsyncByteStream, unpacker: "zlib._Decompress | None") -> None:
-        self._stream, self._unpacker = stream, unpacker
+    def __init__(self, stream: httpx2.AsyncByteStream, unpacker: "zlib._Decompress | None", max_bytes: int) -> None:
+        self._stream, self._unpacker, self._max_bytes = stream, unpacker, max_bytes
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         num_in = num_out = 0
@@ -44,8 +46,8 @@ class _BoundedStream(httpx2.AsyncByteStream):
             num_in += len(chunk)
             for piece in self._unpacked(chunk):
                 num_out += len(piece)
-                if max(num_in, num_out) > MAX_BYTES:
-                    raise UnreadableError(f"the response has more than {MAX_BYTES >> 20} MB")
+                if max(num_in, num_out) > self._max_bytes:
+                    raise UnreadableError(f"the response has more than {self._max_bytes >> 20} MB")
                 yield piece
 
     def _unpacked(self, chunk: bytes) -> Iterator[bytes]:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from judging.outcomes import JudgeAnswer, is_count
+from judging.outcomes import MAX_BYTES_PER_TOKEN, JudgeAnswer, is_count
 from judging.requests import JudgeRequest
+from shared.cli import UserError
 
 # A tokenizer adds a few tokens around every message, and a few around the whole.
 EXTRA_TOKENS = 8
@@ -76,11 +77,23 @@ class Budget:
         self._reserved.pop(request.key, None)
         if self.prices is None or not charged:
             return
+        least_in = -(-most_tokens(request) // MAX_BYTES_PER_TOKEN)  # fewer cannot be true
         num_in, num_out = (answer.prompt_tokens, answer.completion_tokens) if answer else (None, None)
-        if num_in is None or num_out is None or not is_count(num_in, 1) or not is_count(num_out):
+        if num_in is None or num_out is None or not is_count(num_in, least_in) or not is_count(num_out):
             self.spent += self._worst(request)
         else:
             self.spent += self.prices.cost(num_in, num_out)
+
+    def release(self) -> None:
+        """Give back all that was set aside: it is accounted for otherwise."""
+        self._reserved.clear()
+
+    def refusal(self) -> UserError:
+        """Return the error for a request that does not fit."""
+        return UserError(
+            f"--max_cost {self.max_cost}: up to {self.spent:.4f} USD are spent, and the next request could pass the "
+            "limit: raise it to go on"
+        )
 
     def add_charge(self, num_in: int, num_out: int) -> None:
         """Add tokens that an earlier run may have been charged for."""

@@ -38,6 +38,11 @@ class Dialect:
         self.changes: list[str] = []
         self._limits: dict[str, int] = {}  # by the keys of requests
 
+    @property
+    def wording(self) -> tuple[str, bool, int]:
+        """What changes when another wording is kept."""
+        return self.limit_name, self.sends_temperature, len(self._limits)
+
     def content(self, request: JudgeRequest) -> bytes:
         """Return the JSON of a request as this server wants it."""
         limit = self._limits.get(request.key)

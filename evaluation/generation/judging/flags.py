@@ -120,6 +120,18 @@ def _add_traffic(group: argparse._ArgumentGroup) -> None:
         "--batch_size", type=positive_int, default=10, help="requests in flight at once (default: %(default)s)"
     )
     group.add_argument(
+        "--batch_api",
+        action="store_true",
+        help="ask through the Batch endpoints of the server, at half the price with OpenAI, for answers within a day: "
+        "stop and run it again at any time, nothing is paid twice (default: off)",
+    )
+    group.add_argument(
+        "--poll_seconds",
+        type=_seconds,
+        default=30.0,
+        help="with --batch_api: seconds between two looks at the batch (default: %(default)g)",
+    )
+    group.add_argument(
         "--max_retries",
         type=_count,
         default=6,

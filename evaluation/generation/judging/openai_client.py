@@ -4,36 +4,45 @@ It takes a second to import: import it where it is used.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
+from urllib.parse import parse_qsl
 
 import aiohttp
 import httpx2
 import openai
 
-from judging.bounded_response import UnreadableError, bound_response
+from judging.bounded_response import MAX_BYTES, UnreadableError, bound_response
 
 # What `ChatConnection.post` raises when there is no response, and what is below it when nothing could be sent.
 ERRORS = (openai.APIError, httpx2.RequestError, aiohttp.ClientError, OSError, UnreadableError)
+StatusError, Response = openai.APIStatusError, httpx2.Response
 NOT_CONNECTED = aiohttp.ClientConnectorError
 # The two that are decompressed here, step by step: another could unfold to any size before it is looked at.
 ENCODINGS = "gzip, deflate"
 
 
 def new_client(
-    api_base: str, api_key: str | None, headers: Mapping[str, str], timeout_seconds: float, query: str = ""
+    api_base: str,
+    api_key: str | None,
+    headers: Mapping[str, str],
+    timeout_seconds: float,
+    query: str = "",
+    max_bytes: int = MAX_BYTES,
 ) -> tuple["openai.AsyncOpenAI", httpx2.AsyncClient]:
     """Return the package's client, and the HTTP client under it, whose answers are bounded.
 
     Without a key there is no `Authorization` header but one of `headers`. `query` goes behind every path.
     """
     # aiohttp below it takes half the processor time of the default. A redirect would lose what is posted.
-    hooks: dict[str, list[Any]] = {"response": [bound_response]}
+    hooks: dict[str, list[Any]] = {"response": [partial(bound_response, max_bytes=max_bytes)]}
     if api_key is None and "authorization" not in headers:
         hooks["request"] = [_without_key]  # the package sends no request without one
     http = openai.DefaultAioHttpClient(timeout=timeout_seconds, follow_redirects=False, event_hooks=hooks)
     client = openai.AsyncOpenAI(
         api_key=api_key or "no-key",
-        base_url=f"{api_base}?{query}" if query else api_base,
+        base_url=api_base,
+        default_query=dict(parse_qsl(query, keep_blank_values=True)),
         max_retries=0,
         timeout=timeout_seconds,
         http_client=http,

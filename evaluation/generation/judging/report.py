@@ -1,7 +1,6 @@
 """What eval.py tells its user: what is to be done and what it may cost, and what was done and what it did cost."""
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,8 +9,8 @@ from answering.wrap_file import Pair
 from judging.costs import Prices, estimated_tokens, most_tokens_of
 from judging.outcomes import Failure, JudgeAnswer
 from judging.requests import Judge, JudgeRequest
-from shared.cli import say
-from shared.texts import escaped, shorten
+from shared.cli import say, tell
+from shared.texts import shorten
 from verdict.review_text import holds_prompt_marks
 
 # Tokens that a judge should have which thinks before it scores; --max_tokens counts its thinking.
@@ -23,11 +22,6 @@ DEFAULT_MAX_TOKENS = 1024
 NUM_NAMED = 3
 
 Unanswered = tuple[JudgeRequest, Failure]
-
-
-def announce(line: str) -> None:
-    """Print a note or a warning to stderr; what a terminal would obey is shown escaped."""
-    print(escaped(line), file=sys.stderr, flush=True)
 
 
 @dataclass
@@ -97,7 +91,7 @@ def say_run(report: RunReport, prices: Prices | None) -> None:
 def warn_of_earlier_prompt(judge: Judge, journal_path: str) -> None:
     """Say that reviews are finished with the prompt that an earlier version has begun them with, where they are."""
     if judge.has_earlier_prompt:
-        announce(
+        tell(
             f"note: {journal_path} was begun with an earlier version's prompt, which has a space before two line "
             "breaks; these reviews are finished with it, and nothing is asked twice; move that file away to ask with "
             "the published prompt"
@@ -109,7 +103,7 @@ def warn_of_marks(pairs: list[Pair]) -> None:
     marked = [pair for pair in pairs if holds_prompt_marks(pair.answer1) or holds_prompt_marks(pair.answer2)]
     if marked:
         ids = ", ".join(shorten(pair.id) for pair in marked[:NUM_NAMED]) + (", ..." if len(marked) > NUM_NAMED else "")
-        announce(
+        tell(
             f"warning: {len(marked)} pairs have an answer with marks of the judge's prompt in it, such as [The End of "
             f"Assistant 1's Answer], which may mislead the judge: id {ids}; the verdict's health counts them"
         )
@@ -120,7 +114,7 @@ def warn_of_models(answers: Iterable[JudgeAnswer]) -> None:
     models = Counter(answer.model for answer in answers if answer.model is not None)
     if len(models) > 1:
         names = ", ".join(f"{shorten(name)} for {count}" for name, count in sorted(models.items()))
-        announce(
+        tell(
             f"warning: the server reports more than one model: {names} answers; give --api_model a name that stays "
             "the same"
         )

@@ -22,7 +22,7 @@ from judging.retry_policy import RetryLimits, Traffic
 from judging.review_assembly import follow_up
 from judging.server_errors import IF_NO_SYSTEM_ROLE, SYSTEM_ROLE, remedy_for
 from records.journal import Entry
-from shared.cli import UserError
+from shared.cli import UserError, tell
 
 # Prompts refused in a row, none answered between: then it is not the prompts.
 MAX_REFUSED_IN_A_ROW = 5
@@ -54,7 +54,7 @@ class JudgeRun:
         on_answer: Callable[[], object],
         report: RunReport,
         before: Before | None = None,
-        announce: Callable[[str], object] = print,
+        announce: Callable[[str], object] = tell,
     ) -> None:
         self.client, self.journal, self.budget, self.limits = client, journal, budget, limits
         self.on_answer, self.announce = on_answer, announce
@@ -76,6 +76,7 @@ class JudgeRun:
 
     async def run(self, requests: list[JudgeRequest]) -> None:
         """Ask all of them. Raises UserError when going on makes no sense; the report then says how far it came."""
+        self._cut.check()
         loop = asyncio.get_running_loop()
         started = loop.time()
         try:
@@ -148,10 +149,7 @@ class JudgeRun:
                     if self.budget.reserve(request):
                         break
                     if not self._num_in_flight:
-                        raise UserError(
-                            f"--max_cost {self.budget.max_cost}: up to {self.budget.spent:.4f} USD are spent, and the "
-                            "next request could pass the limit: raise it to go on"
-                        )
+                        raise self.budget.refusal()
                     seconds = math.inf
                 self._announce_pause(seconds)
                 with contextlib.suppress(TimeoutError):

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from judging.report import announce
-from shared.cli import UserError
+from shared.cli import UserError, tell
 
 DEFAULT_BASE = "https://api.openai.com/v1"
 # What a server on this machine is sent when there is no key; the openai package wants one.
@@ -111,7 +110,7 @@ def find_key(api_key: str | None, address: ServerAddress, headers: Mapping[str, 
 def warn_of_plain_http(address: ServerAddress) -> None:
     """Warn where key and prompts travel to another machine as everybody between can read them."""
     if address.base.startswith("http://") and not address.is_on_this_machine:
-        announce(
+        tell(
             f"warning: --api_base {address.shown}: http:// sends the key and the prompts unencrypted to another "
             "machine; use https:// where the server has it"
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verdict.review_file import Review
+from verdict.review_text import holds_prompt_marks
 from verdict.verdict import is_conflicting, is_parsed, outcome, sign_test, signs
 
 MAX_CONFLICTS = 0.3
@@ -20,7 +21,8 @@ class JudgeHealth:
     pairs that one shown place gained by, and `place_p` is the sign test between those two: the reviews of a pair are
     not independent, pairs are. `length_decided` are the decided pairs of answers of different length, `longer_won`
     those that the longer one won. Answers are `identical` and empty up to the white space around them; of `one_empty`
-    pairs exactly one answer is empty.
+    pairs exactly one answer is empty. `marked` pairs, parsed or not, have an answer with marks of the judge's prompt
+    in it; `marked_ids` names them.
     """
 
     pairs: int
@@ -41,6 +43,8 @@ class JudgeHealth:
     one_empty: int
     empty_won: int
     empty_tied: int
+    marked: int
+    marked_ids: list[str | int]
 
 
 def judge_health(reviews: list[Review]) -> JudgeHealth:
@@ -48,6 +52,7 @@ def judge_health(reviews: list[Review]) -> JudgeHealth:
     parsed = [review for review in reviews if is_parsed(review)]
     conflicts = sum(map(is_conflicting, parsed))
     share = conflicts / len(parsed) if parsed else None
+    marked = [review.pair.id for review in reviews if _holds_marks(review)]
     return JudgeHealth(
         pairs=len(parsed),
         conflicts=conflicts,
@@ -56,7 +61,13 @@ def judge_health(reviews: list[Review]) -> JudgeHealth:
         **_places(parsed),
         **_lengths(parsed),
         **_special_answers(parsed),
+        marked=len(marked),
+        marked_ids=marked,
     )
+
+
+def _holds_marks(review: Review) -> bool:
+    return holds_prompt_marks(review.pair.answer1) or holds_prompt_marks(review.pair.answer2)
 
 
 def _places(parsed: list[Review]) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
+from shared.texts import shorten
 from verdict.health import MAX_CONFLICTS, JudgeHealth
 from verdict.scoreboard import Scoreboard
 from verdict.verdict import MAX_CHANCE, p_text, sign_test
 
 # A larger share than this of easy pairs judged wrong, or of pairs unread, is worrying.
 MAX_SLIPS = 0.1
+# How many pairs a finding names.
+NUM_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,17 @@ def health_checks(board: Scoreboard) -> list[HealthCheck]:
                 "identical",
                 f"{health.identical_tied} of {health.identical} pairs of identical answers are ties, as all should be",
                 health.identical - health.identical_tied > MAX_SLIPS * health.identical,
+            )
+        )
+    if health.marked:
+        ids = ", ".join(shorten(pair_id) for pair_id in health.marked_ids[:NUM_NAMED])
+        more = ", ..." if health.marked > NUM_NAMED else ""
+        checks.append(
+            HealthCheck(
+                "marks",
+                f"{health.marked} pairs have an answer with marks of the judge's prompt in it, such as [The End of "
+                f"Assistant 1's Answer], which may mislead the judge: id {ids}{more}",
+                is_worrying=True,
             )
         )
     if health.one_empty:
