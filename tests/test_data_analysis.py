@@ -169,6 +169,21 @@ def test_run_begun_when_a_record_was_read_otherwise_is_refused(
         assert done.returncode == 0 and scores.read_bytes() == whole
 
 
+def test_size_of_a_chunk_is_that_of_the_run_that_was_begun(
+    run_script: RunScript, tiny_gpt2: Path, tmp_path: Path
+) -> None:
+    data = write_json(tmp_path / "data.json", [{"instruction": "Name a colour.", "output": "It is blue."}] * 4)
+    scores = tmp_path / "s.jsonl"
+    flags = ("--data_path", data, "--save_path", scores, "--model_name_or_path", tiny_gpt2, "--max_length", 64)
+    run_script("data_analysis", *flags, "--records_per_chunk", 2)
+    whole = scores.read_bytes()
+    scores.write_bytes(b"".join(whole.splitlines(keepends=True)[:2]))
+    assert run_script("data_analysis", *flags).returncode == 0 and scores.read_bytes() == whole
+    assert "records_per_chunk: 2 there, 3 now" in error_line(
+        run_script("data_analysis", *flags, "--records_per_chunk", 3)
+    )
+
+
 def test_output_over_the_dataset_is_refused(run_script: RunScript, data: Path, tiny_gpt2: Path) -> None:
     before = data.read_bytes()
     done = run_script("data_analysis", *flags(data, data, tiny_gpt2))

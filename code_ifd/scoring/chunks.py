@@ -185,6 +185,7 @@ def load_scorer(settings: ScoringSettings, source: "ModelSource") -> ChunkScorer
     models, tokenizer = load_batch_models(
         source, settings.dtype, device, settings.max_length, settings.trust_remote_code
     )
+    assert settings.records_per_chunk, "prepare_run chooses it"
     tokens_per_batch = settings.tokens_per_batch or default_tokens_per_batch(device)
     scorer = Scorer(models, tokens_per_batch, default_num_workers(models))
     return ChunkScorer(

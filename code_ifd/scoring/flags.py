@@ -34,7 +34,7 @@ class ScoringSettings:
     dtype: str
     device: str
     tokens_per_batch: int | None
-    records_per_chunk: int
+    records_per_chunk: int | None
     sample_rate: Decimal
     sample_num: int | None
     filter_threash: Decimal
@@ -125,8 +125,8 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         "--records_per_chunk",
         "--records_per_window",
         type=positive_int,
-        default=128,
-        help="records scored and saved at once; a kill costs those, and the next ones begun (default: %(default)s)",
+        help="records scored and saved at once; a kill costs those, and the next ones begun (default: as the score "
+        "file was begun; for a new one 128, or 1024 where there is an NVIDIA GPU)",
     )
     selection = parser.add_argument_group("what step 3 will select; --dtype mixed must know it")
     add_selection_flags(selection)

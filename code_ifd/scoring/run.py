@@ -12,7 +12,7 @@ from records.record import Skipped
 from scoring.chat_check import check_chat
 from scoring.flags import ScoringSettings
 from scoring.mixed import rescored_path, rough_path
-from scoring.score_file import META_FORMAT, ScoreFile, meta_path, skipped_summary
+from scoring.score_file import META_FORMAT, ScoreFile, meta_path, read_meta, skipped_summary
 from selection.flags import wanted_number
 from selection.groups import ValueColumn
 from selection.score_summary import summarize
@@ -67,7 +67,7 @@ def prepare_run(settings: ScoringSettings) -> ScoringRun:
     source = find_model(settings.model_name_or_path, settings.revision)
     records = RecordRange(dataset, start, end)
     date = check_chat(settings, source, records) if settings.prompt == "chat" else None
-    settings = replace(settings, chat_date=date)
+    settings = replace(settings, chat_date=date, records_per_chunk=choose_chunk(settings))
     meta = describe_run(settings, source, start, end, dataset, num_records)
     if not checked.is_usual:
         meta["reading"] = READING
@@ -87,6 +87,20 @@ def check_selection(dataset: Dataset, settings: ScoringSettings, num_records: in
         values = ValueColumn(dataset.path, settings.group_by, dataset.is_table)
         for block in dataset.blocks():
             values.add(block)
+
+
+def choose_chunk(settings: ScoringSettings) -> int:
+    """Return the number of records of a chunk: as asked for, else as the score file was begun, else by the device.
+
+    1,024 short records fill a few large batches of a GPU, and a chunk takes it seconds.
+    """
+    if settings.records_per_chunk:
+        return settings.records_per_chunk
+    if begun := read_meta(settings.save_path):
+        return int(begun["records_per_window"])
+    import torch  # takes seconds: not before the records are checked
+
+    return 1024 if settings.device in ("auto", "cuda") and torch.cuda.is_available() else 128
 
 
 def resolve_range(start_idx: int, end_idx: int, num_records: int) -> tuple[int, int]:

@@ -42,7 +42,7 @@ def gpt2_without_weights(monkeypatch: pytest.MonkeyPatch) -> Callable[[torch.dty
     """GPT-2's shape on a device that computes nothing, so the trials of a loaded model are left out."""
     monkeypatch.setattr(batch_models, "check_model", lambda model: True)
     monkeypatch.setattr(gpu_kernels, "_logits", lambda model: None)
-    monkeypatch.setattr(gpu_kernels, "_agree", lambda one, other: True)
+    monkeypatch.setattr(gpu_kernels, "_agree", lambda *args: True)
 
     def build(dtype: torch.dtype) -> PaddedModel:
         with META:
@@ -91,6 +91,16 @@ def test_scores_are_the_same_with_and_without_masks(model_fixture: str, request:
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_trial_takes_rounding_for_no_difference(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    exact = torch.randn(2, 8, 1000) * 30 - 100  # as large as GPT-2's
+    rounded, wrong = exact.to(dtype).float(), exact.roll(1, dims=1)
+    assert gpu_kernels._agree(exact, rounded, dtype)
+    assert not gpu_kernels._agree(exact, wrong, dtype)
+    assert not gpu_kernels._agree(exact * float("nan"), exact, dtype)
+
+
 def test_model_that_does_not_see_all_earlier_tokens_keeps_its_masks(tmp_path: Path) -> None:
     model = load(save_mistral(tmp_path))
     assert not use_causal_attention(model)
@@ -98,7 +108,7 @@ def test_model_that_does_not_see_all_earlier_tokens_keeps_its_masks(tmp_path: Pa
 
 
 def test_model_whose_logits_change_keeps_its_masks(tiny_gpt2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_kernels, "_agree", lambda one, other: False)
+    monkeypatch.setattr(gpu_kernels, "_agree", lambda *args: False)
     model = load(tiny_gpt2)
     assert not use_causal_attention(model)
     assert model.config._attn_implementation == "sdpa"

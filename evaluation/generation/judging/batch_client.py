@@ -65,7 +65,7 @@ class BatchClient:
         while True:
             try:
                 return await self._try_object(lambda: self._create(file_id, token))
-            except _FailedCall as failed:
+            except _CallError as failed:
                 num_failed += 1
                 await self._pause("create a batch", failed.failure, num_failed)
             if found := await self.find(token):
@@ -114,7 +114,7 @@ class BatchClient:
         while True:
             try:
                 return await self._try_object(call)
-            except _FailedCall as failed:
+            except _CallError as failed:
                 num_failed += 1
                 await self._pause(what, failed.failure, num_failed)
 
@@ -123,7 +123,7 @@ class BatchClient:
         while True:
             try:
                 return await self._try(call)
-            except _FailedCall as failed:
+            except _CallError as failed:
                 num_failed += 1
                 await self._pause(what, failed.failure, num_failed)
 
@@ -135,7 +135,7 @@ class BatchClient:
             value = None
         if not isinstance(value, dict):
             words = one_line(self._secrets.hide(content[:2000].decode("utf-8", "replace"), SHORTEST_IN_ERRORS), 80)
-            raise _FailedCall(Failure("retry", "not JSON of a batch", words))
+            raise _CallError(Failure("retry", "not JSON of a batch", words))
         return cast(Object, self._secrets.hide_in(value))
 
     async def _try(self, call: Callable[[], Awaitable[Any]]) -> bytes:
@@ -144,10 +144,10 @@ class BatchClient:
         except self._openai_client.StatusError as error:
             response = error.response
             text = self._secrets.hide(response.content.decode("utf-8", "replace"), SHORTEST_IN_ERRORS)
-            raise _FailedCall(classify_status(response.status_code, response.headers, text.encode())) from None
+            raise _CallError(classify_status(response.status_code, response.headers, text.encode())) from None
         except (TimeoutError, *self._openai_client.ERRORS) as error:
             words, _ = self._openai_client.words_of(error)
-            raise _FailedCall(Failure("retry", "connection failed", one_line(self._secrets.hide(words), 200))) from None
+            raise _CallError(Failure("retry", "connection failed", one_line(self._secrets.hide(words), 200))) from None
         return cast(bytes, getattr(response, "http_response", response).content)
 
     async def _pause(self, what: str, failure: Failure, num_failed: int) -> None:
@@ -162,7 +162,9 @@ class BatchClient:
         await asyncio.sleep(max(self._limits.pause(num_failed), failure.retry_after or 0.0))
 
 
-class _FailedCall(Exception):  # noqa: N818 - never leaves this module
+class _CallError(Exception):
+    """One call has failed; it never leaves this module."""
+
     def __init__(self, failure: Failure) -> None:
         super().__init__(str(failure))
         self.failure = failure
