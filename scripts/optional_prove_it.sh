@@ -7,6 +7,7 @@
 set -euo pipefail
 CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
+source scripts/steps.sh
 
 DATA_PATH="${DATA_PATH:-data/sample_alpaca.json}"
 MODEL="${MODEL:-smollm2-135m}"
@@ -78,9 +79,13 @@ if [[ -z "$JSON_DATA_PATH" && " $* " != *" -h "* ]]; then
     DATA_PATH="$PLANTED"
   fi
   # What is scored already is not scored again. The last lines of its table name its files.
-  JSON_DATA_PATH="$(DATA_PATH="$DATA_PATH" MODEL="$MODEL" OUTPUT_DIR="$OUTPUT_DIR" SAMPLE_RATE="$SAMPLE_RATE" \
+  TABLE="$(mktemp)"
+  trap 'rm -f "$TABLE"' EXIT
+  DATA_PATH="$DATA_PATH" MODEL="$MODEL" OUTPUT_DIR="$OUTPUT_DIR" SAMPLE_RATE="$SAMPLE_RATE" \
     PROMPT_TEMPLATE="$PROMPT_TEMPLATE" FILTER_THREASH="$FILTER_THREASH" \
-    bash scripts/run_pipeline.sh ${FIELDS[@]+"${FIELDS[@]}"} | sed -n 's/^scored dataset *//p')"
+    run_step bash scripts/run_pipeline.sh ${FIELDS[@]+"${FIELDS[@]}"} >"$TABLE"
+  JSON_DATA_PATH="$(sed -n 's/^scored dataset *//p' "$TABLE")"
+  rm -f "$TABLE"
 fi
 
 exec python3 code_ifd/prove_it.py --json_data_path "$JSON_DATA_PATH" "${PROOF[@]}"

@@ -117,35 +117,10 @@ if [[ "$KEY_NAME" == ifd_* ]]; then
   KEY=(--key_name "$KEY_NAME")
 fi
 
-# What ends this script ends its step, too: bash hears of a signal while it waits for a job, but not of SIGKILL, for
-# which setpriv (of util-linux) is needed.
-STEP=""
-run_step() { # COMMAND...
-  local CODE=0
-  "$@" <&0 &
-  STEP=$!
-  wait "$STEP" || CODE=$?
-  STEP=""
-  return "$CODE"
-}
-stop() { # CODE
-  trap '' TERM INT HUP
-  if [[ -n "$STEP" ]]; then
-    kill -TERM "$STEP" 2>/dev/null || true
-    wait "$STEP" || true
-  fi
-  exit "$1"
-}
-trap 'stop 143' TERM
-trap 'stop 130' INT
-trap 'stop 129' HUP
-TIED=()
-if command -v setpriv >/dev/null; then
-  TIED=(setpriv --pdeathsig TERM)
-fi
+source scripts/steps.sh
 
 printf "step 1 of 3: score %q with %q\n" "$DATA_PATH" "$MODEL"
-DATA_PATH="$DATA_PATH" SAVE_PATH="$SCORES" MODEL="$MODEL" run_step ${TIED[@]+"${TIED[@]}"} \
+DATA_PATH="$DATA_PATH" SAVE_PATH="$SCORES" MODEL="$MODEL" run_step \
   bash scripts/step1_select_data_analysis_gpt2.sh --check_selection "${AMOUNT[@]}" --filter_threash "$FILTER_THREASH" \
   ${KEY[@]+"${KEY[@]}"} ${GROUP_BY:+--group_by "$GROUP_BY"} ${FIELDS[@]+"${FIELDS[@]}"} ${FLAGS[@]+"${FLAGS[@]}"}
 echo "step 2 of 3: put the scores into the dataset"

@@ -19,7 +19,7 @@ from records.dataset import read_dataset, write_dataset
 from script_runs import ROOT, bash
 
 # What people call; the others are sourced.
-SOURCED = {"environment.sh", "options.sh", "setup.sh"}
+SOURCED = {"environment.sh", "options.sh", "setup.sh", "steps.sh"}
 SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), *ROOT.glob("evaluation/scripts/*.sh"), ROOT / ".ci" / "run"])
 
 CALLED = [path for path in SCRIPTS if path.suffix == ".sh" and path.name not in SOURCED]

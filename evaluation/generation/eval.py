@@ -33,6 +33,7 @@ from judging.report import (
     describe_unanswered,
     say_plan,
     say_run,
+    warn_of_cuts,
     warn_of_earlier_prompt,
     warn_of_marks,
     warn_of_models,
@@ -198,7 +199,9 @@ def judge_pairs(args: argparse.Namespace, secrets: Secrets) -> None:
             pairs, args.batch_size, limits, prices, args.max_cost, args.poll_seconds if args.batch_api else None
         )
         answers, report = ask_missing(access, task, answer_journal_path(save_path))
-    warn_of_models(answer for _, answer in used_answers(pairs, answers).values())
+    used = [answer for _, answer in used_answers(pairs, answers).values()]
+    warn_of_cuts(used, judge.max_tokens)
+    warn_of_models(used)
     reviews = assemble(wrap, pairs, judge, answers, refusals_to_skip(report, args.refused_prompts))
     write_wrap_file(save_path, secrets.hide_in(reviews.meta), secrets.hide_in(reviews.rows))
     say(f"{len(pairs)} pairs, {reviews.num_unparsed} of {2 * len(pairs)} reviews without scores -> {save_path}")

@@ -30,7 +30,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
 from models.pip_models import SMOLLM2, dequantized_folder
 from models.source import ModelSource, add_revision_flag, find_model
-from shared.cli import UserError, new_parser, positive_int, run
+from shared.cli import UserError, new_parser, positive_int, run, tell
 
 SERVE = "from transformers.cli.transformers import main; main()"
 STOP_SECONDS = 10
@@ -191,7 +191,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         signal.signal(number, leave)
     source = find_model(args.model_name_or_path, args.revision)
     with serving(source, args.device, args.start_seconds, args.log_path) as api_base:
-        print(f"judge: {served_name(source)} at {api_base}", file=sys.stderr)
+        tell(f"judge: {served_name(source)} at {api_base}")
         code = run_command(args.command, api_base, served_name(source))
     sys.exit(code)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "code_ifd"))
 
-from shared.cli import run, say
+from shared.cli import run, say, tell
 from shared.files import atomic_writer, encode_json
 from verdict.figure import draw_comparison
 from verdict.flags import parse_verdict_flags
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         with atomic_writer(settings.save_name + extension) as file:
             file.write(content)
     for warning in verdict_warnings(comparison):
-        print(f"warning: {warning}", file=sys.stderr)
+        tell(f"warning: {warning}")
     say(f"{comparison_text(comparison)}\n\n-> {settings.save_name}.json .png .svg")
 
 

@@ -7,6 +7,7 @@
 set -euo pipefail
 CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/environment.sh
+source scripts/steps.sh
 
 DATASETS="${DATASETS:-sample}" # or: vicuna koala wizardlm sinstruct lima
 EVAL_DIR="${EVAL_DIR:-outputs/evaluation}"
@@ -29,7 +30,7 @@ OPTIONS=()
 [[ -z "$MAX_COST" ]] || OPTIONS+=(--max_cost "$MAX_COST")
 
 for DATASET in $DATASETS; do
-  python3 evaluation/generation/eval.py \
+  run_step python3 evaluation/generation/eval.py \
     --wraped_file "$EVAL_DIR/$NAME1-VS-$NAME2/${DATASET}_wrap.json" \
     --api_model "$API_MODEL" \
     --batch_size "$BATCH_SIZE" \

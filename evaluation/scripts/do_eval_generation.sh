@@ -7,6 +7,7 @@
 set -euo pipefail
 CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/environment.sh
+source scripts/steps.sh
 
 DATASETS="${DATASETS:-sample}" # or: vicuna koala wizardlm sinstruct lima
 EVAL_DIR="${EVAL_DIR:-outputs/evaluation}"
@@ -27,7 +28,7 @@ answer() { # NAME MODEL PROMPT [FLAGS]
   local NAME="$1" MODEL="$2" PROMPT="$3"
   shift 3
   for DATASET in $DATASETS; do
-    python3 evaluation/generation/eva_generation.py \
+    run_step python3 evaluation/generation/eva_generation.py \
       --dataset_name "$DATASET" \
       --model_name_or_path "$MODEL" \
       --prompt "$PROMPT" \

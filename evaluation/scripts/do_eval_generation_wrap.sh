@@ -7,6 +7,7 @@
 set -euo pipefail
 CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/environment.sh
+source scripts/steps.sh
 
 DATASETS="${DATASETS:-sample}" # or: vicuna koala wizardlm sinstruct lima
 EVAL_DIR="${EVAL_DIR:-outputs/evaluation}"
@@ -15,7 +16,7 @@ NAME2="${NAME2:-model2}"
 MAX_LENGTH="${MAX_LENGTH:-1024}"
 
 for DATASET in $DATASETS; do
-  python3 evaluation/generation/eval_generation_wrap.py \
+  run_step python3 evaluation/generation/eval_generation_wrap.py \
     --dataset_name "$DATASET" \
     --fname1 "$EVAL_DIR/$NAME1" \
     --fname2 "$EVAL_DIR/$NAME2" \

@@ -7,6 +7,7 @@
 set -euo pipefail
 CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/environment.sh
+source scripts/steps.sh
 
 DATASETS="${DATASETS:-sample}" # words: vicuna koala wizardlm sinstruct lima
 EVAL_DIR="${EVAL_DIR:-outputs/evaluation}"
@@ -24,5 +25,5 @@ FLAGS=(
   --api_model ${JUDGES[@]+"${JUDGES[@]}"}
 )
 
-python3 evaluation/generation/review_eval_score.py "${FLAGS[@]}" "$@"
-python3 evaluation/generation/review_viewer.py "${FLAGS[@]}" "$@"
+run_step python3 evaluation/generation/review_eval_score.py "${FLAGS[@]}" "$@"
+run_step python3 evaluation/generation/review_viewer.py "${FLAGS[@]}" "$@"

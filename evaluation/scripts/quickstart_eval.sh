@@ -10,6 +10,7 @@
 set -euo pipefail
 CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/options.sh
+source scripts/steps.sh
 
 EVAL_DIR="${EVAL_DIR:-}" # empty: outputs/quickstart_eval, with --live outputs/quickstart_eval_<NUM_QUESTIONS>
 NUM_QUESTIONS="${NUM_QUESTIONS:-6}" # of the 32
@@ -36,7 +37,7 @@ if [[ "${1:-}" != --live ]]; then
   export EVAL_DIR="${EVAL_DIR:-outputs/quickstart_eval}"
   mkdir -p "$EVAL_DIR/$NAME1-VS-$NAME2"
   cp evaluation/test_data/example_verdict/sample_wrap_reviews_example-judge.json "$EVAL_DIR/$NAME1-VS-$NAME2/"
-  bash evaluation/scripts/do_review_eval_score.sh
+  run_step bash evaluation/scripts/do_review_eval_score.sh
   echo
   echo "note: these answers and reviews come with the project, to show what a"
   echo "verdict looks like; they say nothing of any model. Open the .html file in a"
@@ -54,24 +55,24 @@ export API_MODEL
 JUDGING=(bash evaluation/scripts/do_eval.sh --timeout_seconds 300)
 
 echo "1/4 answers: $NAME1 ($MODEL1, --prompt $PROMPT1) and $NAME2 ($MODEL2, --prompt $PROMPT2)"
-bash evaluation/scripts/do_eval_generation.sh --num_questions "$NUM_QUESTIONS" "$@"
+run_step bash evaluation/scripts/do_eval_generation.sh --num_questions "$NUM_QUESTIONS" "$@"
 echo "2/4 pairs"
-bash evaluation/scripts/do_eval_generation_wrap.sh
+run_step bash evaluation/scripts/do_eval_generation_wrap.sh
 echo "3/4 reviews by $JUDGE"
 # Nothing listens at this address: it is only asked how many reviews are missing.
 export API_BASE=http://127.0.0.1:9/v1
 PLAN="$("${JUDGING[@]}" --dry_run)"
 if grep -Eq ' [1-9][0-9,]* to send ' <<< "$PLAN"; then
-  python3 evaluation/generation/local_judge.py \
+  run_step python3 evaluation/generation/local_judge.py \
     --model_name_or_path "$JUDGE" \
     --start_seconds "$START_SECONDS" \
     --log_path "$EVAL_DIR/judge_server.log" \
     -- "${JUDGING[@]}"
 else
-  "${JUDGING[@]}"
+  run_step "${JUDGING[@]}"
 fi
 echo "4/4 verdict"
-bash evaluation/scripts/do_review_eval_score.sh
+run_step bash evaluation/scripts/do_review_eval_score.sh
 if [[ "$JUDGE" == smollm2-135m ]]; then
   echo
   echo "note: a judge of 135M parameters is a poor judge: mostly it gives no scores,"

@@ -157,16 +157,27 @@ def soon(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-@pytest.mark.parametrize("step", ["data_analysis", "put_analysis_to_data", "select_data", "show_selection", "report"])
+@pytest.mark.parametrize(
+    ("script", "step"),
+    [
+        *(("scripts/run_pipeline.sh", f"code_ifd/{step}.py") for step in SCRIPTS if step != "find_dataset"),
+        ("scripts/run_pipeline.sh", "code_ifd/report.py"),
+        ("scripts/optional_prove_it.sh", "code_ifd/data_analysis.py"),
+        ("evaluation/scripts/do_eval_generation.sh", "generation/eva_generation.py"),
+        ("evaluation/scripts/do_eval_generation_wrap.sh", "generation/eval_generation_wrap.py"),
+        ("evaluation/scripts/do_eval.sh", "generation/eval.py"),
+        ("evaluation/scripts/do_review_eval_score.sh", "generation/review_viewer.py"),
+    ],
+)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_end_of_the_pipeline_is_the_end_of_any_step(tmp_path: Path, step: str, number: int) -> None:
+def test_end_of_a_script_is_the_end_of_its_step(tmp_path: Path, script: str, step: str, number: int) -> None:
     """A python3 that waits in one of the steps stands for the real one, and notes its process id."""
     write_json(tmp_path / "data.json", RECORDS)
     python, noted = tmp_path / "bin" / "python3", tmp_path / "pid"
     python.parent.mkdir()
     python.write_text(
         f'#!/bin/bash\n[[ "$1" != */find_dataset.py ]] || exec {sys.executable} "$@"\n'
-        f'if [[ "$1" == */{step}.py && " $* " != *" -h "* ]]; then echo $$ >{noted}.new; mv {noted}.new {noted}; '
+        f'if [[ "$1" == *{step} && " $* " != *" -h "* ]]; then echo $$ >{noted}.new; mv {noted}.new {noted}; '
         "exec sleep 60; fi\n",
         encoding="utf-8",
     )
@@ -176,8 +187,9 @@ def test_end_of_the_pipeline_is_the_end_of_any_step(tmp_path: Path, step: str, n
         "VIRTUAL_ENV": str(tmp_path),
         "PATH": f"{python.parent}:{os.environ['PATH']}",
         "OUTPUT_DIR": str(tmp_path / "out"),
+        "DATA_PATH": str(tmp_path / "data.json"),
     }
-    running = begin(["bash", ROOT / "scripts" / "run_pipeline.sh", tmp_path / "data.json"], env=environment)
+    running = begin(["bash", ROOT / script], env=environment)
     assert soon(noted.exists), running.communicate()
     running.send_signal(number)
     assert running.wait(timeout=30) == 128 + number

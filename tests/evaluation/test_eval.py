@@ -4,10 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fault_server import FaultServer
 from judge_runs import KEY, Done, environment, judge, write_pairs
+from raw_judge import RawServer, said, shown_text
 
 from answering.wrap_file import read_wrap_file
 from judging.requests import Judge, pair_requests
@@ -143,6 +145,21 @@ def test_an_answer_that_was_cut_is_kept_as_it_is_with_the_reason(
     row = read_rows(wrap)[0]
     assert row["review"] == "7 8\nThe first one" and row["scores"] == "[7.0, 8.0]"
     assert row["finish_reason"] == row["finish_reason_reverse"] == "length"
+
+
+def test_answers_that_were_cut_before_their_scores_are_counted_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrap = write_pairs(tmp_path, 2)
+
+    def answer(body: dict[str, Any], headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        is_first = "Question 0?" in shown_text(body)
+        return 200, {}, said("7 8\nFine." if is_first else "Both are", "stop" if is_first else "length")
+
+    with RawServer(answer) as server:
+        done = judge(monkeypatch, wrap, server.url)
+    assert done.returncode == 0 and len(server.bodies) == 4
+    assert "warning: 2 answers were cut before their scores at --max_tokens 1024; they are not asked" in done.stderr
 
 
 def test_a_server_that_wants_max_completion_tokens_gets_them(

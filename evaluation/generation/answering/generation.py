@@ -5,7 +5,6 @@ rounding.
 """
 
 import hashlib
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,7 +21,7 @@ from answering.flags import Decoding
 from models.out_of_memory import in_halves
 from models.packing import check_model
 from models.sequences import check_vocabulary
-from shared.cli import UserError
+from shared.cli import UserError, tell
 
 
 def stop_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
@@ -121,7 +120,7 @@ def _too_small(prompt: list[int]) -> UserError:
 
 
 def _say_halved(prompts: Sequence[list[int]]) -> None:
-    print(f"note: memory does not hold a batch of {len(prompts)}, it is halved; lower --batch_size", file=sys.stderr)
+    tell(f"note: memory does not hold a batch of {len(prompts)}, it is halved; lower --batch_size")
 
 
 class RowLimit(StoppingCriteria):

@@ -9,6 +9,7 @@ from answering.wrap_file import Pair
 from judging.costs import Prices, estimated_tokens, most_tokens_of
 from judging.outcomes import Failure, JudgeAnswer
 from judging.requests import Judge, JudgeRequest
+from judging.review_assembly import is_cut_short
 from shared.cli import say, tell
 from shared.texts import shorten
 from verdict.review_text import holds_prompt_marks
@@ -117,6 +118,16 @@ def warn_of_models(answers: Iterable[JudgeAnswer]) -> None:
         tell(
             f"warning: the server reports more than one model: {names} answers; give --api_model a name that stays "
             "the same"
+        )
+
+
+def warn_of_cuts(answers: Iterable[JudgeAnswer], max_tokens: int) -> None:
+    """Warn of answers that the limit of tokens has cut before their scores."""
+    num_cut = sum(map(is_cut_short, answers))
+    if num_cut:
+        tell(
+            f"warning: {num_cut} answers were cut before their scores at --max_tokens {max_tokens}; they are not asked "
+            f"again with the same limit: give a larger one ({ADVISED_FOR_THINKING} for a judge that thinks first)"
         )
 
 

@@ -4,11 +4,10 @@ The original names its files for two families of judges alone, and looks for bot
 """
 
 import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from shared.cli import UserError
+from shared.cli import UserError, tell
 from shared.files import refuse_overwriting
 from shared.texts import shorten
 from verdict.flags import VerdictSettings
@@ -32,10 +31,9 @@ def read_reviews(settings: VerdictSettings, *extensions: str) -> dict[str, list[
     if lacking and not (settings.may_lack and len(lacking_tasks) < len(settings.task_list)):
         raise _missing(*lacking[0], folder)
     if lacking:
-        print(
+        tell(
             f"warning: no reviews by {' and '.join(judges)} in {folder} of {', '.join(lacking_tasks)}; the other test "
-            "sets are counted",
-            file=sys.stderr,
+            "sets are counted"
         )
     paths = {
         judge: {task: path for task, path in found[judge].items() if path is not None and task not in lacking_tasks}
@@ -102,7 +100,7 @@ def _read(task: str, path: str, api_model: str, folder: str) -> ReviewFile:
         raise UserError(
             f"{path}: its judge was {shorten(judge)} (Meta_Info.judge), not {api_model}; give --api_model that name"
         )
-    print(f"note: {path}: its judge was {judge}; counted as {api_model}", file=sys.stderr)
+    tell(f"note: {path}: its judge was {judge}; counted as {api_model}")
     return file
 
 
