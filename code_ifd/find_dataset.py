@@ -27,8 +27,9 @@ from shared.cli import UserError, new_parser
 from shared.files import refuse_overwriting
 
 # What follows the name of dataset and model in the longest names that run_pipeline.sh gives.
-OUTPUTS = ("_scores.jsonl.meta.json", "_report_ppl_condition.png")
+OUTPUTS = ("_scores.jsonl.meta.json", "_longest_report_ppl_condition.png")
 MOST_NAME_BYTES = 255
+SELECTED = "selected"
 
 
 def output_format(dataset: Dataset) -> str:
@@ -59,7 +60,7 @@ def output_base(output_dir: str, name: str, model: str) -> str:
     return os.path.join(output_dir, f"{name}_{os.path.basename(model.rstrip('/'))}")
 
 
-def check_base(base: str, dataset: Dataset, ending: str, overwrite: bool) -> None:
+def check_base(base: str, dataset: Dataset, ending: str, selected_as: str, overwrite: bool) -> None:
     """Raise UserError for what would stop a later step: a name that is too long, an output in the place of others."""
     output_dir, data_folder = os.path.dirname(base), os.path.realpath(dataset.path)
     inside = os.path.commonpath((os.path.realpath(output_dir), data_folder)) == data_folder
@@ -74,7 +75,8 @@ def check_base(base: str, dataset: Dataset, ending: str, overwrite: bool) -> Non
             f"{base}: files called after it have names of up to {longest} bytes, and {MOST_NAME_BYTES} are allowed; "
             "give the dataset, or the folder of the model, a shorter name"
         )
-    results = [f"{base}_data.{ending}", f"{base}_selected.{ending}", f"{base}_report.html"]
+    report = "report" if selected_as == SELECTED else f"{selected_as}_report"
+    results = [f"{base}_data.{ending}", f"{base}_{selected_as}.{ending}", f"{base}_{report}.html"]
     for path in (f"{base}_scores.jsonl", *results):
         refuse_overwriting(path, *dataset.files)
         refuse_among_data(path, dataset)
@@ -97,6 +99,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data_path", required=True, help=f"dataset: {DATASET_HELP}")
     parser.add_argument("--output_dir", help="folder that the steps write into (default: not known)")
     parser.add_argument("--model", default="gpt2", help="the model that scores, for the name (default: %(default)s)")
+    parser.add_argument(
+        "--selected_as", default=SELECTED, help="what the name of the selected records ends with (default: %(default)s)"
+    )
     add_overwrite_flag(parser)
     add_hub_flags(parser)
     return parser.parse_args(argv)
@@ -111,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     name = output_name(path, parse_hub_name(path), ending)
     if args.output_dir is not None:
         name = output_base(args.output_dir, name, args.model)
-        check_base(name, dataset, ending, args.overwrite)
+        check_base(name, dataset, ending, args.selected_as, args.overwrite)
     say_to_scripts(str(dataset.hub.name) if dataset.hub else path, ending, name)
 
 

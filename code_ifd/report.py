@@ -140,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name in figure_names(data):
         with atomic_writer(paths[name]) as file:
             file.write(draw_figure(name, data, standing, "png", "light", origin.figure_line()))
-    say(f"report            {args.save_path} ({len(rows):,} of {len(data):,} records in its table)")
+    say(f"report            {args.save_path}\n                  ({len(rows):,} of {len(data):,} records in its table)")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from shared.start import run
 
 import argparse
 import heapq
+import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -22,9 +23,9 @@ from records.conversations import Fields, add_fields_flag, first_texts
 from records.dataset import Dataset
 from records.dataset_files import DATASET_HELP
 from records.record import Record
-from selection.flags import SCORES, add_key_name_flag, add_threshold_flag
+from selection.flags import BASELINES, SCORES, add_key_name_flag, add_threshold_flag
 from selection.ifd import is_score, score_name
-from selection.scored_dataset import UPPER, NumberColumn, no_upper, read_columns
+from selection.scored_dataset import TOKENS, UPPER, NumberColumn, no_upper, read_columns
 from selection.side_by_side import side_by_side
 from shared.cli import new_parser, say
 from shared.texts import TERMINAL_COLUMNS, fit_columns
@@ -40,10 +41,12 @@ def score_table(
     fields: Fields,
     num_unsure: int | None = None,
     path: str = "dataset",
+    selected_note: str = "",
 ) -> str:
     """Return the table as text of at most TERMINAL_COLUMNS columns.
 
-    `num_unsure` of the selected are not surely below 1; None where nothing is known of it. `path` is for messages.
+    `num_unsure` of the selected are not surely below 1; None where nothing is known of it. `selected_note` is said of
+    what is selected, `path` is for messages.
     Raises UserError for a conversation that is not understood, and where no record has ifd_upper and it is the key.
     """
     scores: array[float] = array("d")
@@ -64,7 +67,7 @@ def score_table(
     surely = "surely " if key_name == UPPER else ""
     over = f"the prompt does not {surely}help the response" if threshold == 1 else "left out"
     lines.append(_count(f"{name} >= {threshold:g}", len(scores) - ranking.num_below, over))
-    lines.append(_count("selected", num_selected))
+    lines.append(_count("selected", num_selected, selected_note))
     if num_unsure is not None:
         lines.append(_count("  not sure", num_unsure, "ifd_upper >= 1"))
     if len(scores) > 1:
@@ -139,6 +142,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help=f"another score ({', '.join(SCORES)}): a table of as many records as are selected, the best by this "
         "score beside the best by --key_name (default: none)",
     )
+    parser.add_argument(
+        "--baseline", choices=BASELINES, help="what the records were selected by instead of a score (default: a score)"
+    )
     add_threshold_flag(parser)
     add_fields_flag(parser)
     args = parser.parse_args(argv)
@@ -147,25 +153,30 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def count_selected(selected: Dataset, threshold: float) -> tuple[int, int | None]:
-    """Return how many records are selected, and how many of them are not surely below 1; None where nobody knows.
+def count_selected(selected: Dataset, threshold: float) -> tuple[int, int | None, int | None]:
+    """Return how many records are selected, how many of them are not surely below 1, and their response tokens.
 
-    Nobody asks where the threshold is above 1.
+    Of the latter two None where nobody knows; nobody asks for the former where the threshold is above 1.
     """
-    upper = NumberColumn(selected.path, UPPER)
-    read_columns(selected, [upper])
+    upper, tokens = NumberColumn(selected.path, UPPER), NumberColumn(selected.path, TOKENS)
+    read_columns(selected, [upper, tokens])
     knows = threshold <= 1 and upper.has_numbers
-    return len(upper.numbers), sum(not value < 1 for value in upper.numbers) if knows else None
+    num_unsure = sum(not value < 1 for value in upper.numbers) if knows else None
+    known_tokens = [value for value in tokens.numbers if not math.isnan(value)]
+    return len(upper.numbers), num_unsure, int(sum(known_tokens)) if known_tokens else None
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read both files and print the table."""
     args = parse_args(argv)
     threshold = float(args.filter_threash)
-    num_selected, num_unsure = count_selected(Dataset(args.selected), threshold)
+    num_selected, num_unsure, num_tokens = count_selected(Dataset(args.selected), threshold)
+    note = f"{num_tokens:,} response tokens" if num_tokens is not None else ""
+    if args.baseline:
+        note = f"by {args.baseline}, not by IFD" + (f"; {note}" if note else "")
     dataset = Dataset(args.json_data_path)
     records, path = dataset.records(), dataset.path
-    say("\n" + score_table(records, num_selected, args.key_name, threshold, args.fields, num_unsure, path))
+    say("\n" + score_table(records, num_selected, args.key_name, threshold, args.fields, num_unsure, path, note))
     if args.compare:
         say("\n" + "\n".join(side_by_side(dataset, (args.key_name, args.compare), threshold, num_selected)))
     say(f"\nscored dataset    {args.json_data_path}\nselected records  {args.selected}")

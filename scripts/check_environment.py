@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent
 VARIABLE = re.compile(r"\$\{([A-Z_]+[0-9]?)(?=:?[-+=])")
 SHORTEST = 6  # shorter names are like many others
 SIMILAR = 0.88
+# Flags of run_pipeline.sh that are called otherwise than their variables.
+SHORT_NAMES = {"RATE": "SAMPLE_RATE", "NUM": "SAMPLE_NUM", "THRESHOLD": "FILTER_THREASH", "PROMPT": "PROMPT_TEMPLATE"}
 
 
 def known_variables() -> set[str]:
@@ -27,9 +29,9 @@ def known_variables() -> set[str]:
 
 def misspelled(set_here: Iterable[str], known: set[str]) -> dict[str, str]:
     """Return the variables that no script reads but that are almost one that is read, and that one."""
-    found = {}
+    found = {name: SHORT_NAMES[name] for name in set_here if name in SHORT_NAMES and name not in known}
     for name in set_here:
-        if len(name) >= SHORTEST and name not in known:
+        if name not in found and len(name) >= SHORTEST and name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=SIMILAR)
             if near:
                 found[name] = near[0]

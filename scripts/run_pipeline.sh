@@ -5,7 +5,7 @@
 # The first word is the dataset: a file, a folder, a pattern in quotes, or a name on the Hugging Face Hub. Any variable can
 # also be given as a flag (--rate, --model, --key_name, --output_dir, ...), and flags of
 # code_ifd/data_analysis.py may follow (--dtype bfloat16).
-# A path is relative to the repository root, or to where you are.
+# The dataset is looked for in the repository root, then where you are. OUTPUT_DIR is in the repository root.
 [ -n "${BASH_VERSION:-}" ] || { echo "error: this is a script for bash: bash $0" >&2; exit 2; }
 set -euo pipefail
 CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -96,11 +96,19 @@ fi
 DATA_PATH="$(find_path "$DATA_PATH")"
 MODEL="$(find_name "$MODEL")"
 OUTPUT_DIR="${OUTPUT_DIR/#-/./-}"
-FOUND="$(python3 code_ifd/find_dataset.py --data_path "$DATA_PATH" --output_dir "$OUTPUT_DIR" --model "$MODEL" \
+if [[ "$OUTPUT_DIR" != /* && "$CALLER" != "$PWD" ]]; then
+  OUTPUT_DIR="$PWD/$OUTPUT_DIR" # what is printed must be found from where the user is
+fi
+# A baseline lies beside the selection that it is compared with.
+SELECTED_AS=selected REPORT_AS=report
+if [[ "$KEY_NAME" == random || "$KEY_NAME" == longest ]]; then
+  SELECTED_AS="$KEY_NAME" REPORT_AS="${KEY_NAME}_report"
+fi
+FOUND="$(python3 code_ifd/find_dataset.py --data_path "$DATA_PATH" --output_dir "$OUTPUT_DIR" --model "$MODEL" --selected_as "$SELECTED_AS" \
   ${OVERWRITE[@]+"${OVERWRITE[@]}"} \
   ${SPLIT:+--split "$SPLIT"} ${CONFIG:+--config "$CONFIG"} ${DATA_REVISION:+--data_revision "$DATA_REVISION"})"
 { IFS= read -r DATA_PATH; read -r FORMAT; IFS= read -r BASE; } <<<"$FOUND"
-SCORES="${BASE}_scores.jsonl" SCORED="${BASE}_data.$FORMAT" SELECTED="${BASE}_selected.$FORMAT"
+SCORES="${BASE}_scores.jsonl" SCORED="${BASE}_data.$FORMAT" SELECTED="${BASE}_$SELECTED_AS.$FORMAT"
 export PROMPT_TEMPLATE MAX_LENGTH TURNS SAMPLE_RATE SAMPLE_NUM SAMPLE_TOKENS FILTER_THREASH KEY_NAME LENGTH_GROUPS GROUP_BY
 unset SPLIT CONFIG DATA_REVISION
 
@@ -112,9 +120,11 @@ AMOUNT=(--sample_rate "$SAMPLE_RATE")
 if [[ -n "$SAMPLE_NUM" ]]; then
   AMOUNT=(--sample_num "$SAMPLE_NUM")
 fi
-KEY=() # steps 1, the table and the report know scores, and neither random nor longest
+KEY=() BASELINE=() # step 1 and the report know scores, and neither random nor longest
 if [[ "$KEY_NAME" == ifd_* ]]; then
   KEY=(--key_name "$KEY_NAME")
+else
+  BASELINE=(--baseline "$KEY_NAME")
 fi
 
 source scripts/steps.sh
@@ -136,9 +146,9 @@ JSON_DATA_PATH="$SCORED" JSON_SAVE_PATH="$SELECTED" \
   run_step bash scripts/step3_select_data.sh ${FIELDS[@]+"${FIELDS[@]}"} ${OVERWRITE[@]+"${OVERWRITE[@]}"} >"$SHOWN"
 echo
 run_step python3 code_ifd/show_selection.py --json_data_path "$SCORED" --selected "$SELECTED" \
-  --filter_threash "$FILTER_THREASH" ${KEY[@]+"${KEY[@]}"} ${COMPARE:+--compare "$COMPARE"} ${FIELDS[@]+"${FIELDS[@]}"}
+  --filter_threash "$FILTER_THREASH" ${KEY[@]+"${KEY[@]}"} ${BASELINE[@]+"${BASELINE[@]}"} ${COMPARE:+--compare "$COMPARE"} ${FIELDS[@]+"${FIELDS[@]}"}
 # The selection is there already: whatever is wrong with the report, this run has done its work.
-if ! SELECTED="$SELECTED" JSON_DATA_PATH="$SCORED" SAVE_PATH="${BASE}_report.html" \
+if ! SELECTED="$SELECTED" JSON_DATA_PATH="$SCORED" SAVE_PATH="${BASE}_$REPORT_AS.html" \
   run_step bash scripts/optional_report.sh ${FIELDS[@]+"${FIELDS[@]}"} ${OVERWRITE[@]+"${OVERWRITE[@]}"}; then
   echo "note: the report could not be made (see above); the selected records are complete. scripts/optional_report.sh makes it alone" >&2
 fi

@@ -9,7 +9,7 @@ CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
 JSON_DATA_PATH="${JSON_DATA_PATH:-outputs/sample_alpaca_gpt2_data.json}"
-JSON_SAVE_PATH="${JSON_SAVE_PATH:-outputs/sample_alpaca_gpt2_selected.json}"
+JSON_SAVE_PATH="${JSON_SAVE_PATH:-}" # empty: outputs/X_selected.json for a dataset X_data.json
 SAMPLE_RATE="${SAMPLE_RATE:-0.1}"  # the share of all records to keep
 SAMPLE_NUM="${SAMPLE_NUM:-}"       # a number of records, instead of SAMPLE_RATE
 SAMPLE_TOKENS="${SAMPLE_TOKENS:-}" # a number of response tokens, instead of SAMPLE_RATE
@@ -28,7 +28,8 @@ for FLAG in "$@"; do
   fi
 done
 
-JSON_DATA_PATH="$(find_path "$JSON_DATA_PATH" "step 2 writes it: set JSON_DATA_PATH to its JSON_SAVE_PATH (quickstart.sh wrote outputs/quickstart/sample_alpaca_smollm2-135m_data.json)")"
+JSON_DATA_PATH="$(find_path "$JSON_DATA_PATH" "run steps 1 and 2 first, or set JSON_DATA_PATH to what step 2 wrote (quickstart.sh: outputs/quickstart/sample_alpaca_smollm2-135m_data.json)")"
+JSON_SAVE_PATH="${JSON_SAVE_PATH:-"$(result_of "$JSON_DATA_PATH" selected)"}"
 
 exec python3 code_ifd/select_data.py \
   --json_data_path "$JSON_DATA_PATH" \

@@ -157,7 +157,7 @@ def test_two_nodes_finish_what_one_process_began_with_its_bytes(
     # Both CPUs of the cluster are taken, so nothing else may need one.
     code, stdout, stderr = cluster.run(*flags(data, save, tiny_gpt2, "--num_workers", 2))
     assert (code, save.read_bytes()) == (0, whole), stderr
-    assert stdout.startswith("803 records (787 in ") and stdout.count("\n") == 1
+    assert stdout.startswith("803 records (787 in ") and stdout.count("\n") == 2
     lines = stderr.splitlines()
     assert lines[0] == (
         "2 workers of 1 CPUs on 2 nodes; 16 records are done, scoring goes on at record 16: "

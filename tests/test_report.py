@@ -352,7 +352,7 @@ def test_report_writes_a_page_and_five_figures_the_same_each_time(run_script: Ru
     once, again = ({}, {})
     for found in (once, again):
         done = run_script("report", "--json_data_path", SAMPLE, "--save_path=report.html", cwd=tmp_path)
-        assert done.stdout == "report            report.html (253 of 253 records in its table)\n"
+        assert done.stdout == "report            report.html\n                  (253 of 253 records in its table)\n"
         found.update(files_in(tmp_path))
     assert sorted(path.name for path in once) == sorted(["report.html", "report_tokens.png", *PNGS])
     assert once == again

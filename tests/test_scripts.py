@@ -123,6 +123,7 @@ def test_script_of_another_shell_says_which_it_needs(script: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "warned"),
     [
+        ({"RATE": "0.3"}, "RATE is set, which no script reads; SAMPLE_RATE is one that is read"),
         ({"SAMPLE_RAT": "1"}, "SAMPLE_RAT is set, which no script reads; SAMPLE_RATE is one that is read"),
         ({"FILTER_TRESH": "1"}, "FILTER_TRESH is set, which no script reads; FILTER_THREASH is one that is read"),
         ({"LENGTH_GROUP": "1"}, "LENGTH_GROUP is set, which no script reads; LENGTH_GROUPS is one that is read"),
@@ -191,7 +192,7 @@ def test_paths_with_a_hyphen_first_are_no_flags(pipeline: "Pipeline", tmp_path: 
     done, calls = pipeline.run(cwd=tmp_path, DATA_PATH="-x.json", OUTPUT_DIR="-out")
     assert done.returncode == 0, done.stderr
     assert f"{tmp_path}/-x.json" in calls["data_analysis"]
-    assert "./-out/-x_gpt2_scores.jsonl" in calls["data_analysis"]
+    assert f"{ROOT}/./-out/-x_gpt2_scores.jsonl" in calls["data_analysis"]  # as it is found from where the user is
 
 
 def test_outputs_among_the_data_are_refused(pipeline: "Pipeline", tmp_path: Path) -> None:
@@ -388,10 +389,10 @@ def test_pipeline_names_its_files_after_data_and_model(tiny_gpt2: Path, tmp_path
         f"{base}scores.jsonl.meta.json",
         f"{base}selected.jsonl",
     ]
-    assert (
-        done.stdout.splitlines()[-2]
-        == f"report            {tmp_path / 'out' / base}report.html (20 of 20 records in its table)"
-    )
+    assert done.stdout.splitlines()[-3:-1] == [
+        f"report            {tmp_path / 'out' / base}report.html",
+        "                  (20 of 20 records in its table)",
+    ]
     assert f"selected records  {tmp_path / 'out' / base}selected.jsonl" in done.stdout
 
 
@@ -580,7 +581,7 @@ def test_optional_script_is_told_a_key_that_it_knows(
 def test_flag_of_the_key_goes_before_the_variable_of_an_optional_script(
     pipeline: Pipeline, script: str, flags: tuple[str, ...]
 ) -> None:
-    done = bash(f"scripts/{script}.sh", *flags, VIRTUAL_ENV=pipeline.folder, KEY_NAME="ifd_upper")
+    done = bash(f"scripts/{script}.sh", *flags, VIRTUAL_ENV=pipeline.folder, KEY_NAME="ifd_upper", **found(pipeline))
     assert done.returncode == 0
     arguments = pipeline.log.read_text(encoding="utf-8").split("|")
     assert "ifd_upper" not in arguments and set(flags) <= set(arguments)
@@ -663,7 +664,36 @@ def test_pipeline_stops_at_the_step_that_fails(tmp_path: Path) -> None:
 def test_missing_score_says_which_step_writes_it(tmp_path: Path) -> None:
     done = bash("scripts/step3_select_data.sh", JSON_DATA_PATH=tmp_path / "missing.json")
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {tmp_path}/missing.json: no such file; step 2 writes it: set JSON_DATA_PATH")
+    assert done.stderr.startswith(f"error: {tmp_path}/missing.json: no such file; run steps 1 and 2 first, or set")
+
+
+def test_path_with_one_slash_that_is_missing_is_no_dataset_of_the_hub() -> None:
+    done = bash("scripts/step3_select_data.sh", JSON_DATA_PATH="data/sample_alpca.json")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: data/sample_alpca.json: no such file")
+
+
+@pytest.mark.parametrize("ending", [".json", ".jsonl", ".jsonl.gz", ".parquet"])
+def test_results_are_called_after_the_scored_dataset(pipeline: Pipeline, ending: str) -> None:
+    (scored := pipeline.folder / f"mine_gpt2_data{ending}").touch()
+    for script, name in (
+        ("step3_select_data", f"selected{ending}"),
+        ("optional_select_data_plus_diversity", f"diverse{ending}"),
+        ("optional_report", "report.html"),
+    ):
+        done = bash(f"scripts/{script}.sh", VIRTUAL_ENV=pipeline.folder, JSON_DATA_PATH=scored)
+        assert done.returncode == 0
+        assert f"outputs/mine_gpt2_{name}" in pipeline.log.read_text(encoding="utf-8").split("|")
+
+
+@pytest.mark.parametrize("key_name", ["random", "longest"])
+def test_baseline_lies_beside_the_selection_and_is_called_one(pipeline: Pipeline, key_name: str) -> None:
+    done, calls = pipeline.run(KEY_NAME=key_name)
+    assert done.returncode == 0
+    name = f"{key_name}.json"
+    assert any(argument.endswith(f"_{name}") for argument in calls["select_data"])
+    assert any(argument.endswith(f"_{key_name}_report.html") for argument in calls["report"])
+    assert ["--baseline", key_name] == calls["show_selection"][calls["show_selection"].index("--baseline") :][:2]
 
 
 @pytest.mark.long

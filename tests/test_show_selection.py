@@ -203,7 +203,9 @@ def show(run_script: RunScript, folder: Path, *flags: str) -> str:
 def test_selected_that_are_not_sure_are_counted(run_script: RunScript, tmp_path: Path) -> None:
     write_scored(tmp_path, [0, 2, 3])
     # 1.2, and one without an upper end.
-    assert "selected                 3\n  not sure               2  ifd_upper >= 1\n" in show(run_script, tmp_path)
+    told = "selected                 3  80 response tokens\n  not sure               2  ifd_upper >= 1\n"
+    assert told in show(run_script, tmp_path)
+    assert "  by random, not by IFD; 80 response tokens\n" in show(run_script, tmp_path, "--baseline=random")
     assert "not sure" not in show(run_script, tmp_path, "--filter_threash=1.5")
 
 

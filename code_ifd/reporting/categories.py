@@ -15,6 +15,8 @@ MIN_RECORDS_A_VALUE = 5  # on average; fewer tell nothing, and an id in a short 
 MAX_KEYS_READ, MAX_KEYS_SHOWN = 60, 6
 NO_VALUE = "(none)"
 OF_STEP_2 = {*NUMBERS, "ifd_skipped", "ifd_turns"}
+# What a record says is no kind of record.
+TEXTS = {"instruction", "input", "output", "prompt", "completion", "response", "question", "answer"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class CategoryFinder:
     def __init__(self) -> None:
         self._codes: dict[str, array[int]] = {}
         self._known: dict[str, dict[str, int]] = {}
-        self._dropped = set(OF_STEP_2)
+        self._dropped = OF_STEP_2 | TEXTS
 
     def look_at(self, record: Record, index: int) -> None:
         """Note the values of record number `index`; records must come in order."""

@@ -65,6 +65,7 @@ def sure_note(num: int | None, num_selected: int, key_name: str) -> list[str]:
     if not num:
         every = f"{num_selected:,} of {num_selected:,} selected are surely below 1"
         return [f"{every}: the 95 percent interval of IFD ends below 1."]
-    remedy = "" if key_name == UPPER else " --key_name ifd_upper selects only those that are."
+    # Where none is sure, ifd_upper might select nothing.
+    remedy = "" if key_name == UPPER or num == num_selected else " --key_name ifd_upper selects only those that are."
     of_all = f"{num:,} of {num_selected:,} selected are not surely below 1"
     return [f"{of_all}: the 95 percent interval of IFD reaches 1.{remedy}"]

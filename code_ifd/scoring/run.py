@@ -171,7 +171,7 @@ def report(settings: ScoringSettings, num_new: int, seconds: float) -> None:
         else "all of them done before"
     )
     summary_line = f"{num_scored + reasons.total()} records ({speed}), {skipped_summary(num_scored, reasons)}"
-    say(f"{summary_line} -> {settings.save_path}")
+    say(f"{summary_line}\n-> {settings.save_path}")
     if num_older:
         tell(
             f"note: {num_older} of these scores were made by an earlier version, which wrote no standard error: they "

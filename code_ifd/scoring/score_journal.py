@@ -111,7 +111,7 @@ class ScoreJournal:
         if difference:
             raise UserError(
                 f"{self.path}: holds scores of another run ({difference}); go on with what it was begun with, "
-                "or give --save_path (OUTPUT_DIR of run_pipeline.sh) another name"
+                "remove it to score again, or give another --save_path (--output_dir of run_pipeline.sh)"
             )
 
     def _find_whole_chunks(self) -> None:

@@ -50,11 +50,16 @@ def notes(chosen: Chosen, candidates: Candidates, choice: Choice) -> list[str]:
             f"{chosen.num_ungrouped}"
         )
     if chosen.num_unsure:
-        found.append(
-            f"{chosen.num_unsure} of {chosen.num_selected} are not surely below 1; --key_name ifd_upper selects only "
-            "those that are"
-        )
+        found.append(_unsure(chosen.num_unsure, chosen.num_selected))
     return found
+
+
+def _unsure(num_unsure: int, num_selected: int) -> str:
+    if num_unsure == num_selected:
+        # ifd_upper might then select nothing at all.
+        return "the prompt surely helps none of the selected records (ifd_upper >= 1)"
+    verb = "is" if num_unsure == 1 else "are"
+    return f"{num_unsure} of {num_selected} {verb} not surely below 1; --key_name ifd_upper selects only those that are"
 
 
 def _group_table(chosen: Chosen, unit: str) -> list[str]:

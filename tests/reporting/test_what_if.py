@@ -30,6 +30,20 @@ def test_rows_are_5_10_and_15_percent_of_all_records() -> None:
     assert [row["unsure"] for row in rows] == [None] * 3
 
 
+def test_another_rate_has_a_row_too_and_so_has_a_larger_one() -> None:
+    data = make_data([step / 100 for step in range(1, 91)] + [1.5] * 10)
+    rows = what_if(data, stand_by_rank(data.scores, 1.0, 30))
+    assert [row["rate"] for row in rows] == ["5%", "10%", "15%", "30%", "45%"]
+    assert [row["is_current"] for row in rows] == [False, False, False, True, False]
+    rows = what_if(data, stand_by_rank(data.scores, 1.0, 8))
+    assert [(row["rate"], row["is_current"]) for row in rows] == [
+        ("5%", False),
+        ("8%", True),
+        ("10%", False),
+        ("15%", False),
+    ]
+
+
 def test_selection_of_other_records_is_none_of_the_rows() -> None:
     data = make_data([step / 100 for step in range(1, 21)])
     rows = what_if(data, stand_by_file(data.scores, 1.0, [0, 1]))
@@ -52,6 +66,7 @@ def test_unsure_records_are_counted_where_scores_have_an_interval() -> None:
 
 
 def test_rate_that_is_less_than_a_record_has_no_row() -> None:
-    assert what_if(make_data([0.5] * 6), stand_by_rank(np.array([0.5] * 6), 1.0, 1)) == []
+    rows = what_if(make_data([0.5] * 6), stand_by_rank(np.array([0.5] * 6), 1.0, 1))
+    assert [(row["rate"], row["num"]) for row in rows] == [("16.7%", 1)]  # the page's own
     nothing = make_data([NAN] * 100)
     assert what_if(nothing, stand_by_rank(nothing.scores, 1.0, 1)) == []
