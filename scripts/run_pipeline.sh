@@ -144,7 +144,6 @@ if [[ -n "$LENGTH_GROUPS$GROUP_BY" ]]; then
 fi
 JSON_DATA_PATH="$SCORED" JSON_SAVE_PATH="$SELECTED" \
   run_step bash scripts/step3_select_data.sh ${FIELDS[@]+"${FIELDS[@]}"} ${OVERWRITE[@]+"${OVERWRITE[@]}"} >"$SHOWN"
-echo
 run_step python3 code_ifd/show_selection.py --json_data_path "$SCORED" --selected "$SELECTED" \
   --filter_threash "$FILTER_THREASH" ${KEY[@]+"${KEY[@]}"} ${BASELINE[@]+"${BASELINE[@]}"} ${COMPARE:+--compare "$COMPARE"} ${FIELDS[@]+"${FIELDS[@]}"}
 # The selection is there already: whatever is wrong with the report, this run has done its work.
