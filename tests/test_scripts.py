@@ -747,6 +747,6 @@ def test_quickstart_selects_with_the_real_model_and_then_repeats_nothing(tmp_pat
     first, again = bash("scripts/quickstart.sh", *flags), bash("scripts/quickstart.sh", *flags)
     assert (first.returncode, again.returncode) == (0, 0)
     assert "30 records (30 in " in first.stdout
-    assert "selected                 3\n" in first.stdout
+    assert "selected                 3  " in first.stdout
     assert "the best by                 ifd_ppl  ifd_upper\n" in first.stdout
     assert "30 records (all of them done before)" in again.stdout

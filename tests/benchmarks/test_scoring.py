@@ -107,13 +107,13 @@ def test_answers_of_conversations_are_exchanges() -> None:
 @pytest.mark.long
 def test_benchmark_compares_conversations_answer_by_answer(tiny_llama: Path, tmp_path: Path) -> None:
     turns = [{"role": role, "content": text} for role, text in (("user", "Hello?"), ("assistant", "Yes, it is."))]
-    talks = [{"messages": turns * num} for num in (1, 2, 3)] + [{"messages": turns[:1]}]
+    talks = [{"messages": turns * num} for num in (1, 2, 3, 4)] + [{"messages": turns[:1]}]
     data = tmp_path / "data.json"
     data.write_text(json.dumps(talks), encoding="utf-8")
     flags = ["--data_path", data, "--model_name_or_path", tiny_llama, "--repeats", 1, "--max_length", 256]
     result = run_benchmark("scoring", *flags, "--dtypes", "float32")
     assert result.returncode == 0, result.stderr
-    assert "3 records, 6 answers" in result.stdout
+    assert "4 records, 10 answers" in result.stdout
     assert json.loads(result.stdout.splitlines()[-1])["contenders"]["float32"]["max_relative_error"] < 1e-4
     refused = run_benchmark("scoring", *flags, "--dtypes", "mixed")
     assert (refused.returncode, "takes no conversations" in refused.stderr) == (2, True)
