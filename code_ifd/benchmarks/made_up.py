@@ -27,6 +27,7 @@ def write_like_alpaca(num_records: int, seed: int = 0) -> list[Record]:
     ends = list(accumulate(1 / rank for rank in range(1, NUM_WORDS + 1)))  # Zipf's law
 
     def text(mean: float, spread: float) -> str:
+        """Return words, `mean` of them on average."""
         # The mean of a log-normal distribution is exp(mu + spread ** 2 / 2).
         size = max(round(mean * generator.lognormvariate(-(spread**2) / 2, spread)), 1)
         return " ".join(generator.choices(words, cum_weights=ends, k=size)).capitalize() + "."

@@ -205,7 +205,7 @@ function option(value, text) {
 function addLists() {
   for (const [kind, name] of KINDS) at("kind").append(option(kind, `${name} (${numOf(kind).toLocaleString("en")})`));
   COLUMNS.forEach((column, index) => {
-    const ways = column.name === "Rank" ? ["highest first", "lowest score first"] : column.name === "Selected" ? ["first", "last"] : column.isText ? ["A to Z", "Z to A"] : ["lowest first", "highest first"];
+    const ways = column.name === "Rank" ? ["highest first", "lowest first"] : column.name === "Selected" ? ["first", "last"] : column.isText ? ["A to Z", "Z to A"] : ["lowest first", "highest first"];
     ways.forEach((way, place) => at("order").append(option(`${index} ${place === 1}`, `${column.name}: ${way}`)));
   });
   at("kind").addEventListener("input", () => {

@@ -16,7 +16,8 @@ RATES = (Decimal("0.05"), Decimal("0.10"), Decimal("0.15"))
 def what_if(data: ScoredData, standing: Standing) -> list[dict[str, Any]]:
     """Return a row for each of RATES that is one record or more: the highest scores below the threshold.
 
-    Where the page's own selection is at another rate, it has a row too, and so has half as many records more.
+    Where the page's own selection is at another rate, it has a row too; where it is the largest, one half as large
+    again follows.
     """
     sizes = {num_selected(rate, len(data)): f"{100 * rate:.0f}%" for rate in RATES}
     rows = {num: _row(data, standing, num, rate) for num, rate in sizes.items()}

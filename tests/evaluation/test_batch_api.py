@@ -117,10 +117,26 @@ def test_another_server_than_the_open_batchs_is_named(tmp_path: Path, monkeypatc
         assert not other.batches
 
 
-def test_a_server_without_batches_is_named_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with BatchServer(lacks=["upload"]) as server:
-        done = run_batch(monkeypatch, write_pairs(tmp_path, 2), server)
-    assert "does not upload: not found (404): Not found.; its Batch endpoints may be missing" in done.stderr
+@pytest.mark.parametrize(("endpoint", "what"), [("upload", "upload"), ("create", "create a batch")])
+def test_a_server_without_batches_is_named_with_a_remedy_that_works(
+    endpoint: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrap = write_pairs(tmp_path, 2)
+    with BatchServer(lacks=[endpoint]) as server:
+        done = run_batch(monkeypatch, wrap, server)
+    assert f"does not {what}: not found (404): Not found.; its Batch endpoints may be missing: leave" in done.stderr
+    with FaultServer() as live:
+        assert judge(monkeypatch, wrap, live.url).returncode == 0
+
+
+def test_a_batch_that_may_have_been_made_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrap = write_pairs(tmp_path, 2)
+    with BatchServer(lacks=["list"], fail_once=["create"]) as server:
+        assert "does not list batches" in run_batch(monkeypatch, wrap, server).stderr
+        assert "of 4 requests is open" in judge(monkeypatch, wrap, server.url).error
+        server.lacks.clear()
+        assert run_batch(monkeypatch, wrap, server).returncode == 0
+        assert len(server.batches) == 1 and set(server.paid.values()) == {1}
 
 
 def test_a_failed_batch_says_why_and_the_next_run_makes_another(

@@ -6,7 +6,7 @@ Beside the answers it keeps what may have been paid for without one, so that --m
 {"charged": key, "prompt_tokens": ..., "completion_tokens": ...}   a failed request that the server may charge, at worst
 {"sent": key, ...}   under --max_cost, before a request is sent: where no other line about it follows, it was killed
 {"unpaid": key}   it failed and cost nothing
-{"batch": ...}   a step of a batch (batch_journal.py)
+{"batch": ...}   a step of a batch (batch_run.py)
 """
 
 import asyncio

@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from judging.bounded_response import MAX_BYTES
 from judging.client import ServerAccess
@@ -25,6 +25,7 @@ MAX_PAGES = 20
 # A result is an answer and what the server says about it.
 MAX_BYTES_PER_RESULT = 1 << 18
 Object = dict[str, Any]
+Answer = TypeVar("Answer")
 
 
 class BatchClient:
@@ -60,12 +61,17 @@ class BatchClient:
         )
 
     async def create(self, file_id: str, token: str) -> Object:
-        """Make a batch of a file, once: where the answer to the first try was lost, the batch that it made is found."""
+        """Make a batch of a file, once: where the answer to the first try was lost, the batch that it made is found.
+
+        Raises NotCreatedError where the server refuses the first try: there is no batch then.
+        """
         num_failed = 0
         while True:
             try:
                 return await self._try_object(lambda: self._create(file_id, token))
             except _CallError as failed:
+                if num_failed == 0 and failed.failure.kind != "retry":
+                    raise NotCreatedError(_refusal("create a batch", failed.failure)) from None
                 num_failed += 1
                 await self._pause("create a batch", failed.failure, num_failed)
             if found := await self.find(token):
@@ -92,7 +98,7 @@ class BatchClient:
     async def lines(self, file_id: str) -> list[bytes]:
         """Return the lines of a file of results."""
         call = partial(self._client.files.with_raw_response.content, file_id)
-        return (await self._bytes("download results", call)).splitlines()
+        return (await self._retried("download results", lambda: self._try(call))).splitlines()
 
     def _create(self, file_id: str, token: str) -> Awaitable[Any]:
         return self._client.batches.with_raw_response.create(
@@ -110,19 +116,13 @@ class BatchClient:
         )
 
     async def _object(self, what: str, call: Callable[[], Awaitable[Any]]) -> Object:
-        num_failed = 0
-        while True:
-            try:
-                return await self._try_object(call)
-            except _CallError as failed:
-                num_failed += 1
-                await self._pause(what, failed.failure, num_failed)
+        return await self._retried(what, lambda: self._try_object(call))
 
-    async def _bytes(self, what: str, call: Callable[[], Awaitable[Any]]) -> bytes:
+    async def _retried(self, what: str, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
         num_failed = 0
         while True:
             try:
-                return await self._try(call)
+                return await attempt()
             except _CallError as failed:
                 num_failed += 1
                 await self._pause(what, failed.failure, num_failed)
@@ -153,13 +153,12 @@ class BatchClient:
     async def _pause(self, what: str, failure: Failure, num_failed: int) -> None:
         """Wait before the next try. Raises UserError when there is none."""
         if failure.kind != "retry" or num_failed > self._limits.max_retries:
-            hint = (
-                "; its Batch endpoints may be missing: leave out --batch_api"
-                if failure.status in (404, 405, 501)
-                else ""
-            )
-            raise UserError(f"the judge's server does not {what}: {failure}{hint or remedy_for(failure)}")
+            raise UserError(_refusal(what, failure))
         await asyncio.sleep(max(self._limits.pause(num_failed), failure.retry_after or 0.0))
+
+
+class NotCreatedError(UserError):
+    """The server has refused to make a batch: there is none, and nothing was paid."""
 
 
 class _CallError(Exception):
@@ -168,6 +167,12 @@ class _CallError(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(str(failure))
         self.failure = failure
+
+
+def _refusal(what: str, failure: Failure) -> str:
+    is_missing = failure.status in (404, 405, 501)
+    hint = "; its Batch endpoints may be missing: leave out --batch_api" if is_missing else remedy_for(failure)
+    return f"the judge's server does not {what}: {failure}{hint}"
 
 
 def _id(value: Object) -> str:

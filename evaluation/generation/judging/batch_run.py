@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from judging.answer_journal import AnswerJournal, Charge, answer_entry, charge_entry
-from judging.batch_client import ENDPOINT, BatchClient
+from judging.batch_client import ENDPOINT, BatchClient, NotCreatedError
 from judging.client import read_hidden
 from judging.costs import Budget, most_tokens
 from judging.dialect import Dialect
@@ -37,7 +37,10 @@ WORKING = {"validating", "in_progress", "finalizing", "cancelling"}
 
 @dataclass(frozen=True)
 class BatchState:
-    """How far a batch is: begun, uploaded (`file_id`), created (`batch_id`), done. The tokens are what it may cost."""
+    """How far a batch is: begun, uploaded (`file_id`), created (`batch_id`), done. The tokens are what it may cost.
+
+    A batch that is only begun is not in the journal: it has cost nothing, and nothing is left of it.
+    """
 
     step: str
     token: str
@@ -109,11 +112,7 @@ class BatchRun:
     def _begin(self, missing: list[JudgeRequest]) -> BatchState:
         chosen = self._affordable(missing)
         charge = _charge_of(chosen)
-        state = BatchState(
-            "begun", random_tokens.token_hex(16), self.server, len(chosen), charge.num_in, charge.num_out
-        )
-        self.journal.write([state.entry])
-        return state
+        return BatchState("begun", random_tokens.token_hex(16), self.server, len(chosen), charge.num_in, charge.num_out)
 
     def _affordable(self, missing: list[JudgeRequest]) -> list[JudgeRequest]:
         """Return the first requests that fit into a file and whose worst price fits into the budget."""
@@ -137,12 +136,18 @@ class BatchRun:
             )
         if state.step != "created":
             # It may have been made, and its id not noted.
-            batch = await self.client.find(state.token) if state.step == "uploaded" else None
+            is_new = state.step == "begun"
+            batch = None if is_new else await self.client.find(state.token)
             if batch is None:
                 content = b"".join(map(self._line, missing[: state.num_requests]))
                 file_id = await self.client.upload(f"judge-{state.token}.jsonl", content)
                 state = self._note(state, step="uploaded", file_id=file_id)
-                batch = await self.client.create(state.file_id, state.token)
+                try:
+                    batch = await self.client.create(state.file_id, state.token)
+                except NotCreatedError:
+                    if is_new:  # no batch is open: the requests may be asked in another way
+                        self._note(state, step="done")
+                    raise
             state = self._note(state, step="created", batch_id=str(batch.get("id")))
         try:
             batch = await self._wait(state)
