@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from records.keys import NAMES
 from records.record import NUMBERS, Record
 
 MAX_VALUES = 20
@@ -15,8 +16,10 @@ MIN_RECORDS_A_VALUE = 5  # on average; fewer tell nothing, and an id in a short 
 MAX_KEYS_READ, MAX_KEYS_SHOWN = 60, 6
 NO_VALUE = "(none)"
 OF_STEP_2 = {*NUMBERS, "ifd_skipped", "ifd_turns"}
-# What a record says is no kind of record.
-TEXTS = {"instruction", "input", "output", "prompt", "completion", "response", "question", "answer"}
+# What is asked and answered is no kind of record.
+NO_KINDS = OF_STEP_2 | {
+    name for role in ("instruction", "input", "output", "chosen", "rejected", "reasoning") for name in NAMES[role]
+}
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,12 @@ class CategoryFinder:
     def __init__(self) -> None:
         self._codes: dict[str, array[int]] = {}
         self._known: dict[str, dict[str, int]] = {}
-        self._dropped = OF_STEP_2 | TEXTS
+        self._dropped: set[str] = set()
 
     def look_at(self, record: Record, index: int) -> None:
         """Note the values of record number `index`; records must come in order."""
         for key, value in _flat(record):
-            if key in self._dropped:
+            if key in NO_KINDS or key in self._dropped:
                 continue
             if key not in self._codes:
                 if len(self._codes) + len(self._dropped) >= MAX_KEYS_READ:

@@ -49,6 +49,11 @@ def test_key_of_few_values_is_found(values: list[Any], names: list[str]) -> None
     assert (found.key, values_of(found)) == ("key", names * MIN_RECORDS_A_VALUE)
 
 
+@pytest.mark.parametrize("key", ["instruction", "input", "completion", "context", "ifd_skipped"])
+def test_what_is_asked_and_answered_is_no_kind(key: str) -> None:
+    assert find([{key: value} for value in ("a", "b") * MIN_RECORDS_A_VALUE]) == []
+
+
 @pytest.mark.parametrize(
     "values",
     [
